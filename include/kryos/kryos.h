@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libkryos: measure, keep, relay. This header only includes the stable ones; start at kryos/ctx.h. */
+#ifndef KRYOS_KRYOS_H
+#define KRYOS_KRYOS_H
+
+#include <kryos/base.h>
+#include <kryos/clock.h>
+#include <kryos/command.h>
+#include <kryos/ctx.h>
+#include <kryos/log.h>
+#include <kryos/queue.h>
+#include <kryos/reader.h>
+#include <kryos/relay.h>
+#include <kryos/sample.h>
+#include <kryos/sampler.h>
+#include <kryos/sensor.h>
+#include <kryos/station.h>
+#include <kryos/store.h>
+#include <kryos/watchdog.h>
+
+#endif

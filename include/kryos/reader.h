@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reader: looks at a store without owning it, from any process, while another writes.
+ *
+ * Reads in short statements, in order of seq, and never changes anything. What cannot be read is
+ * skipped and counted, never invented. One thread at a time.
+ */
+#ifndef KRYOS_READER_H
+#define KRYOS_READER_H
+
+#include <kryos/base.h>
+#include <kryos/queue.h>
+#include <stdio.h>
+
+KRYOS_BEGIN
+
+struct kryos_reader;
+
+/* Opens the store in folder path. -ENOENT: no store there; KRYOS_EFORMAT: newer. Waits for the disk. */
+KRYOS_API int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, const char *path);
+KRYOS_EXPORT void kryos_reader_close(struct kryos_reader *reader);
+
+/* Goes to the first record with this seq or a later one; or to the first sample at or after a wall time. */
+KRYOS_API int kryos_reader_seek(struct kryos_reader *reader, int64_t seq);
+KRYOS_API int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall_ns);
+
+/* The next sample: 1 and *ret_record, which lives until the next call; 0 at the end (call again later: it follows). */
+KRYOS_API int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record);
+/* The next stored event, in its own order; as kryos_reader_next. */
+KRYOS_API int kryos_reader_next_event(struct kryos_reader *reader, const struct kryos_record **ret_record);
+
+/* Rows left out so far because their checksum was wrong. */
+KRYOS_API int kryos_reader_get_damaged(struct kryos_reader *reader, uint64_t *ret_rows);
+
+/* What one queue owes, as stored; index from 0. -ENOENT: no more. Delivery since its last commit is not in it. */
+KRYOS_API int kryos_reader_get_queue(struct kryos_reader *reader, unsigned int index,
+				     struct kryos_queue_status *ret_status);
+
+struct kryos_verify_result {
+	uint32_t size;
+	uint32_t segments, sealed; /* looked at; of them with a good signature */
+	uint64_t samples;
+	uint64_t bad_rows;  /* wrong row checksum */
+	uint64_t bad_links; /* broken hash chain, inside or between segments */
+	uint64_t bad_seals;
+	char first_problem[256]; /* "" if all is well: file, seq, what */
+};
+/*
+ * Checks row checksums, hash chain and seals of a store's folder or of one segment file. Fill size.
+ * 0: checked, see the counts; < 0: could not look. Reads everything: waits for the disk.
+ */
+KRYOS_API int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_result *ret_result);
+
+KRYOS_END
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sensor: one chip on one bus, with one or more channels.
+ *
+ * A device is named by one string everywhere: driver@bus:place ("bme280@i2c-1:0x76",
+ * "ds18b20@w1:28-0316a2795bff", "ds18b20@w1:any" where exactly one is present). Its channels are
+ * "<name>.<quantity>", for example "fridge.temperature". All chips of a bus share one worker
+ * thread; calls that wait say how long and are safe from any thread.
+ */
+#ifndef KRYOS_SENSOR_H
+#define KRYOS_SENSOR_H
+
+#include <kryos/base.h>
+#include <kryos/sample.h>
+
+KRYOS_BEGIN
+
+struct kryos_sensor;
+
+/*
+ * Opens and probes a sensor; waits at most 5 s. name is 1 to 31 of [a-z0-9_-], unique among open
+ * sensors of the context, copied.
+ * KRYOS_EDEVICE: malformed string or unknown driver or bus (the text lists what there is);
+ * -ENODEV: nothing answers there; KRYOS_ECHIP: something else does (the text says what);
+ * -EBUSY: a kernel driver holds the address; KRYOS_ESTUCK, KRYOS_ECRC, -EIO, -ETIMEDOUT: the bus.
+ */
+KRYOS_API int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
+				const char *device);
+
+/* Closes it. NULL is allowed. Waits for a measurement under way, at most 1 s, else abandons it. */
+KRYOS_EXPORT void kryos_sensor_close(struct kryos_sensor *sensor);
+
+/*
+ * Measures once and writes up to count samples, one per channel in the driver's order; returns how
+ * many channels were written. What failed is a sample with its reason, so this is not an error.
+ * Waits for the conversion and retries, at most 5 s (then quality timeout). -EINVAL; KRYOS_EFORK.
+ */
+KRYOS_API int kryos_sensor_read(struct kryos_sensor *sensor, struct kryos_sample *samples, size_t count);
+
+/* How many channels it has, and the number of each (kryos/sample.h). -EINVAL: no such index. */
+KRYOS_API int kryos_sensor_get_channel_count(struct kryos_sensor *sensor);
+KRYOS_API int kryos_sensor_get_channel(struct kryos_sensor *sensor, unsigned int index, uint32_t *ret_channel);
+
+KRYOS_END
+#endif

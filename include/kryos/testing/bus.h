@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fake bus: chip models behind the real bus interface, with a fault plan.
+ *
+ * Models are register-level, from the datasheets, and share nothing with the drivers. Conversions
+ * take no real time: a model is told the time by the fake bus, which counts the waits it is asked
+ * for (or follows a fake clock). Safe from any thread.
+ */
+#ifndef KRYOS_TESTING_BUS_H
+#define KRYOS_TESTING_BUS_H
+
+#include <kryos/sys/bus.h>
+
+KRYOS_BEGIN
+
+struct kryos_fake_bus;
+struct kryos_model;
+
+/* A bus that answers to name ("i2c-1", "w1"). Chips are added before or after it is in use. */
+KRYOS_API int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name);
+/* Frees the bus and its models. After the context that uses it. */
+KRYOS_EXPORT void kryos_fake_bus_free(struct kryos_fake_bus *bus);
+/* Makes device strings of this context with the bus's name reach it. */
+KRYOS_API int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx *ctx);
+
+/* Chips. place as in a device string. The bus owns the model. */
+KRYOS_API int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_ds18b20(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_ds3231(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+
+/* What a model measures, by quantity ("temperature", "humidity", "pressure"); quantised as the chip does. -ENOENT. */
+KRYOS_API int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t value_micro);
+/* Unplugs and plugs in; plugging in is a power-on. */
+KRYOS_EXPORT void kryos_model_set_present(struct kryos_model *model, int present);
+/* A brown-out: registers go to their power-on values. */
+KRYOS_EXPORT void kryos_model_reset(struct kryos_model *model);
+/* Registers (i2c) or scratchpad bytes (w1), for tests. -ERANGE. */
+KRYOS_API int kryos_model_peek(struct kryos_model *model, unsigned int reg);
+KRYOS_API int kryos_model_poke(struct kryos_model *model, unsigned int reg, uint8_t value);
+/* ds3231: what its counters run from. */
+KRYOS_EXPORT void kryos_model_set_clock(struct kryos_model *model, int64_t (*now_ns)(void *userdata), void *userdata);
+
+enum kryos_fault {
+	KRYOS_FAULT_NONE = 0,
+	KRYOS_FAULT_NACK, /* -ENXIO */
+	KRYOS_FAULT_EIO,
+	KRYOS_FAULT_TIMEOUT, /* -ETIMEDOUT */
+	KRYOS_FAULT_STUCK,   /* line held low until recovery: KRYOS_ESTUCK */
+	KRYOS_FAULT_FLIP,    /* one bit of the answer flipped */
+	KRYOS_FAULT_EMPTY,   /* w1: an empty file, as a bad checksum reads in the kernel */
+	KRYOS_FAULT_ZERO,    /* all-zero answer */
+	KRYOS_FAULT_HANG     /* the call does not return until the plan changes or the bus is freed */
+};
+
+/* From the transfer numbered after (0: the next), times transfers (-1: for ever) fail so. One plan at a time. */
+KRYOS_EXPORT void kryos_fake_bus_plan(struct kryos_fake_bus *bus, enum kryos_fault fault, int after, int times);
+/* How many transfers, and recoveries, were asked for so far. */
+KRYOS_API unsigned int kryos_fake_bus_transfers(struct kryos_fake_bus *bus);
+KRYOS_API unsigned int kryos_fake_bus_recoveries(struct kryos_fake_bus *bus);
+
+KRYOS_END
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clock, inside: what the store and the relay need of it. */
+#ifndef KRI_CLOCK_H
+#define KRI_CLOCK_H
+
+#include "../core/core.h"
+#include <kryos/clock.h>
+
+/* The newest trusted stamp in a store; the highest given counts. Any thread. */
+void kri_clock_set_floor(struct kryos_ctx *ctx, int64_t t_wall_ns);
+
+/*
+ * Called on the context thread when trust rises or falls, or when wall time of the present boot
+ * became known better (offset_ns = wall - boot, from trust RTC on; else 0).
+ */
+struct kri_clock_listener {
+	struct kri_clock_listener *next;
+	void (*changed)(struct kri_clock_listener *listener, uint16_t trust, int64_t offset_ns);
+};
+void kri_clock_listen(struct kryos_ctx *ctx, struct kri_clock_listener *listener);
+void kri_clock_unlisten(struct kryos_ctx *ctx, struct kri_clock_listener *listener);
+
+/* Looks at kernel, RTC and floor now instead of at the next tick. Context thread. */
+void kri_clock_refresh(struct kryos_ctx *ctx);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Store, inside: what the sampler, the relay and the station need of it beyond the public calls. */
+#ifndef KRI_STORE_H
+#define KRI_STORE_H
+
+#include "../core/core.h"
+#include <kryos/queue.h>
+#include <kryos/reader.h>
+#include <kryos/store.h>
+
+struct kryos_ctx *kri_store_get_ctx(struct kryos_store *store);
+/* The device's id, 32 hex digits; lives as long as the store. */
+const char *kri_store_get_device(struct kryos_store *store);
+const char *kri_store_get_path(struct kryos_store *store);
+/* The round number of the newest stored sample; rounds go on after it. */
+uint32_t kri_store_get_last_round(struct kryos_store *store);
+/* The wall time of the newest stored sample, 0 if none (where a simulation goes on). */
+int64_t kri_store_get_last_wall_ns(struct kryos_store *store);
+/* What a channel measures of ("vaccine", ...), stored with it; before its first sample. Copied. Any thread. */
+int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char *place);
+
+/* As kryos_store_submit; done runs on the context thread with 0 or the error once the outcome is known. Until then data
+ * must live. */
+int kri_store_submit(struct kryos_store *store, const struct kryos_sample *samples, size_t count,
+		     void (*done)(void *data, int result), void *data);
+/* done is not called any more for this data. Context thread. */
+void kri_store_forget(struct kryos_store *store, void *data);
+
+/* Calls wake (any thread; must not block or call back) when a queue may have records again. NULL: no more. */
+void kri_queue_set_wake(struct kryos_queue *queue, void (*wake)(void *data), void *data);
+
+/* How an open queue's lifetime is kept by a relay worker that hangs. */
+struct kryos_queue *kri_queue_ref(struct kryos_queue *queue);
+void kri_queue_unref(struct kryos_queue *queue);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/core.h"
+#include "support.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct task {
+	struct kri_job job;
+	atomic_int *ran, *done, *dropped;
+	atomic_bool *hold;
+};
+
+static void run(struct kri_job *job)
+{
+	struct task *task = KRI_CONTAINER_OF(job, struct task, job);
+
+	while (task->hold && atomic_load(task->hold))
+		usleep(1000);
+	atomic_fetch_add(task->ran, 1);
+}
+
+static void done(struct kri_job *job)
+{
+	atomic_fetch_add(KRI_CONTAINER_OF(job, struct task, job)->done, 1);
+}
+
+static void drop(struct kri_job *job)
+{
+	struct task *task = KRI_CONTAINER_OF(job, struct task, job);
+
+	atomic_fetch_add(task->dropped, 1);
+	free(task);
+}
+
+static atomic_int ran, finished, dropped, released;
+static atomic_bool hold;
+
+static struct task *new_task(bool with_done)
+{
+	struct task *task = calloc(1, sizeof(*task));
+
+	task->job.run = run;
+	task->job.done = with_done ? done : NULL;
+	task->job.drop = drop;
+	task->ran = &ran;
+	task->done = &finished;
+	task->dropped = &dropped;
+	task->hold = &hold;
+	return task;
+}
+
+static void release(void *object)
+{
+	(void)object;
+	atomic_fetch_add(&released, 1);
+}
+
+static int reset(void **state)
+{
+	(void)state;
+	ran = finished = dropped = released = 0;
+	hold = false;
+	return 0;
+}
+
+static bool all_done(void *data)
+{
+	return atomic_load(&finished) == *(int *)data;
+}
+
+static void jobs_run_in_order_and_are_delivered_on_the_context_thread(void **state)
+{
+	struct kryos_ctx *ctx;
+	struct kri_worker *worker;
+	int count = 20;
+
+	(void)state;
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kri_worker_new(&worker, ctx, "test", 32, NULL, release));
+	for (int i = 0; i < count; i++)
+		assert_ok(kri_worker_post(worker, &new_task(true)->job));
+	assert_true(process_until(ctx, all_done, &count, 5000));
+	assert_int_equal(dropped, count);
+	kri_worker_free(worker, KRYOS_SECONDS(1));
+	kryos_ctx_free(ctx);
+	assert_int_equal(released, 1);
+}
+
+static void a_full_mailbox_refuses_and_leaves_the_job_to_the_caller(void **state)
+{
+	struct kryos_ctx *ctx;
+	struct kri_worker *worker;
+	struct task *extra = new_task(false);
+
+	(void)state;
+	hold = true;
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kri_worker_new(&worker, ctx, "test", 2, NULL, release));
+	assert_ok(kri_worker_post(worker, &new_task(false)->job));
+	while (kri_worker_post(worker, &extra->job) >= 0)
+		extra = new_task(false);
+	assert_fails(-EAGAIN, kri_worker_post(worker, &extra->job));
+	free(extra);
+	hold = false;
+	kri_worker_free(worker, KRYOS_SECONDS(5));
+	kryos_ctx_free(ctx);
+	assert_int_equal(released, 1);
+	assert_true(dropped >= 2 && dropped <= 3);
+}
+
+static void a_call_waits_for_the_job(void **state)
+{
+	struct kryos_ctx *ctx;
+	struct kri_worker *worker;
+	struct task *task = new_task(false);
+
+	(void)state;
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kri_worker_new(&worker, ctx, "test", 2, NULL, release));
+	assert_ok(kri_worker_call(worker, &task->job, KRYOS_SECONDS(5)));
+	assert_int_equal(ran, 1);
+	assert_int_equal(dropped, 0);
+	kri_job_unref(&task->job);
+	kri_worker_free(worker, KRYOS_SECONDS(5));
+	assert_int_equal(dropped, 1);
+	kryos_ctx_free(ctx);
+}
+
+static void a_hanging_job_is_left_behind_and_cleaned_up_when_it_ends(void **state)
+{
+	struct kryos_ctx *ctx;
+	struct kri_worker *worker;
+	int64_t before;
+
+	(void)state;
+	hold = true;
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kri_worker_new(&worker, ctx, "test", 2, NULL, release));
+	assert_fails(-ETIMEDOUT, kri_worker_call(worker, &new_task(false)->job, KRYOS_MILLISECONDS(20)));
+	before = kri_real_ns();
+	kri_worker_free(worker, KRYOS_MILLISECONDS(50));
+	kryos_ctx_free(ctx);
+	assert_true(kri_real_ns() - before < KRYOS_SECONDS(3));
+	assert_int_equal(released, 0);
+	assert_int_equal(dropped, 0);
+	hold = false;
+	for (int i = 0; i < 5000 && !atomic_load(&released); i++)
+		usleep(1000);
+	assert_int_equal(released, 1);
+	assert_int_equal(dropped, 1);
+}
+
+static void ask_mask(struct kri_job *job)
+{
+	sigset_t mask;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	atomic_fetch_add(KRI_CONTAINER_OF(job, struct task, job)->ran,
+	                 sigismember(&mask, SIGTERM) && sigismember(&mask, SIGPIPE) && sigismember(&mask, SIGALRM));
+}
+
+static void workers_block_every_signal(void **state)
+{
+	struct kryos_ctx *ctx;
+	struct kri_worker *worker;
+	struct task *task = new_task(false);
+
+	(void)state;
+	task->job.run = ask_mask;
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kri_worker_new(&worker, ctx, "test", 2, NULL, release));
+	assert_ok(kri_worker_call(worker, &task->job, KRYOS_SECONDS(5)));
+	assert_int_equal(ran, 1);
+	kri_job_unref(&task->job);
+	kri_worker_free(worker, KRYOS_SECONDS(5));
+	kryos_ctx_free(ctx);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(jobs_run_in_order_and_are_delivered_on_the_context_thread, reset),
+		cmocka_unit_test_setup(a_full_mailbox_refuses_and_leaves_the_job_to_the_caller, reset),
+		cmocka_unit_test_setup(a_call_waits_for_the_job, reset),
+		cmocka_unit_test_setup(a_hanging_job_is_left_behind_and_cleaned_up_when_it_ends, reset),
+		cmocka_unit_test_setup(workers_block_every_signal, reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
