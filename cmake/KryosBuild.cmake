@@ -125,7 +125,10 @@ macro(kryos_library)
   set_target_properties(kryos PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${KRYOS_SOVERSION})
   if(BUILD_SHARED_LIBS)
     target_link_options(kryos PRIVATE "-Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/kryos.map"
-      -Wl,--no-undefined-version $<$<NOT:$<BOOL:${KRYOS_SANITIZE}>>:-Wl,--no-undefined>)
+      -Wl,--no-undefined-version)
+    if(NOT KRYOS_SANITIZE) # whose run-time library comes with the program
+      target_link_options(kryos PRIVATE -Wl,--no-undefined)
+    endif()
     set_target_properties(kryos PROPERTIES LINK_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cmake/kryos.map")
   endif()
 

@@ -37,6 +37,8 @@ int64_t kri_default_max(enum kri_default_id id);
 /* log.c. Any thread. Nothing is formatted when nobody listens. */
 void kri_log(struct kryos_ctx *ctx, enum kryos_log_level level, const char *module, int error, const char *format, ...)
 	KRYOS_PRINTF(5, 6);
+/* The least severe level passed on from now on. Any thread. */
+void kri_log_set_level(struct kryos_ctx *ctx, enum kryos_log_level level);
 
 /*
  * Config structs: copies the caller's into ret (of our_size), which the caller zeroed; NULL config
@@ -69,6 +71,17 @@ int64_t kri_ctx_patience(struct kryos_ctx *ctx, int64_t asked_ns);
 
 /* event.c: copies event and its strings. Any thread. */
 void kri_event_push(struct kryos_ctx *ctx, const struct kryos_event *event);
+
+/*
+ * A tap sees each event as it is pushed, also those dropped later. seen runs on the pushing thread
+ * under the context's lock: it must neither block nor call anything of the context.
+ */
+struct kri_tap {
+	struct kri_tap *next;
+	void (*seen)(struct kri_tap *tap, const struct kryos_event *event);
+};
+void kri_event_tap(struct kryos_ctx *ctx, struct kri_tap *tap);
+void kri_event_untap(struct kryos_ctx *ctx, struct kri_tap *tap);
 
 /* Time. Any thread. */
 int64_t kri_boot_ns(struct kryos_ctx *ctx); /* the context's clock */

@@ -39,6 +39,7 @@ struct kryos_ctx {
 	struct kri_note *notes, **notes_tail;
 	struct kri_event_node *events, **events_tail, *taken;
 	unsigned int event_count, events_dropped;
+	struct kri_tap *taps;
 	struct kri_registration *registrations[KRI_KIND_COUNT];
 	struct kri_channel **channels;
 	uint32_t channel_count;

@@ -41,9 +41,30 @@ void kri_event_push(struct kryos_ctx *ctx, const struct kryos_event *event)
 	*ctx->events_tail = node;
 	ctx->events_tail = &node->next;
 	ctx->event_count++;
+	for (struct kri_tap *tap = ctx->taps; tap; tap = tap->next)
+		tap->seen(tap, &node->event);
 	kri_wake(ctx); /* under the lock: kryos_ctx_free closes the eventfd only after taking it */
 	pthread_mutex_unlock(&ctx->lock);
 	free(oldest);
+}
+
+void kri_event_tap(struct kryos_ctx *ctx, struct kri_tap *tap)
+{
+	pthread_mutex_lock(&ctx->lock);
+	tap->next = ctx->taps;
+	ctx->taps = tap;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+void kri_event_untap(struct kryos_ctx *ctx, struct kri_tap *tap)
+{
+	pthread_mutex_lock(&ctx->lock);
+	for (struct kri_tap **at = &ctx->taps; *at; at = &(*at)->next)
+		if (*at == tap) {
+			*at = tap->next;
+			break;
+		}
+	pthread_mutex_unlock(&ctx->lock);
 }
 
 int kryos_ctx_next_event(struct kryos_ctx *ctx, const struct kryos_event **ret_event)

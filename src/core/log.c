@@ -12,7 +12,7 @@ void kri_log(struct kryos_ctx *ctx, enum kryos_log_level level, const char *modu
 	char message[1024];
 	va_list args;
 
-	if (!ctx->config.log || level > ctx->config.log_level)
+	if (!ctx->config.log || level > __atomic_load_n(&ctx->config.log_level, __ATOMIC_RELAXED))
 		return;
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
@@ -23,6 +23,11 @@ void kri_log(struct kryos_ctx *ctx, enum kryos_log_level level, const char *modu
 		ctx->config.log(ctx->config.log_userdata, &record);
 	pthread_rwlock_unlock(&ctx->outside_lock);
 	errno = saved_errno;
+}
+
+void kri_log_set_level(struct kryos_ctx *ctx, enum kryos_log_level level)
+{
+	__atomic_store_n(&ctx->config.log_level, level, __ATOMIC_RELAXED);
 }
 
 static const char *level_name(enum kryos_log_level level)

@@ -39,6 +39,7 @@ int kri_json_parse(struct kri_json **ret_value, const char *text, size_t text_co
 
 /* Looking. Each gives false where there is no such key or another type. Strings live as long as value. */
 bool kri_json_is_object(const struct kri_json *value);
+const char *kri_json_text(const struct kri_json *value); /* of a string itself, such as an element; else NULL */
 bool kri_json_get_string(const struct kri_json *object, const char *key, const char **ret_text);
 bool kri_json_get_int(const struct kri_json *object, const char *key, int64_t *ret_number); /* |n| <= 2^53, whole */
 bool kri_json_get_double(const struct kri_json *object, const char *key, double *ret_number);
