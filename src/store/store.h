@@ -22,9 +22,12 @@ int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char 
 /* As kryos_store_submit; done runs on the context thread with 0 or the error once the outcome is known. Until then data
  * must live. */
 int kri_store_submit(struct kryos_store *store, const struct kryos_sample *samples, size_t count,
-		     void (*done)(void *data, int result), void *data);
+                     void (*done)(void *data, int result), void *data);
 /* done is not called any more for this data. Context thread. */
 void kri_store_forget(struct kryos_store *store, void *data);
+
+/* Whether samples wait for the disk, and how many commits there were since open. Any thread; does not block. */
+bool kri_store_is_waiting(struct kryos_store *store, uint64_t *ret_commits);
 
 /* Calls wake (any thread; must not block or call back) when a queue may have records again. NULL: no more. */
 void kri_queue_set_wake(struct kryos_queue *queue, void (*wake)(void *data), void *data);

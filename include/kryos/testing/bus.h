@@ -3,8 +3,7 @@
  * Fake bus: chip models behind the real bus interface, with a fault plan.
  *
  * Models are register-level, from the datasheets, and share nothing with the drivers. Conversions
- * take no real time: a model is told the time by the fake bus, which counts the waits it is asked
- * for (or follows a fake clock). Safe from any thread.
+ * take no time, unless a model is told to be found busy. Safe from any thread.
  */
 #ifndef KRYOS_TESTING_BUS_H
 #define KRYOS_TESTING_BUS_H
@@ -37,16 +36,21 @@ KRYOS_EXPORT void kryos_model_reset(struct kryos_model *model);
 /* Registers (i2c) or scratchpad bytes (w1), for tests. -ERANGE. */
 KRYOS_API int kryos_model_peek(struct kryos_model *model, unsigned int reg);
 KRYOS_API int kryos_model_poke(struct kryos_model *model, unsigned int reg, uint8_t value);
-/* ds3231: what its counters run from. */
+/* bme280: how often each measurement from the next on is found unfinished; -1: for ever, until set again. */
+KRYOS_EXPORT void kryos_model_set_busy(struct kryos_model *model, int polls);
+/*
+ * ds3231: what its counters run from: ns since 1970, to which they are set; the oscillator-stop flag stays. Without
+ * it, and after a power-on, they count from 2000-01-01. Called with the bus locked. NULL: the system's boot clock.
+ */
 KRYOS_EXPORT void kryos_model_set_clock(struct kryos_model *model, int64_t (*now_ns)(void *userdata), void *userdata);
 
 enum kryos_fault {
 	KRYOS_FAULT_NONE = 0,
-	KRYOS_FAULT_NACK, /* -ENXIO */
+	KRYOS_FAULT_NACK, /* -ENXIO; w1: -ENODEV */
 	KRYOS_FAULT_EIO,
 	KRYOS_FAULT_TIMEOUT, /* -ETIMEDOUT */
 	KRYOS_FAULT_STUCK,   /* line held low until recovery: KRYOS_ESTUCK */
-	KRYOS_FAULT_FLIP,    /* one bit of the answer flipped */
+	KRYOS_FAULT_FLIP,    /* one bit of the answer flipped; the call succeeds */
 	KRYOS_FAULT_EMPTY,   /* w1: an empty file, as a bad checksum reads in the kernel */
 	KRYOS_FAULT_ZERO,    /* all-zero answer */
 	KRYOS_FAULT_HANG     /* the call does not return until the plan changes or the bus is freed */

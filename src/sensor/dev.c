@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One chip on a bus: finding it, and talking to it with retries and recovery. */
+#include "sensor.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRIES 2
+
+struct kryos_dev {
+	atomic_int refs;
+	struct kri_bus *bus;
+	struct kri_device device;
+
+	/* The worker's. */
+	struct kryos_address address;
+	unsigned int generation; /* of the bus when address was resolved; 0: it is not */
+	bool claimed;
+};
+
+void kri_say_nothing(void)
+{
+	int ignored = kryos_fail(-EINVAL, "%s", "");
+
+	(void)ignored;
+}
+
+const char *kri_own_sentence(int result, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s", kryos_strerror(result));
+	kri_say_nothing();
+	return strcmp(buffer, kryos_strerror(result)) ? buffer : NULL;
+}
+
+/* Puts the chip's name before the sentence, if it does not stand there yet. */
+static int fail_for(const struct kryos_dev *dev, int result)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s", kryos_strerror(result));
+	if (!strncmp(text, dev->device.text, strlen(dev->device.text)))
+		return result;
+	return kryos_fail(result, "%s: %s", dev->device.text, text);
+}
+
+int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, struct kryos_dev **ret_dev)
+{
+	struct kryos_dev *dev = calloc(1, sizeof(*dev));
+	int r;
+
+	if (!dev)
+		return -ENOMEM;
+	atomic_init(&dev->refs, 1);
+	r = kri_device_parse(device, &dev->device);
+	if (r >= 0)
+		r = kri_device_check_bus(&dev->device, kind);
+	if (r >= 0)
+		r = kri_bus_get(ctx, &dev->device, &dev->bus);
+	if (r < 0) {
+		free(dev);
+		return r;
+	}
+	*ret_dev = dev;
+	return 0;
+}
+
+struct kryos_dev *kri_dev_ref(struct kryos_dev *dev)
+{
+	atomic_fetch_add(&dev->refs, 1);
+	return dev;
+}
+
+void kri_dev_close(struct kryos_dev *dev)
+{
+	if (!dev || atomic_fetch_sub(&dev->refs, 1) != 1)
+		return;
+	kri_bus_unref(dev->bus);
+	free(dev);
+}
+
+struct kri_bus *kri_dev_bus(struct kryos_dev *dev)
+{
+	return dev->bus;
+}
+
+struct kri_worker *kri_dev_worker(struct kryos_dev *dev)
+{
+	return kri_bus_worker(dev->bus);
+}
+
+const char *kryos_dev_name(const struct kryos_dev *dev)
+{
+	return dev->device.text;
+}
+
+const struct kryos_address *kryos_dev_address(const struct kryos_dev *dev)
+{
+	return &dev->address;
+}
+
+/* 1-Wire families by the drivers that speak to them: Linux drivers/w1/slaves/w1_therm.c, w1_family.h. */
+static const struct {
+	const char *driver, *prefix;
+} families[] = {
+	{ "ds18s20", "10-" }, { "ds1822", "22-" }, { "ds18b20", "28-" }, { "ds1825", "3b-" }, { "ds28ea00", "42-" },
+};
+
+struct present {
+	const char *prefix; /* "": every device counts */
+	unsigned int count;
+	struct kryos_address first;
+	char names[256];
+	size_t length;
+};
+
+static void found(void *userdata, const struct kryos_address *address)
+{
+	struct present *present = userdata;
+
+	if (strncmp(address->text, present->prefix, strlen(present->prefix)) != 0)
+		return;
+	if (!present->count++)
+		present->first = *address;
+	if (present->length < sizeof(present->names))
+		present->length +=
+			(size_t)snprintf(present->names + present->length, sizeof(present->names) - present->length,
+		                         "%s%s", present->count > 1 ? ", " : "", address->text);
+}
+
+static int list_present(struct kryos_dev *dev, struct present *ret_present)
+{
+	void *priv;
+	const struct kryos_bus_driver *driver = kri_bus_driver(dev->bus, &priv, NULL);
+
+	*ret_present = (struct present){ .prefix = "" };
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(families); i++)
+		if (!strcmp(families[i].driver, dev->device.driver))
+			ret_present->prefix = families[i].prefix;
+	return driver->list ? driver->list(priv, found, ret_present) : -EOPNOTSUPP;
+}
+
+/* No device string here: who wrote "any" thinks of a kind of probe. */
+static int fail_none(const struct kryos_dev *dev)
+{
+	char title[sizeof(dev->device.driver)];
+	size_t i;
+
+	for (i = 0; dev->device.driver[i]; i++)
+		title[i] = (char)toupper((unsigned char)dev->device.driver[i]);
+	title[i] = '\0';
+	return kryos_fail(-ENODEV, "no %s on any 1-Wire bus; is \"dtoverlay=w1-gpio\" in /boot/firmware/config.txt?",
+	                  title);
+}
+
+static bool is_any(const struct kryos_dev *dev)
+{
+	return !strcmp(dev->device.place, "any");
+}
+
+static int resolve_any(struct kryos_dev *dev)
+{
+	struct present present;
+	int r;
+
+	kri_say_nothing();
+	r = list_present(dev, &present);
+	if (r == -EOPNOTSUPP)
+		return kryos_fail(KRYOS_EDEVICE, "%s: %s cannot list what is present; name the place", dev->device.text,
+		                  dev->device.bus);
+	if (r < 0 && r != -ENODEV && r != -ENOENT)
+		return fail_for(dev, r);
+	if (r < 0 || !present.count)
+		return fail_none(dev);
+	if (present.count > 1)
+		return kryos_fail(KRYOS_EDEVICE, "%s: %u are present, name one of them: %s", dev->device.text,
+		                  present.count, present.names);
+	dev->address = present.first;
+	return 0;
+}
+
+static int resolve(struct kryos_dev *dev, unsigned int generation)
+{
+	void *priv;
+	const struct kryos_bus_driver *driver = kri_bus_driver(dev->bus, &priv, NULL);
+	int r;
+
+	dev->claimed = false;
+	if (is_any(dev)) {
+		r = resolve_any(dev);
+		if (r < 0)
+			return r;
+	} else {
+		memset(&dev->address, 0, sizeof(dev->address));
+		kri_say_nothing();
+		r = driver->parse(priv, dev->device.place, &dev->address);
+		if (r < 0)
+			return fail_for(dev, r);
+	}
+	dev->generation = generation;
+	return 0;
+}
+
+int kri_dev_ready(struct kryos_dev *dev, bool shared)
+{
+	const struct kryos_bus_driver *driver;
+	unsigned int generation;
+	void *priv;
+	int r = kri_bus_ready(dev->bus);
+
+	if (r == -ENODEV && is_any(dev))
+		return fail_none(dev);
+	if (r < 0)
+		return fail_for(dev, r);
+	driver = kri_bus_driver(dev->bus, &priv, &generation);
+	if (dev->generation != generation) {
+		r = resolve(dev, generation);
+		if (r < 0)
+			return r;
+	}
+	if (shared || dev->claimed || !driver->claim)
+		return 0;
+	kri_say_nothing();
+	r = driver->claim(priv, &dev->address);
+	if (r < 0)
+		return fail_for(dev, r);
+	dev->claimed = true;
+	return 0;
+}
+
+void kri_dev_lost(struct kryos_dev *dev)
+{
+	dev->generation = 0;
+	dev->claimed = false;
+}
+
+static int fail_absent(struct kryos_dev *dev)
+{
+	struct present present;
+	int r = list_present(dev, &present);
+	const char *place = dev->address.text[0] ? dev->address.text : dev->device.place;
+
+	if (r >= 0)
+		return kryos_fail(-ENODEV, "%s: nothing answers at %s on %s; there is %s", dev->device.text, place,
+		                  dev->device.bus, present.count ? present.names : "nothing of its kind");
+	return kryos_fail(-ENODEV, "%s: nothing answers at %s on %s", dev->device.text, place, dev->device.bus);
+}
+
+int kri_dev_fail(struct kryos_dev *dev, int result)
+{
+	/* Drivers say "not there" in many words, and only here is it known where else there is something. */
+	return result == -ENODEV || result == -ENXIO ? fail_absent(dev) : fail_for(dev, result);
+}
+
+struct exchange {
+	const uint8_t *out;
+	size_t out_count;
+	uint8_t *in;
+	size_t in_count;
+	bool scratchpad;
+};
+
+static int exchange_once(struct kryos_dev *dev, const struct kryos_bus_driver *driver, void *priv,
+                         const struct exchange *x)
+{
+	if (x->scratchpad)
+		return driver->read_scratchpad(priv, &dev->address, x->in);
+	return driver->transfer(priv, &dev->address, x->out, x->out_count, x->in, x->in_count);
+}
+
+/*
+ * -EAGAIN is a lost arbitration: the next try is as good as the first. A line that is held low, or a
+ * transfer that does not end, is a chip that was interrupted within a byte; nothing gets better
+ * without a recovery, and one is enough.
+ */
+static int exchange(struct kryos_dev *dev, const struct exchange *x)
+{
+	const struct kryos_bus_driver *driver;
+	struct kryos_ctx *ctx = kri_bus_ctx(dev->bus);
+	unsigned int generation, again = 0;
+	bool recovered = false;
+	void *priv;
+	int r;
+
+	driver = kri_bus_driver(dev->bus, &priv, &generation);
+	if (!generation || dev->generation != generation)
+		return kryos_fail(-ENODEV, "%s: the bus is not open", dev->device.text);
+	if (x->scratchpad ? !driver->read_scratchpad : !driver->transfer)
+		return kryos_fail(-EOPNOTSUPP, "%s: %s has no such transfer", dev->device.text, dev->device.bus);
+	for (;;) {
+		kri_say_nothing();
+		r = exchange_once(dev, driver, priv, x);
+		if (r == -EAGAIN && again < RETRIES) {
+			again++;
+			continue;
+		}
+		if ((r == KRYOS_ESTUCK || r == -ETIMEDOUT) && !recovered && driver->recover) {
+			recovered = true;
+			if (driver->recover(priv) >= 0) {
+				kri_log(ctx, KRYOS_LOG_WARNING, "sensor", r, "%s: %s was stuck and has been freed",
+				        dev->device.text, dev->device.bus);
+				continue;
+			}
+			return kryos_fail(r, "%s: %s is stuck, and could not be freed", dev->device.text,
+			                  dev->device.bus);
+		}
+		break;
+	}
+	if (r >= 0)
+		return 0;
+	if (r == -ENXIO || (r == -ENODEV && x->scratchpad)) {
+		int absent = fail_absent(dev);
+
+		return r == -ENODEV ? absent : kryos_fail(r, "%s", kryos_strerror(absent));
+	}
+	r = fail_for(dev, r);
+	/* Of i2c and spi this is the adapter's own end (unplugged USB): what is open now never works again. */
+	if (r == -ENODEV)
+		kri_bus_lost(dev->bus);
+	return r;
+}
+
+int kryos_dev_transfer(struct kryos_dev *dev, const void *out, size_t out_count, void *in, size_t in_count)
+{
+	if (!dev || (out_count && !out) || (in_count && !in) || !(out_count || in_count))
+		return kryos_fail(-EINVAL, "transfer: nothing to write or read, or nowhere to read it to");
+	return exchange(dev, &(struct exchange){ .out = out, .out_count = out_count, .in = in, .in_count = in_count });
+}
+
+int kryos_dev_write_register(struct kryos_dev *dev, uint8_t reg, uint8_t value)
+{
+	uint8_t bytes[2] = { reg, value };
+
+	return kryos_dev_transfer(dev, bytes, sizeof(bytes), NULL, 0);
+}
+
+int kryos_dev_read_registers(struct kryos_dev *dev, uint8_t reg, void *in, size_t count)
+{
+	return kryos_dev_transfer(dev, &reg, 1, in, count);
+}
+
+int kryos_dev_read_scratchpad(struct kryos_dev *dev, uint8_t scratchpad[9])
+{
+	if (!dev || !scratchpad)
+		return kryos_fail(-EINVAL, "scratchpad: nowhere to read it to");
+	return exchange(dev, &(struct exchange){ .in = scratchpad, .in_count = 9, .scratchpad = true });
+}
+
+struct call {
+	struct kri_job job;
+	struct kryos_dev *dev;
+	bool shared;
+	int (*run)(struct kryos_dev *dev, void *data);
+	int result;
+	char text[256];
+	_Alignas(max_align_t) unsigned char data[];
+};
+
+static void call_run(struct kri_job *job)
+{
+	struct call *call = KRI_CONTAINER_OF(job, struct call, job);
+
+	call->result = kri_dev_ready(call->dev, call->shared);
+	if (call->result >= 0) {
+		kri_say_nothing();
+		call->result = call->run(call->dev, call->data);
+	}
+	if (call->result < 0)
+		snprintf(call->text, sizeof(call->text), "%s", kryos_strerror(call->result));
+}
+
+static void call_drop(struct kri_job *job)
+{
+	struct call *call = KRI_CONTAINER_OF(job, struct call, job);
+
+	kri_dev_close(call->dev);
+	free(call);
+}
+
+int kri_dev_call(struct kryos_dev *dev, bool shared, int (*run)(struct kryos_dev *dev, void *data), void *data,
+                 size_t size, int64_t timeout_ns)
+{
+	struct call *call = calloc(1, sizeof(*call) + size);
+	int r;
+
+	if (!call)
+		return -ENOMEM;
+	call->job.run = call_run;
+	call->job.drop = call_drop;
+	call->dev = kri_dev_ref(dev);
+	call->shared = shared;
+	call->run = run;
+	if (size)
+		memcpy(call->data, data, size);
+	r = kri_bus_call(dev->bus, &call->job, timeout_ns);
+	if (r == -ETIMEDOUT)
+		return kryos_fail(r, "%s: %s did not answer in %lld ms", dev->device.text, dev->device.bus,
+		                  (long long)(timeout_ns / KRYOS_MILLISECONDS(1)));
+	if (r < 0) {
+		call_drop(&call->job);
+		return r;
+	}
+	r = call->result;
+	if (size)
+		memcpy(data, call->data, size);
+	if (r < 0)
+		r = kryos_fail(r, "%s", call->text);
+	kri_job_unref(&call->job);
+	return r;
+}

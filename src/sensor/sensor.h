@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sensor, inside: device strings, the buses of a context, chips on them, and measuring without waiting.
+ *
+ * Each bus of a context has one worker. A chip (struct kryos_dev) is made on any thread without
+ * touching its bus; what touches the bus runs as a job on the bus's worker.
+ */
+#ifndef KRI_SENSOR_H
+#define KRI_SENSOR_H
+
+#include "../core/core.h"
+#include <kryos/sensor.h>
+#include <kryos/sys/sensor.h>
+
+/* device_string.c */
+
+#define KRI_DEVICE_MAX 160
+
+/* "bme280@i2c-1:0x76"; place is "" where none is written; of "rtc@/dev/rtc0" bus is the path. */
+struct kri_device {
+	char text[KRI_DEVICE_MAX];
+	char driver[32];
+	char bus[64];
+	char place[64];
+};
+
+/* KRYOS_EDEVICE with a sentence. Looks at the text alone: an unknown driver or bus is not noticed. */
+int kri_device_parse(const char *text, struct kri_device *ret_device);
+/* The sensor driver of that name; KRYOS_EDEVICE lists those there are. */
+int kri_device_find_sensor(struct kryos_ctx *ctx, const struct kri_device *device,
+                           const struct kryos_sensor_driver **ret_driver);
+/* Whether bus ("i2c-1") is of kind ("i2c"), and place is one such a bus can have. KRYOS_EDEVICE. */
+int kri_device_check_bus(const struct kri_device *device, const char *kind);
+
+/* bus.c */
+
+struct kri_bus;
+
+/* The bus of that name, made but not opened if it is new; KRYOS_EDEVICE lists the kinds there are. Give back by unref.
+ */
+int kri_bus_get(struct kryos_ctx *ctx, const struct kri_device *device, struct kri_bus **ret_bus);
+void kri_bus_unref(struct kri_bus *bus);
+struct kryos_ctx *kri_bus_ctx(struct kri_bus *bus);
+const char *kri_bus_name(const struct kri_bus *bus);
+struct kri_worker *kri_bus_worker(struct kri_bus *bus);
+/* As kri_worker_call; remembers a job that did not end, so that kri_bus_hangs() is true until one does. */
+int kri_bus_call(struct kri_bus *bus, struct kri_job *job, int64_t timeout_ns);
+bool kri_bus_hangs(struct kri_bus *bus);
+
+/* On the bus's worker only. Opens it if it is not open. */
+int kri_bus_ready(struct kri_bus *bus);
+/* It has gone (an adapter that was unplugged): the next kri_bus_ready opens it anew. */
+void kri_bus_lost(struct kri_bus *bus);
+/* Driver and private block; valid while open. Changes with each opening: resolved addresses are of one generation. */
+const struct kryos_bus_driver *kri_bus_driver(const struct kri_bus *bus, void **ret_priv, unsigned int *ret_generation);
+
+/* The sensors of a context, for unique names. -EEXIST. */
+int kri_bus_claim_name(struct kryos_ctx *ctx, const char *name);
+void kri_bus_release_name(struct kryos_ctx *ctx, const char *name);
+
+/* dev.c: one chip. Reference counted: a job holds one, so that a bus that hangs keeps what it uses. */
+
+/*
+ * A chip by device string on a bus of kind "i2c", "spi", "w1" (NULL: any). Does not block and does
+ * not touch the bus. KRYOS_EDEVICE, -ENOMEM.
+ */
+int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, struct kryos_dev **ret_dev);
+/* NULL is allowed. */
+struct kryos_dev *kri_dev_ref(struct kryos_dev *dev);
+void kri_dev_close(struct kryos_dev *dev);
+
+/* Where jobs for this chip are posted or called (kri_worker_post, kri_worker_call). Lives as long as dev. */
+struct kri_worker *kri_dev_worker(struct kryos_dev *dev);
+struct kri_bus *kri_dev_bus(struct kryos_dev *dev);
+
+/*
+ * First thing in every job, on the worker: opens the bus, resolves the place and claims the address.
+ * shared: does not claim it, for a chip that a kernel driver holds (else -EBUSY, its name in the
+ * text). -ENODEV: no such bus, or nothing there where "any" was asked. Cheap when all is done already.
+ */
+int kri_dev_ready(struct kryos_dev *dev, bool shared);
+/* Forgets what was resolved and claimed, so that kri_dev_ready looks again: after the chip was lost. On the worker. */
+void kri_dev_lost(struct kryos_dev *dev);
+
+/*
+ * Runs run(dev, data) on the bus's worker, after kri_dev_ready(dev, shared), and waits for it at most
+ * timeout_ns. Its result, with its sentence, or -ETIMEDOUT; then run may still be under way, so data
+ * is copied (size bytes) and copied back only when it ended in time. Not on the context's workers.
+ */
+int kri_dev_call(struct kryos_dev *dev, bool shared, int (*run)(struct kryos_dev *dev, void *data), void *data,
+                 size_t size, int64_t timeout_ns);
+
+/* Sees to it that the thread's sentence for a chip driver's failure names the chip. On the worker. Returns result. */
+int kri_dev_fail(struct kryos_dev *dev, int result);
+
+/* The thread's sentence for a failed call, if the call set one of its own since kri_say_nothing(); else NULL. */
+void kri_say_nothing(void);
+const char *kri_own_sentence(int result, char *buffer, size_t size);
+
+/* judge.c: pure. What the readings of one channel so far say about the next. */
+
+struct kri_history {
+	bool has_good, has_suspect, has_value;
+	int64_t good_micro, good_ns;       /* the last good one */
+	int64_t suspect_micro, suspect_ns; /* the last that moved too fast */
+	int64_t value_micro, since_ns;     /* what it has stood at, and since when */
+	uint32_t repeats;                  /* readings at value_micro */
+};
+enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_channel_info *info,
+                             const struct kryos_reading *reading, int64_t t_boot_ns);
+/* After a measurement that gave nothing: a sensor that was away has not stood still. */
+void kri_judge_missing(struct kri_history *history);
+/* The quality of samples for a measurement that failed with this code. */
+enum kryos_quality kri_judge_error(int result);
+
+/* sensor.c */
+
+struct kryos_sensor {
+	struct kri_object object; /* of a public one; a sampler owns its own */
+	atomic_int refs;          /* the owner's, and one for each job */
+	struct kryos_ctx *ctx;
+	char name[32];
+	const struct kryos_sensor_driver *driver;
+	struct kryos_dev *dev;
+	uint32_t channels[KRYOS_SENSOR_MAX_CHANNELS];
+
+	pthread_mutex_t lock;
+	enum { KRI_UNKNOWN, KRI_PRESENT, KRI_LOST } presence; /* what was announced last; under lock */
+	/* Told of a loss or a return after the context's events were; set before the first job. NULL: nobody. */
+	void (*announced)(void *data, const struct kryos_event *event);
+	void *announced_data;
+
+	/* The worker's. */
+	void *priv;
+	atomic_bool probed; /* read by close, to know whether there is something to remove */
+	struct kri_history history[KRYOS_SENSOR_MAX_CHANNELS];
+};
+
+/*
+ * As kryos_sensor_open without touching the bus: an absent or wrong chip is not noticed. Does not
+ * block. Its maker closes it; the context does not.
+ */
+int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device);
+struct kryos_sensor *kri_sensor_ref(struct kryos_sensor *sensor);
+void kri_sensor_unref(struct kryos_sensor *sensor);
+
+/* measure.c: a batch is one job that measures sensors of one bus. */
+
+/* What one measurement of one sensor gave. samples have channel, value, quality and t_boot_ns. */
+struct kri_measured {
+	struct kryos_sensor *sensor;
+	int code; /* 0, or why there is no reading */
+	char text[256];
+	size_t count;
+	struct kryos_sample samples[KRYOS_SENSOR_MAX_CHANNELS];
+};
+struct kri_batch;
+
+/*
+ * Measures count sensors of one bus with one job: triggers all, waits for the slowest, fetches all.
+ * Samples carry t_boot_ns (0: when the job began). measured runs on the context thread, after losses
+ * and returns were announced; the sensors are referenced until then. NULL measured: announce only.
+ * limit_ns: no retry begins later than this. -EAGAIN: too many jobs wait.
+ */
+int kri_batch_start(struct kri_batch **ret_batch, struct kryos_sensor *const *sensors, size_t count, int64_t t_boot_ns,
+                    int64_t limit_ns, void (*measured)(void *data, const struct kri_measured *results, size_t count),
+                    void *data);
+/*
+ * Its answer comes too late: no retry begins any more, nothing is announced, and measured is called
+ * with no results (count 0) when the job has ended. Context thread, and only before measured ran.
+ */
+void kri_batch_abandon(struct kri_batch *batch);
+/* The same, and measured is not called at all. */
+void kri_batch_forget(struct kri_batch *batch);
+/* Measures one sensor and waits for it, at most limit_ns: 0, or -ETIMEDOUT and other errors; announces nothing. */
+int kri_measure(struct kryos_sensor *sensor, bool probe_only, int64_t limit_ns, struct kri_measured *ret_measured);
+/* Looks for the chip on its bus's worker, now; announces it as lost if it is not there. Does not wait. */
+int kri_sensor_look(struct kryos_sensor *sensor);
+
+/* Samples of a measurement that gave no reading. */
+void kri_measured_fail(struct kri_measured *ret_measured, struct kryos_sensor *sensor, int code, const char *text,
+                       int64_t t_boot_ns);
+/* Announces a loss or a return, once per change. Any thread. */
+void kri_measured_announce(const struct kri_measured *measured);
+/* Wall time and trust for samples that have t_boot_ns. Any thread. */
+void kri_stamp(struct kryos_ctx *ctx, struct kryos_sample *samples, size_t count);
+
+#endif

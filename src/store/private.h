@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Store, for src/store only. Who may touch what:
+ *
+ *   writer thread   the open segment, state.db, rotation, sealing, retention
+ *   store->lock     what callers hand to the writer, the list of segments, status
+ *   queue->lock     one queue's delivery state and its scan; taken before store->lock, never after
+ *
+ * Nothing holds a lock while it waits for the disk.
+ */
+#ifndef KRI_STORE_PRIVATE_H
+#define KRI_STORE_PRIVATE_H
+
+#include "../clock/clock.h"
+#include "../digest/digest.h"
+#include "store.h"
+#include <sqlite3.h>
+
+#define KRI_STORE_FORMAT 1
+#define KRI_APPLICATION_ID 0x4b52594f /* "KRYO", for file(1) */
+#define KRI_WAL_LIMIT_FRAMES 970      /* of 536 bytes: 512 KiB */
+#define KRI_MAX_WAITING 4096          /* samples handed over and not yet durable */
+#define KRI_MAX_EVENTS_WAITING 256
+#define KRI_SCAN_ROWS 64
+#define KRI_EVENT_ROWS 8
+#define KRI_MAX_RUNS 1000
+#define KRI_MAX_DEAD 1000
+#define KRI_HASH_TEXT (2 * KRI_SHA256_SIZE + 1)
+#define KRI_LINE_MAX 1536
+
+/* vfs.c: counts syncs of the calling thread by cause, below SQLite, where they happen. */
+enum kri_sync_cause { KRI_SYNC_COMMIT, KRI_SYNC_CHECKPOINT, KRI_SYNC_STATE, KRI_SYNC_ROTATION, KRI_SYNC_CAUSES };
+struct kri_sync_counts {
+	enum kri_sync_cause cause;
+	uint64_t count[KRI_SYNC_CAUSES];
+};
+const char *kri_vfs_name(void);                     /* registers it when first asked */
+void kri_vfs_count(struct kri_sync_counts *counts); /* for this thread; NULL: stop */
+
+/* sql.c */
+int kri_sql_open(sqlite3 **ret_db, const char *path, int flags);
+int kri_sql_exec(sqlite3 *db, const char *sql);
+int kri_sql_prepare(sqlite3 *db, sqlite3_stmt **ret_statement, const char *sql);
+/* Steps to the end, resets and unbinds: for statements without rows. */
+int kri_sql_run(sqlite3_stmt *statement);
+/* The first column of the first row; -ENOENT: no row. */
+int kri_sql_int(sqlite3 *db, const char *sql, int64_t *ret_value);
+int kri_sql_fail(sqlite3 *db, int code);
+int kri_sql_bind_text(sqlite3_stmt *statement, int index, const char *text);
+const char *kri_sql_text(sqlite3_stmt *statement, int column); /* "" for NULL */
+
+/* row.c: the canonical form, which the row's checksum and the chain are over (docs/store-format.md). */
+struct kri_row {
+	int64_t seq, t_boot_ns, t_wall_ns, value_micro;
+	uint32_t channel, boot, round; /* channel: the segment's own number */
+	uint16_t trust, quality;
+	uint32_t crc;
+};
+size_t kri_row_text(const struct kri_row *row, char *text);                            /* without checksum, newline */
+size_t kri_text_end(char *text, size_t length, uint32_t epoch_crc, uint32_t *ret_crc); /* appends "|crc\n" */
+uint32_t kri_epoch_crc(uint64_t epoch);
+uint32_t kri_text_crc(uint32_t epoch_crc, const char *text, size_t length);
+void kri_epoch_text(uint64_t epoch, char text[17]);
+
+/* chain.c: SHA-256 over the previous hash and a commit's lines. Does nothing without libcrypto. */
+struct kri_chain {
+	struct kri_sha256 *sha; /* NULL: no libcrypto */
+	uint8_t hash[KRI_SHA256_SIZE];
+};
+int kri_chain_new(struct kri_chain *chain);
+void kri_chain_free(struct kri_chain *chain);
+int kri_chain_begin(struct kri_chain *chain, bool first);
+int kri_chain_add(struct kri_chain *chain, const char *text, size_t length);
+int kri_chain_end(struct kri_chain *chain);
+void kri_chain_text(const struct kri_chain *chain, char text[KRI_HASH_TEXT]);
+
+/* A segment as the store knows it without opening it. */
+struct kri_segment_info {
+	int64_t first_seq, last_seq; /* last_seq < first_seq: empty */
+	int64_t last_wall_ns;
+	int64_t bytes;
+	uint16_t last_trust;
+	bool closed; /* no WAL any more: complete, read-only */
+	bool bad;
+	char hash[KRI_HASH_TEXT];
+};
+
+/* segment.c: the one that is written. Writer thread only. */
+struct kri_segment {
+	char *path;
+	sqlite3 *db;
+	sqlite3_stmt *insert, *insert_channel, *insert_boot, *begin, *commit;
+	struct kri_chain chain;
+	int64_t first_seq, last_seq, opened_boot_ns, age_ns, db_bytes;
+	int64_t last_wall_ns;
+	uint32_t last_round;
+	uint16_t last_trust;
+	uint64_t epoch;
+	uint32_t epoch_crc, boot;
+	char device[33];
+	int wal_frames;
+	uint32_t *channels; /* the context's number -> this segment's, 0: not yet */
+	uint32_t channel_slots, channel_count;
+};
+struct kri_header_entry {
+	const char *key, *value;
+};
+int kri_segment_create(struct kri_segment **ret_segment, const char *path, int64_t first_seq, uint64_t epoch,
+                       const char *device, const struct kri_header_entry *entries, size_t count);
+int kri_segment_open(struct kri_segment **ret_segment, const char *path, int64_t first_seq, struct kryos_ctx *ctx);
+void kri_segment_close(struct kri_segment *segment); /* NULL is allowed; leaves the WAL as it is */
+struct kri_commit {
+	struct kryos_ctx *ctx;
+	const char *(*place_of)(void *data, uint32_t channel);
+	void *data;
+	const char *boot_id;
+};
+/* One durable commit: samples already have seq and boot. On failure the outcome is unknown: abandon the segment. */
+int kri_segment_begin(struct kri_segment *segment);
+/* Writes the boot and channel that a sample needs, where new; for all samples of a commit, before the first is added.
+ */
+int kri_segment_declare(struct kri_segment *segment, const struct kri_commit *commit,
+                        const struct kryos_sample *sample);
+int kri_segment_add(struct kri_segment *segment, const struct kryos_sample *sample, bool last);
+int kri_segment_commit(struct kri_segment *segment);
+void kri_segment_rollback(struct kri_segment *segment);
+int64_t kri_segment_bytes(const struct kri_segment *segment);
+int kri_segment_checkpoint(struct kri_segment *segment);
+/* Writes the seal (key may be NULL: closed unsealed), leaves WAL mode, closes; -EBUSY: somebody reads, try again later.
+ */
+int kri_segment_seal(struct kri_segment *segment, struct kri_key *key, char ret_hash[KRI_HASH_TEXT],
+                     char ret_signature[2 * KRI_SIGNATURE_SIZE + 1]);
+size_t kri_seal_text(char text[256], const char *device, uint64_t epoch, int64_t first, int64_t last, const char *hash);
+
+/* scan.c: reads rows of one segment after another. One thread at a time. */
+struct kri_place_names {
+	char name[64], unit[16], place[32];
+	uint32_t channel; /* the context's number */
+};
+struct kri_scan {
+	struct kryos_ctx *ctx;
+	const char *folder;
+	int64_t (*offset_of)(void *data, uint32_t boot, uint16_t *ret_trust); /* INT64_MIN: none */
+	void *offset_data;
+	sqlite3 *db; /* kept open on closed segments only */
+	sqlite3_stmt *rows;
+	int64_t segment; /* whose header and channels these are: first seq */
+	uint64_t epoch;
+	uint32_t epoch_crc;
+	char device[33];
+	struct kri_place_names *channels;
+	uint32_t channel_count;
+	struct kri_row buffer[KRI_SCAN_ROWS];
+	bool bad[KRI_SCAN_ROWS];
+	int count, at;
+};
+void kri_scan_init(struct kri_scan *scan, struct kryos_ctx *ctx, const char *folder);
+void kri_scan_end(struct kri_scan *scan);
+/* Fills the buffer with rows of that segment from seq on; 0: none. KRYOS_ECORRUPT. */
+int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment, int64_t from_seq, int64_t to_seq);
+/* The record of a buffered row. */
+void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_record);
+
+struct kri_boot_offset {
+	uint32_t boot;
+	uint16_t trust;
+	int64_t offset_ns;
+};
+
+/* state.c: state.db. Writer thread only, but for open. */
+struct kri_state {
+	sqlite3 *db;
+	sqlite3_stmt *insert_event, *put_queue, *insert_dead, *insert_gap, *put_boot, *put_seal, *put_meta;
+	struct kri_chain chain;
+	uint32_t epoch_crc;
+	int wal_frames;
+	bool created;
+};
+int kri_state_open(struct kri_state **ret_state, const char *folder);
+void kri_state_close(struct kri_state *state);
+int kri_state_get_meta(struct kri_state *state, const char *key, char *value, size_t size);
+int kri_state_put_meta(struct kri_state *state, const char *key, const char *value);
+struct kri_stored_event {
+	struct kri_stored_event *next;
+	int64_t seq, t_boot_ns, t_wall_ns, first_seq, last_seq, value_ns;
+	uint32_t boot;
+	uint16_t trust;
+	enum kryos_event_type type;
+	int code;
+	char name[64];
+	char text[1001];
+};
+int kri_state_put_event(struct kri_state *state, const struct kri_stored_event *event, uint64_t epoch);
+int kri_state_put_boot(struct kri_state *state, uint32_t boot, const char *boot_id,
+                       const struct kri_boot_offset *offset);
+int kri_state_put_gap(struct kri_state *state, int64_t first_seq, int64_t last_seq, const char *reason);
+struct kri_seal {
+	int64_t first_seq, last_seq, bytes, last_wall_ns;
+	uint64_t epoch;
+	const char *device, *hash, *signature;
+	uint16_t last_trust;
+};
+int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal);
+size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024]);
+int kri_state_checkpoint(struct kri_state *state);
+/* Reads events from seq on through a connection of its own. */
+int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_stored_event *events, int count,
+                          uint64_t *ret_epochs, bool *ret_bad);
+
+/* ranges.c: sorted, disjoint runs of seqs; last INT64_MAX: without end. */
+struct kri_run {
+	int64_t first, last;
+};
+struct kri_ranges {
+	struct kri_run *runs;
+	int count, capacity;
+};
+int kri_ranges_add(struct kri_ranges *ranges, int64_t first, int64_t last);
+int kri_ranges_remove(struct kri_ranges *ranges, int64_t first, int64_t last);
+bool kri_ranges_has(const struct kri_ranges *ranges, int64_t seq);
+/* The first owed seq >= from and the end of its run; false: none. */
+bool kri_ranges_next(const struct kri_ranges *ranges, int64_t from, struct kri_run *ret_run);
+int64_t kri_ranges_count(const struct kri_ranges *ranges, int64_t up_to);
+void kri_ranges_clear(struct kri_ranges *ranges);
+char *kri_ranges_text(const struct kri_ranges *ranges); /* "5-9,12-"; free() it */
+int kri_ranges_parse(struct kri_ranges *ranges, const char *text);
+
+/* files.c */
+int kri_lock_folder(const char *folder, int *ret_fd);
+int kri_list_segments(const char *folder, struct kri_segment_info **ret_list, int *ret_count);
+void kri_segment_path(const char *folder, int64_t first_seq, char path[], size_t size);
+int kri_remove_db(const char *path); /* file, -wal, -shm, synced, below SQLite's own VFS */
+int64_t kri_file_bytes(const char *path);
+int64_t kri_db_bytes(const char *path); /* with -wal */
+int kri_sync_folder(const char *folder);
+int64_t kri_free_bytes(const char *folder);
+
+/* identity.c */
+int kri_board_name(const char *given, char board[128]);
+
+/* What callers hand to the writer. */
+struct kri_batch {
+	struct kri_batch *next;
+	struct kryos_sample *samples;
+	size_t count;
+	bool waiting_caller; /* samples are the caller's own; else they follow the struct */
+	bool finished;
+	int result;
+	void (*done)(void *data, int result);
+	void *data;
+};
+
+struct kryos_store {
+	struct kri_object object;
+	struct kryos_ctx *ctx;
+	char *folder;
+	struct kryos_store_config config;
+	int64_t limit_bytes;
+	int lock_fd;
+	atomic_int refs; /* the handle, the writer, each queue */
+
+	/* Fixed after open. */
+	char device[33];
+	char board[128];
+	char boot_id[37];
+	uint32_t boot;
+	struct kri_key *key; /* NULL: no libcrypto */
+	char *public_pem;
+
+	/* Writer thread only. */
+	struct kri_segment *segment; /* NULL: the next commit makes one */
+	struct kri_state *state;
+	struct kri_sync_counts syncs;
+	uint64_t epoch;
+	int64_t next_seq;
+	int64_t retry_at_ns, last_retention_ns;
+	int last_group_callers;
+	char last_hash[KRI_HASH_TEXT]; /* of the segment before this one */
+	int64_t last_segment;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;  /* work for the writer */
+	pthread_cond_t finished; /* of batches, commits of delivery state, the writer itself */
+	struct kri_batch *batches, **batches_tail;
+	struct kri_batch *committing; /* the group the writer is at */
+	size_t waiting_samples;
+	struct kri_stored_event *events, **events_tail;
+	int events_waiting;
+	struct kri_batch *delivered, **delivered_tail; /* finished ones with done, for the context thread */
+	struct kri_note note;
+	struct kri_segment_info *segments;
+	int segment_count;
+	struct kryos_queue *queues;
+	struct kryos_store_status status;
+	int64_t durable_seq; /* newest sample or event that queues may see */
+	int64_t stored_event_seq;
+	uint32_t last_round;
+	int64_t last_wall_ns;
+	struct kri_boot_offset *offsets;
+	int offset_count;
+	bool offset_changed; /* of this boot, to be stored */
+	bool untrusted_in_boot;
+	char **places; /* by the context's channel number */
+	uint32_t place_count;
+	uint64_t commit_wanted, commit_done; /* numbered requests to commit delivery state */
+	int64_t damaged_segment;             /* a queue found it unreadable: first seq, 0: none */
+	bool writer_started, writer_ended, stopping, full;
+	struct kri_clock_listener listener;
+	bool listening;
+};
+
+/* writer.c: groups of samples, events and delivery state, idle work. */
+void kri_writer_main(void *store);
+/* Commits what state.db is owed. store->lock held, let go meanwhile. */
+void kri_store_commit_state(struct kryos_store *store);
+/* recover.c: what an open finds, as a cut, another board or a newer version may have left it. */
+int kri_store_recover(struct kryos_store *store);
+/* rotate.c; writer thread. Ends the present segment, if any, and begins another at next_seq. */
+int kri_store_new_segment(struct kryos_store *store);
+bool kri_store_wants_rotation(struct kryos_store *store, int percent);
+/* Seals the oldest one that is not; 1: done, ask again; 0: none, or somebody reads it. */
+int kri_store_seal_one(struct kryos_store *store);
+/* The list of segments; store->lock held. */
+struct kri_segment_info *kri_store_find_segment(struct kryos_store *store, int64_t first_seq);
+int kri_store_add_segment(struct kryos_store *store, const struct kri_segment_info *info);
+/* Hands an event to the writer. Any thread; store->lock held. -EAGAIN: too many wait. */
+int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event);
+/* The same, and to the context as news; takes store->lock. */
+void kri_store_announce(struct kryos_store *store, const struct kryos_event *event);
+/* retention.c; writer thread */
+int kri_store_retain(struct kryos_store *store);
+/* Takes the segment that was found damaged out of service. */
+int kri_store_condemn(struct kryos_store *store);
+void kri_store_unref(struct kryos_store *store);
+
+/* queue.c, for the writer */
+struct kryos_queue {
+	struct kri_object object;
+	struct kryos_queue *next;
+	struct kryos_store *store;
+	atomic_int refs;
+	char name[32];
+	struct kryos_queue_config config;
+	char *channels;
+
+	pthread_mutex_t lock;
+	bool closed;
+	struct kri_ranges samples, events; /* owed; the runs of each may span seqs of the other kind */
+	int64_t live_seq;                  /* 0: no link */
+	struct kri_lent {
+		int64_t seq;
+		uint64_t epoch;
+		bool event, audited; /* audited: a rejection of it is not announced again */
+	} * lent;                    /* sorted by seq */
+	uint32_t lent_count;
+	struct kri_stream {
+		int64_t at;          /* looks from here on */
+		int64_t from, until; /* the scan's buffer holds all rows between; until < from: nothing */
+		struct kri_scan scan;
+	} live, backlog;
+	int64_t event_at;
+	struct kri_stored_event *event_buffer;
+	uint64_t event_epochs[KRI_EVENT_ROWS];
+	bool event_bad[KRI_EVENT_ROWS];
+	int event_count, event_next;
+	struct kryos_event event;
+	struct kryos_record record;
+	uint64_t acked, rejected;
+	uint32_t dead_letters;
+	uint32_t dirty, storing; /* changes since the last commit, and those in the one under way */
+	int64_t dirty_since_ns;
+	struct kri_dead *dead, **dead_tail; /* to be stored */
+	uint32_t dead_storing;
+	void (*wake)(void *data);
+	void *wake_data;
+};
+struct kri_dead {
+	struct kri_dead *next;
+	int64_t seq;
+	uint64_t epoch;
+	bool event;
+	char reason[201];
+};
+/* When it wants its state committed next (real time; INT64_MAX: nothing to commit). queue->lock is taken inside. */
+int64_t kri_queue_due(struct kryos_queue *queue);
+/* Stores its state inside the open transaction of state.db, and undoes that when the transaction failed. */
+int kri_queue_store(struct kryos_queue *queue, struct kri_state *state);
+void kri_queue_stored(struct kryos_queue *queue, bool well);
+void kri_queue_wake(struct kryos_queue *queue);
+char *kri_queue_cursor_text(struct kryos_queue *queue); /* "samples events" as stored; free() it */
+/* first to last are gone: nothing of it is owed any more. */
+int64_t kri_queue_forget(struct kryos_queue *queue, int64_t first, int64_t last);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at a store from outside: the folder is listed anew whenever its end is reached. */
+#include "private.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct kryos_reader {
+	struct kri_object object;
+	struct kryos_ctx *ctx;
+	char *folder;
+	struct kri_scan scan;
+	struct kri_segment_info *segments;
+	int segment_count, segment_at;
+	int64_t next_seq;
+	uint64_t damaged;
+	struct kryos_record record;
+	struct kri_stored_event *events;
+	uint64_t epochs[KRI_EVENT_ROWS];
+	bool bad[KRI_EVENT_ROWS];
+	int event_count, event_at;
+	int64_t next_event_seq;
+	struct kryos_event event;
+	struct kri_boot_offset *offsets;
+	int offset_count;
+};
+
+static int64_t offset_of(void *data, uint32_t boot, uint16_t *ret_trust)
+{
+	struct kryos_reader *reader = data;
+
+	for (int i = 0; i < reader->offset_count; i++) {
+		if (reader->offsets[i].boot == boot) {
+			*ret_trust = reader->offsets[i].trust;
+			return reader->offsets[i].offset_ns;
+		}
+	}
+	return INT64_MIN;
+}
+
+/* Without state.db there are simply no corrections. */
+static void read_offsets(struct kryos_reader *reader)
+{
+	struct kri_boot_offset *grown;
+	sqlite3_stmt *rows = NULL;
+	char path[PATH_MAX];
+	sqlite3 *db = NULL;
+
+	snprintf(path, sizeof(path), "%s/state.db", reader->folder);
+	reader->offset_count = 0;
+	if (kri_sql_open(&db, path, SQLITE_OPEN_READWRITE) < 0 && kri_sql_open(&db, path, SQLITE_OPEN_READONLY) < 0)
+		return;
+	if (kri_sql_prepare(db, &rows, "SELECT boot, trust, offset_ns FROM boot WHERE offset_ns IS NOT NULL") >= 0) {
+		while (sqlite3_step(rows) == SQLITE_ROW) {
+			grown = realloc(reader->offsets, (size_t)(reader->offset_count + 1) * sizeof(*grown));
+			if (!grown)
+				break;
+			reader->offsets = grown;
+			grown[reader->offset_count++] =
+				(struct kri_boot_offset){ (uint32_t)sqlite3_column_int64(rows, 0),
+				                          (uint16_t)sqlite3_column_int(rows, 1),
+				                          sqlite3_column_int64(rows, 2) };
+		}
+	}
+	sqlite3_finalize(rows);
+	sqlite3_close_v2(db);
+}
+
+static int list(struct kryos_reader *reader)
+{
+	struct kri_segment_info *segments;
+	int count, r = kri_list_segments(reader->folder, &segments, &count);
+
+	if (r < 0)
+		return r;
+	free(reader->segments);
+	reader->segments = segments;
+	reader->segment_count = count;
+	/* What each holds ends where the next begins; the newest's end is not known from outside. */
+	for (int i = 0; i < count; i++)
+		segments[i].last_seq = i + 1 < count ? segments[i + 1].first_seq - 1 : INT64_MAX;
+	reader->segment_at = 0;
+	while (reader->segment_at < count && segments[reader->segment_at].last_seq < reader->next_seq)
+		reader->segment_at++;
+	read_offsets(reader);
+	return 0;
+}
+
+static void destroy(struct kri_object *object)
+{
+	struct kryos_reader *reader = KRI_CONTAINER_OF(object, struct kryos_reader, object);
+
+	kri_scan_end(&reader->scan);
+	kri_object_remove(&reader->object);
+	free(reader->segments);
+	free(reader->offsets);
+	free(reader->events);
+	free(reader->folder);
+	free(reader);
+}
+
+void kryos_reader_close(struct kryos_reader *reader)
+{
+	if (reader && kri_ctx_check(reader->ctx) >= 0)
+		destroy(&reader->object);
+}
+
+int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, const char *path)
+{
+	struct kryos_reader *reader;
+	char state[PATH_MAX];
+	int r = kri_ctx_check(ctx);
+
+	if (r < 0)
+		return r;
+	if (!ret_reader || !path)
+		return kryos_fail(-EINVAL, "reader: no folder, or no place for the reader given");
+	reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	reader->ctx = ctx;
+	reader->next_seq = reader->next_event_seq = 1;
+	reader->folder = strdup(path);
+	reader->events = calloc(KRI_EVENT_ROWS, sizeof(*reader->events));
+	kri_object_add(ctx, &reader->object, destroy);
+	r = reader->folder && reader->events ? list(reader) : -ENOMEM;
+	snprintf(state, sizeof(state), "%s/state.db", path);
+	if (r >= 0 && !reader->segment_count && !kri_file_bytes(state))
+		r = kryos_fail(-ENOENT, "%s: there is no store in this folder", path);
+	if (r < 0) {
+		destroy(&reader->object);
+		return r;
+	}
+	kri_scan_init(&reader->scan, ctx, reader->folder);
+	reader->scan.offset_of = offset_of;
+	reader->scan.offset_data = reader;
+	*ret_reader = reader;
+	return 0;
+}
+
+int kryos_reader_seek(struct kryos_reader *reader, int64_t seq)
+{
+	if (!reader || seq < 0)
+		return kryos_fail(-EINVAL, "reader: no reader given, or a seq below 0");
+	reader->next_seq = seq < 1 ? 1 : seq;
+	reader->next_event_seq = reader->next_seq;
+	reader->scan.count = reader->scan.at = 0;
+	reader->event_count = reader->event_at = 0;
+	return list(reader);
+}
+
+int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record)
+{
+	struct kri_scan *scan;
+	bool relisted = false;
+	int r;
+
+	if (!reader || !ret_record)
+		return kryos_fail(-EINVAL, "reader: no reader, or no place for the record given");
+	r = kri_ctx_check(reader->ctx);
+	if (r < 0)
+		return r;
+	scan = &reader->scan;
+	for (;;) {
+		while (scan->at < scan->count) {
+			int index = scan->at++;
+
+			reader->next_seq = scan->buffer[index].seq + 1;
+			if (scan->bad[index]) {
+				reader->damaged++;
+				continue;
+			}
+			kri_scan_record(scan, index, &reader->record);
+			*ret_record = &reader->record;
+			return 1;
+		}
+		if (reader->segment_at < reader->segment_count) {
+			struct kri_segment_info *info = &reader->segments[reader->segment_at];
+
+			r = info->bad ? 0 : kri_scan_fill(scan, info, reader->next_seq, info->last_seq);
+			/* Gone since it was listed (retention), never begun, newer or damaged: the next one. */
+			if (r > 0)
+				continue;
+			if (r == -EBUSY || r == -ENOMEM)
+				return r;
+			if (r < 0 && r != -ENOENT)
+				reader->damaged++;
+			if (reader->segment_at + 1 < reader->segment_count) {
+				reader->segment_at++;
+				reader->next_seq = reader->segments[reader->segment_at].first_seq;
+				continue;
+			}
+		}
+		if (relisted)
+			return 0;
+		relisted = true;
+		r = list(reader);
+		if (r < 0)
+			return r;
+	}
+}
+
+int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall_ns)
+{
+	const struct kryos_record *record;
+	int r = kryos_reader_seek(reader, 1);
+
+	if (r < 0)
+		return r;
+	/* The segment before the first one that begins too late; within it, row by row. */
+	while (reader->segment_at + 1 < reader->segment_count) {
+		struct kri_segment_info *next = &reader->segments[reader->segment_at + 1];
+
+		r = next->bad ? 0 : kri_scan_fill(&reader->scan, next, next->first_seq, next->last_seq);
+		if (r > 0) {
+			kri_scan_record(&reader->scan, 0, &reader->record);
+			if (reader->record.sample.t_wall_ns >= t_wall_ns)
+				break;
+		}
+		reader->segment_at++;
+	}
+	reader->scan.count = reader->scan.at = 0;
+	if (reader->segment_count)
+		reader->next_seq = reader->segments[reader->segment_at].first_seq;
+	while ((r = kryos_reader_next(reader, &record)) > 0)
+		if (record->sample.t_wall_ns >= t_wall_ns)
+			break;
+	if (r > 0) {
+		/* Lend this one again. */
+		reader->scan.at--;
+		reader->next_seq = record->seq;
+	}
+	return r < 0 ? r : 0;
+}
+
+int kryos_reader_next_event(struct kryos_reader *reader, const struct kryos_record **ret_record)
+{
+	int r;
+
+	if (!reader || !ret_record)
+		return kryos_fail(-EINVAL, "reader: no reader, or no place for the record given");
+	r = kri_ctx_check(reader->ctx);
+	if (r < 0)
+		return r;
+	for (;;) {
+		struct kri_stored_event *stored;
+		int at = reader->event_at;
+
+		if (at == reader->event_count) {
+			reader->event_at = reader->event_count = 0;
+			r = kri_state_read_events(reader->folder, reader->next_event_seq, reader->events,
+			                          KRI_EVENT_ROWS, reader->epochs, reader->bad);
+			if (r <= 0)
+				return r;
+			reader->event_count = r;
+			continue;
+		}
+		reader->event_at++;
+		stored = &reader->events[at];
+		reader->next_event_seq = stored->seq + 1;
+		if (reader->bad[at]) {
+			reader->damaged++;
+			continue;
+		}
+		reader->event = (struct kryos_event){ .size = sizeof(reader->event),
+			                              .type = stored->type,
+			                              .code = stored->code,
+			                              .name = stored->name,
+			                              .text = stored->text,
+			                              .first_seq = stored->first_seq,
+			                              .last_seq = stored->last_seq,
+			                              .value_ns = stored->value_ns };
+		reader->record = (struct kryos_record){ .size = sizeof(reader->record),
+			                                .stream = KRYOS_STREAM_EVENTS,
+			                                .epoch = reader->epochs[at],
+			                                .seq = stored->seq,
+			                                .device = "",
+			                                .channel = "",
+			                                .unit = "",
+			                                .place = "",
+			                                .event = &reader->event,
+			                                .sample = { .t_boot_ns = stored->t_boot_ns,
+			                                            .t_wall_ns = stored->t_wall_ns,
+			                                            .seq = stored->seq,
+			                                            .boot = stored->boot,
+			                                            .trust = stored->trust } };
+		*ret_record = &reader->record;
+		return 1;
+	}
+}
+
+int kryos_reader_get_damaged(struct kryos_reader *reader, uint64_t *ret_rows)
+{
+	if (!reader || !ret_rows)
+		return kryos_fail(-EINVAL, "reader: no reader, or no place for the number given");
+	*ret_rows = reader->damaged;
+	return 0;
+}
+
+/* The newest seq in use, from outside: of samples, or of events. */
+static int64_t newest_seq(struct kryos_reader *reader, sqlite3 *db)
+{
+	int64_t newest = 0, sample = 0;
+	char path[PATH_MAX];
+	sqlite3 *segment = NULL;
+
+	if (kri_sql_int(db, "SELECT coalesce(max(seq),0) FROM event", &newest) < 0)
+		newest = 0;
+	if (!reader->segment_count)
+		return newest;
+	kri_segment_path(reader->folder, reader->segments[reader->segment_count - 1].first_seq, path, sizeof(path));
+	if (kri_sql_open(&segment, path, SQLITE_OPEN_READWRITE) >= 0 &&
+	    kri_sql_int(segment, "SELECT coalesce(max(seq),0) FROM sample", &sample) < 0)
+		sample = 0;
+	sqlite3_close_v2(segment);
+	return sample > newest ? sample : newest;
+}
+
+static int fill_queue(struct kryos_reader *reader, sqlite3 *db, sqlite3_stmt *row, struct kryos_queue_status *status)
+{
+	struct kri_ranges samples = { 0 }, events = { 0 };
+	int64_t newest = newest_seq(reader, db);
+	struct kri_run run;
+	int r;
+
+	snprintf(status->name, sizeof(status->name), "%s", kri_sql_text(row, 0));
+	r = kri_ranges_parse(&samples, kri_sql_text(row, 1));
+	if (r >= 0)
+		r = kri_ranges_parse(&events, kri_sql_text(row, 2));
+	if (r >= 0) {
+		status->owed = kri_ranges_count(&samples, newest);
+		if (kri_ranges_next(&samples, 1, &run) && run.first <= newest)
+			status->oldest_seq = run.first;
+		status->acked = (uint64_t)sqlite3_column_int64(row, 3);
+		status->rejected = (uint64_t)sqlite3_column_int64(row, 4);
+		status->dead_letters = (uint32_t)sqlite3_column_int64(row, 5);
+	}
+	kri_ranges_clear(&samples);
+	kri_ranges_clear(&events);
+	return r;
+}
+
+int kryos_reader_get_queue(struct kryos_reader *reader, unsigned int index, struct kryos_queue_status *ret_status)
+{
+	struct kryos_queue_status status = { .size = sizeof(status) };
+	sqlite3_stmt *row = NULL;
+	char path[PATH_MAX];
+	sqlite3 *db = NULL;
+	int r, code;
+
+	if (!reader || !ret_status || ret_status->size < sizeof(uint32_t))
+		return kryos_fail(-EINVAL, "reader: no reader or status given, or its size is not set");
+	snprintf(path, sizeof(path), "%s/state.db", reader->folder);
+	r = kri_sql_open(&db, path, SQLITE_OPEN_READWRITE);
+	if (r == -EACCES || r == -EROFS)
+		r = kri_sql_open(&db, path, SQLITE_OPEN_READONLY);
+	if (r >= 0)
+		r = kri_sql_prepare(db, &row,
+		                    "SELECT name, samples, events, acked, rejected,"
+		                    " (SELECT count(*) FROM dead WHERE dead.queue=queue.name)"
+		                    " FROM queue ORDER BY name LIMIT 1 OFFSET ?");
+	if (r >= 0) {
+		sqlite3_bind_int64(row, 1, index);
+		code = sqlite3_step(row);
+		if (code == SQLITE_ROW)
+			r = fill_queue(reader, db, row, &status);
+		else
+			r = code == SQLITE_DONE ? kryos_fail(-ENOENT, "%s: no queue %u", reader->folder, index)
+			                        : kri_sql_fail(db, code);
+	}
+	sqlite3_finalize(row);
+	sqlite3_close_v2(db);
+	if (r >= 0)
+		memcpy(ret_status, &status, ret_status->size < sizeof(status) ? ret_status->size : sizeof(status));
+	return r;
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an open finds, and what becomes of it:
+ *
+ *     newest segment without rows     removed
+ *     older one not sealed            sealed when idle
+ *     newer format                    left, skipped, reported
+ *     damaged                         marked, a new epoch begins
+ *     another board's                 closed as it stands; new device id, chain and epoch
+ *     state.db lost or damaged        made anew, cursors from the newest segment's header
+ */
+#include "private.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct found {
+	bool damage; /* something was lost: ids must not meet their namesakes */
+	bool new_device;
+	int64_t newest_seq;
+	int64_t epoch;
+	uint32_t newest_boot;
+	char text[512];
+};
+
+static void report(struct kryos_store *store, enum kryos_event_type type, int code, const char *text)
+{
+	kri_log(store->ctx, KRYOS_LOG_WARNING, "store", code, "%s", text);
+	pthread_mutex_lock(&store->lock);
+	/* 256 may wait; an open reports a handful. */
+	(void)!kri_store_put_event(store,
+	                           &(struct kryos_event){ .type = type, .code = code, .name = "store", .text = text });
+	pthread_mutex_unlock(&store->lock);
+}
+
+static int open_state(struct kryos_store *store, struct found *found)
+{
+	char path[PATH_MAX];
+	int r = kri_state_open(&store->state, store->folder);
+
+	if (r == KRYOS_ECORRUPT) {
+		snprintf(found->text, sizeof(found->text), "state.db is damaged and made anew: %s", kryos_strerror(r));
+		report(store, KRYOS_EVENT_STORE, r, found->text);
+		found->damage = true;
+		snprintf(path, sizeof(path), "%s/state.db", store->folder);
+		r = kri_remove_db(path);
+		if (r >= 0)
+			r = kri_state_open(&store->state, store->folder);
+	}
+	if (r >= 0 && store->state->created && store->segment_count) {
+		if (!found->damage)
+			report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, "state.db was lost and is made anew");
+		found->damage = true;
+	}
+	return r;
+}
+
+static void random_device(char device[33])
+{
+	uint8_t bytes[16];
+
+	memset(bytes, 0, sizeof(bytes));
+	if (kri_random(bytes, sizeof(bytes)) >= 0)
+		kri_hex(bytes, sizeof(bytes), device);
+}
+
+static int open_key(struct kryos_store *store, const char *path, char device[33])
+{
+	char fingerprint[2 * KRI_SHA256_SIZE + 1];
+	bool created;
+	int r = kri_key_open(&store->key, path, &created);
+
+	if (r == -EOPNOTSUPP)
+		return 0; /* built without libcrypto: segments are closed unsealed, status says so */
+	if (r == KRYOS_ECORRUPT) {
+		char aside[PATH_MAX + 8];
+
+		/* A key that can't be read signs nothing any more; keep it for a person to look at. */
+		report(store, KRYOS_EVENT_STORE, r, kryos_strerror(r));
+		snprintf(aside, sizeof(aside), "%s.bad", path);
+		if (rename(path, aside))
+			return kryos_fail(-errno, "%s: can't be moved aside: %s", path, strerror(errno));
+		r = kri_key_open(&store->key, path, &created);
+	}
+	if (r < 0)
+		return r;
+	r = kri_key_fingerprint(store->key, fingerprint);
+	if (r < 0)
+		return r;
+	/* The id is the key's: 128 bits of its fingerprint. */
+	snprintf(device, 33, "%.32s", fingerprint);
+	free(store->public_pem);
+	store->public_pem = strdup(kri_key_public_pem(store->key));
+	return store->public_pem ? 0 : -ENOMEM;
+}
+
+/* The device id belongs to a board, never to an image or a card: a known card in another board gets a new one. */
+static int identify(struct kryos_store *store, struct found *found)
+{
+	char path[PATH_MAX], aside[PATH_MAX + 40], device[33] = "", board[128] = "";
+	bool other_board;
+	int r;
+
+	snprintf(path, sizeof(path), "%s%s", store->config.key_path ? store->config.key_path : store->folder,
+	         store->config.key_path ? "" : "/device.key");
+	r = kri_state_get_meta(store->state, "device", device, sizeof(device));
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = kri_state_get_meta(store->state, "board", board, sizeof(board));
+	if (r < 0 && r != -ENOENT)
+		return r;
+	other_board = board[0] && strcmp(board, store->board) != 0;
+	snprintf(store->device, sizeof(store->device), "%s", other_board ? "" : device);
+	if (!store->device[0])
+		random_device(store->device);
+	r = open_key(store, path, store->device);
+	if (r >= 0 && store->key && other_board && strcmp(store->device, device) == 0) {
+		kri_key_free(store->key);
+		store->key = NULL;
+		snprintf(aside, sizeof(aside), "%s.%s", path, device);
+		if (rename(path, aside))
+			return kryos_fail(-errno, "%s: can't be moved aside: %s", path, strerror(errno));
+		r = open_key(store, path, store->device);
+	}
+	if (r < 0)
+		return r;
+	found->new_device = device[0] && strcmp(store->device, device) != 0;
+	if (found->new_device) {
+		snprintf(found->text, sizeof(found->text), "%s %s of board %s goes on as device %s on board %s",
+		         other_board ? "another board's store: device" : "the key is another one: device", device,
+		         board, store->device, store->board);
+		report(store, KRYOS_EVENT_AUDIT, 0, found->text);
+	}
+	if (strcmp(board, store->board) != 0)
+		r = kri_state_put_meta(store->state, "board", store->board);
+	if (r >= 0 && strcmp(device, store->device) != 0)
+		r = kri_state_put_meta(store->state, "device", store->device);
+	return r;
+}
+
+/* What state.db knows of closed segments, so that they need not be opened. */
+static int read_seals(struct kryos_store *store, struct found *found)
+{
+	sqlite3_stmt *rows;
+	char path[PATH_MAX];
+	int r = kri_sql_prepare(store->state->db, &rows,
+	                        "SELECT first_seq, last_seq, hash, last_wall_ns, last_trust, dropped FROM seal"
+	                        " ORDER BY first_seq"),
+	    code;
+
+	if (r < 0)
+		return r;
+	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
+		struct kri_segment_info *info = kri_store_find_segment(store, sqlite3_column_int64(rows, 0));
+
+		if (sqlite3_column_int64(rows, 1) > found->newest_seq)
+			found->newest_seq = sqlite3_column_int64(rows, 1);
+		if (!info)
+			continue;
+		if (sqlite3_column_int(rows, 5)) {
+			/* A cut came between the decision and the removal. */
+			kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
+			r = kri_remove_db(path);
+			memmove(info, info + 1,
+			        (size_t)(store->segments + store->segment_count - info - 1) * sizeof(*info));
+			store->segment_count--;
+			continue;
+		}
+		info->closed = true;
+		info->last_seq = sqlite3_column_int64(rows, 1);
+		snprintf(info->hash, sizeof(info->hash), "%s", kri_sql_text(rows, 2));
+		info->last_wall_ns = sqlite3_column_int64(rows, 3);
+		info->last_trust = (uint16_t)sqlite3_column_int(rows, 4);
+	}
+	r = kri_sql_fail(store->state->db, code);
+	sqlite3_finalize(rows);
+	return r;
+}
+
+static int mark_bad(struct kryos_store *store, struct kri_segment_info *info, int why)
+{
+	char path[PATH_MAX];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%020" PRId64 ".seg: %s", store->folder, info->first_seq, kryos_strerror(why));
+	report(store, KRYOS_EVENT_STORE, why, path);
+	info->bad = true;
+	/* More rows than fit in the file it cannot have held: no later seq can meet one of its own. */
+	info->last_seq = info->first_seq + info->bytes / 16 + KRI_MAX_WAITING;
+	if (why == KRYOS_EFORMAT)
+		return 0;
+	store->damaged_segment = info->first_seq;
+	r = kri_store_condemn(store);
+	return r;
+}
+
+/* Looks into one segment that state.db does not know as closed. */
+static int look_into(struct kryos_store *store, int index, struct found *found)
+{
+	struct kri_segment_info *info = &store->segments[index];
+	bool newest = index == store->segment_count - 1;
+	struct kri_segment *segment = NULL;
+	char path[PATH_MAX];
+	int r;
+
+	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
+	info->bytes = kri_db_bytes(path);
+	r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
+	if (r == -ENOENT || (r >= 0 && segment->last_seq < segment->first_seq)) {
+		kri_segment_close(segment);
+		r = kri_remove_db(path);
+		memmove(info, info + 1, (size_t)(store->segment_count - index - 1) * sizeof(*info));
+		store->segment_count--;
+		return r;
+	}
+	if (r == KRYOS_ECORRUPT)
+		found->damage = true;
+	if (r == KRYOS_ECORRUPT || r == KRYOS_EFORMAT)
+		return mark_bad(store, info, r);
+	if (r < 0)
+		return r;
+	info->closed = false;
+	info->last_seq = segment->last_seq;
+	info->last_wall_ns = segment->last_wall_ns;
+	info->last_trust = segment->last_trust;
+	kri_chain_text(&segment->chain, info->hash);
+	if (segment->boot > found->newest_boot)
+		found->newest_boot = segment->boot;
+	if (newest && strcmp(segment->device, store->device) == 0) {
+		store->segment = segment;
+		found->epoch = (int64_t)segment->epoch;
+		return 0;
+	}
+	kri_segment_close(segment);
+	return 0;
+}
+
+static int look_into_all(struct kryos_store *store, struct found *found)
+{
+	int r = 0;
+
+	for (int i = 0; i < store->segment_count && r >= 0;) {
+		int before = store->segment_count;
+		struct kri_segment_info *info = &store->segments[i];
+
+		if (!info->bad && (!info->closed || !info->hash[0]))
+			r = look_into(store, i, found);
+		else if (info->bad)
+			info->last_seq = info->first_seq + info->bytes / 16 + KRI_MAX_WAITING;
+		if (store->segment_count == before)
+			i++;
+	}
+	/* A segment left after a failed commit may hold rows that the next one has too: the newer are the right ones.
+	 */
+	for (int i = 0; i < store->segment_count; i++) {
+		struct kri_segment_info *info = &store->segments[i];
+
+		if (i + 1 < store->segment_count && info->last_seq >= info[1].first_seq)
+			info->last_seq = info[1].first_seq - 1;
+		if (info->last_seq > found->newest_seq)
+			found->newest_seq = info->last_seq;
+	}
+	return r;
+}
+
+static int read_boots(struct kryos_store *store, struct found *found)
+{
+	sqlite3_stmt *rows;
+	struct kri_boot_offset *grown;
+	int r = kri_sql_prepare(store->state->db, &rows,
+	                        "SELECT boot, boot_id, offset_ns, trust FROM boot ORDER BY boot"),
+	    code;
+	bool same = false;
+
+	if (r < 0)
+		return r;
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		uint32_t boot = (uint32_t)sqlite3_column_int64(rows, 0);
+
+		same = strcmp(kri_sql_text(rows, 1), store->boot_id) == 0;
+		if (boot >= found->newest_boot)
+			found->newest_boot = boot;
+		if (sqlite3_column_type(rows, 2) == SQLITE_NULL)
+			continue;
+		grown = realloc(store->offsets, (size_t)(store->offset_count + 1) * sizeof(*grown));
+		if (!grown) {
+			r = -ENOMEM;
+			break;
+		}
+		store->offsets = grown;
+		grown[store->offset_count++] = (struct kri_boot_offset){ boot, (uint16_t)sqlite3_column_int(rows, 3),
+			                                                 sqlite3_column_int64(rows, 2) };
+	}
+	if (r >= 0)
+		r = kri_sql_fail(store->state->db, code);
+	sqlite3_finalize(rows);
+	if (r < 0)
+		return r;
+	store->boot = found->newest_boot;
+	if (same && store->boot)
+		return 0;
+	store->boot++;
+	return kri_state_put_boot(store->state, store->boot, store->boot_id, NULL);
+}
+
+/* state.db was lost: the newest segment's header knows where the queues stood when it was begun. */
+static int restore_from_header(struct kryos_store *store)
+{
+	sqlite3_stmt *rows, *put;
+	int r, code;
+
+	if (!store->segment)
+		return 0;
+	r = kri_sql_prepare(store->segment->db, &rows, "SELECT key, value FROM header");
+	if (r < 0)
+		return r;
+	put = store->state->put_queue;
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		const char *key = kri_sql_text(rows, 0), *value = kri_sql_text(rows, 1), *blank = strchr(value, ' ');
+		struct kri_boot_offset offset = { 0 };
+		unsigned int trust;
+
+		if (strncmp(key, "queue:", 6) == 0 && blank) {
+			kri_sql_bind_text(put, 1, key + 6);
+			sqlite3_bind_text(put, 2, value, (int)(blank - value), SQLITE_TRANSIENT);
+			kri_sql_bind_text(put, 3, blank + 1);
+			sqlite3_bind_int64(put, 4, 0);
+			sqlite3_bind_int64(put, 5, 0);
+			r = kri_sql_run(put);
+		} else if (sscanf(key, "boot_offset:%" SCNu32, &offset.boot) == 1 &&
+		           sscanf(value, "%" SCNd64 " %u", &offset.offset_ns, &trust) == 2) {
+			offset.trust = (uint16_t)trust;
+			r = kri_state_put_boot(store->state, offset.boot, "", &offset);
+		}
+	}
+	if (r >= 0)
+		r = kri_sql_fail(store->segment->db, code);
+	sqlite3_finalize(rows);
+	return r;
+}
+
+static int choose_epoch(struct kryos_store *store, const struct found *found)
+{
+	char text[32] = "";
+	int r;
+
+	store->epoch = (uint64_t)found->epoch;
+	if (!store->epoch && !found->damage && !found->new_device) {
+		r = kri_state_get_meta(store->state, "epoch", text, sizeof(text));
+		if (r < 0 && r != -ENOENT)
+			return r;
+		store->epoch = strtoull(text, NULL, 16);
+	}
+	while (!store->epoch || found->damage || found->new_device) {
+		r = kri_random(&store->epoch, sizeof(store->epoch));
+		if (r < 0)
+			return r;
+		if (store->epoch)
+			break;
+	}
+	kri_epoch_text(store->epoch, text);
+	return kri_state_put_meta(store->state, "epoch", text);
+}
+
+int kri_store_recover(struct kryos_store *store)
+{
+	struct found found = { .damage = false };
+	int64_t newest_event = 0, untrusted = 0;
+	int r;
+
+	store->syncs.cause = KRI_SYNC_ROTATION;
+	r = kri_list_segments(store->folder, &store->segments, &store->segment_count);
+	if (r >= 0)
+		r = open_state(store, &found);
+	if (r >= 0)
+		r = identify(store, &found);
+	if (r >= 0)
+		r = read_seals(store, &found);
+	if (r >= 0)
+		r = look_into_all(store, &found);
+	if (r >= 0 && found.damage)
+		r = restore_from_header(store);
+	if (r >= 0)
+		r = read_boots(store, &found);
+	if (r >= 0)
+		r = kri_sql_int(store->state->db, "SELECT coalesce(max(seq),0) FROM event", &newest_event);
+	if (r >= 0)
+		r = choose_epoch(store, &found);
+	if (r < 0)
+		return r;
+	store->stored_event_seq = newest_event;
+	store->durable_seq = newest_event > found.newest_seq ? newest_event : found.newest_seq;
+	store->next_seq = store->durable_seq + 1;
+	if (store->segment_count) {
+		struct kri_segment_info *newest = &store->segments[store->segment_count - 1];
+
+		store->last_wall_ns = newest->last_wall_ns;
+		store->last_segment = newest->first_seq;
+		snprintf(store->last_hash, sizeof(store->last_hash), "%s", newest->hash);
+	}
+	if (store->segment) {
+		store->last_round = store->segment->last_round;
+		store->segment->opened_boot_ns = kri_boot_ns(store->ctx);
+		r = kri_sql_int(store->segment->db,
+		                "SELECT count(*) FROM (SELECT trust, boot FROM sample ORDER BY seq DESC"
+		                " LIMIT 1000) WHERE trust < 2",
+		                &untrusted);
+		store->untrusted_in_boot = untrusted > 0;
+		/* Damage somewhere: what is written from now on must carry the new epoch, so in a segment of its own.
+		 */
+		if (r >= 0 && found.damage) {
+			kri_segment_close(store->segment);
+			store->segment = NULL;
+		}
+	}
+	return r;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Segments as a sequence: the next one, and sealing those that are done. */
+#include "private.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_ENTRIES 64
+
+struct kri_segment_info *kri_store_find_segment(struct kryos_store *store, int64_t first_seq)
+{
+	for (int i = store->segment_count - 1; i >= 0; i--)
+		if (store->segments[i].first_seq == first_seq)
+			return &store->segments[i];
+	return NULL;
+}
+
+int kri_store_add_segment(struct kryos_store *store, const struct kri_segment_info *info)
+{
+	struct kri_segment_info *grown;
+
+	grown = realloc(store->segments, (size_t)(store->segment_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	store->segments = grown;
+	store->segments[store->segment_count++] = *info;
+	return 0;
+}
+
+bool kri_store_wants_rotation(struct kryos_store *store, int percent)
+{
+	struct kri_segment *segment = store->segment;
+	int64_t age;
+
+	if (!segment || segment->last_seq < segment->first_seq)
+		return false;
+	age = segment->age_ns + kri_boot_ns(store->ctx) - segment->opened_boot_ns;
+	return age >= store->config.segment_ns / 100 * percent ||
+	       kri_segment_bytes(segment) >= store->config.segment_bytes / 100 * percent;
+}
+
+struct header {
+	struct kri_header_entry entries[MAX_ENTRIES];
+	size_t count;
+	char *texts[MAX_ENTRIES];
+	size_t text_count;
+};
+
+static void add(struct header *header, const char *key, const char *value)
+{
+	if (header->count < MAX_ENTRIES)
+		header->entries[header->count++] = (struct kri_header_entry){ key, value };
+}
+
+/* The same with text made here; one that could not be made is left out, and only costs duplicates later. */
+KRYOS_PRINTF(3, 4) static void add_text(struct header *header, const char *key, const char *format, ...)
+{
+	char *text = NULL;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0)
+		return;
+	if (header->text_count == MAX_ENTRIES) {
+		free(text);
+		return;
+	}
+	header->texts[header->text_count++] = text;
+	if (key)
+		add(header, key, text);
+}
+
+static void add_queues(struct kryos_store *store, struct header *header)
+{
+	struct kryos_queue *queues[16];
+	int count = 0;
+
+	pthread_mutex_lock(&store->lock);
+	for (struct kryos_queue *queue = store->queues; queue && count < 16; queue = queue->next)
+		queues[count++] = kri_queue_ref(queue);
+	pthread_mutex_unlock(&store->lock);
+	for (int i = 0; i < count; i++) {
+		char *cursor = kri_queue_cursor_text(queues[i]);
+
+		add_text(header, NULL, "queue:%s", queues[i]->name);
+		if (cursor && header->text_count < MAX_ENTRIES) {
+			add(header, header->texts[header->text_count - 1], cursor);
+			header->texts[header->text_count++] = cursor;
+		} else {
+			free(cursor);
+		}
+		kri_queue_unref(queues[i]);
+	}
+}
+
+static void add_offsets(struct kryos_store *store, struct header *header)
+{
+	/* The newest ones: older boots' segments carry theirs. */
+	int from = store->offset_count > 8 ? store->offset_count - 8 : 0;
+
+	for (int i = from; i < store->offset_count; i++) {
+		add_text(header, NULL, "boot_offset:%" PRIu32, store->offsets[i].boot);
+		if (header->text_count < MAX_ENTRIES - 1) {
+			const char *key = header->texts[header->text_count - 1];
+
+			add_text(header, key, "%" PRId64 " %u", store->offsets[i].offset_ns,
+			         (unsigned int)store->offsets[i].trust);
+		}
+	}
+}
+
+int kri_store_new_segment(struct kryos_store *store)
+{
+	struct kri_segment_info info = { .first_seq = store->next_seq, .last_seq = store->next_seq - 1 };
+	struct kri_segment *segment = NULL, *before = store->segment;
+	struct header header = { .count = 0 };
+	char path[PATH_MAX], epoch_text[17], when[KRYOS_TEXT_MAX];
+	struct kryos_time now = { 0 };
+	int r;
+
+	store->syncs.cause = KRI_SYNC_ROTATION;
+	if (before) {
+		kri_chain_text(&before->chain, store->last_hash);
+		store->last_segment = before->first_seq;
+	}
+	r = kryos_clock_now(store->ctx, &now);
+	if (r < 0)
+		return r;
+	kri_epoch_text(store->epoch, epoch_text);
+	add(&header, "format", "1");
+	add(&header, "device", store->device);
+	add(&header, "epoch", epoch_text);
+	add(&header, "previous_hash", store->last_hash);
+	add_text(&header, "previous_segment", "%" PRId64, store->last_segment);
+	add_text(&header, "first_seq", "%" PRId64, store->next_seq);
+	add_text(&header, "boot", "%" PRIu32, store->boot);
+	add(&header, "created", kryos_time_text(now.t_wall_ns, when));
+	add(&header, "created_trust", kryos_trust_name(now.trust));
+	if (store->public_pem)
+		add(&header, "public_key", store->public_pem);
+	add_queues(store, &header);
+	add_offsets(store, &header);
+
+	kri_segment_path(store->folder, store->next_seq, path, sizeof(path));
+	/* What may stand there was never accepted: nothing has this seq yet. */
+	r = kri_file_bytes(path) || access(path, F_OK) == 0 ? kri_remove_db(path) : 0;
+	if (r >= 0)
+		r = kri_segment_create(&segment, path, store->next_seq, store->epoch, store->device, header.entries,
+		                       header.count);
+	for (size_t i = 0; i < header.text_count; i++)
+		free(header.texts[i]);
+	if (r < 0)
+		return r;
+	segment->opened_boot_ns = now.t_boot_ns;
+	info.bytes = kri_segment_bytes(segment);
+	pthread_mutex_lock(&store->lock);
+	if (!kri_store_find_segment(store, info.first_seq))
+		r = kri_store_add_segment(store, &info);
+	pthread_mutex_unlock(&store->lock);
+	if (r < 0) {
+		kri_segment_close(segment);
+		return r;
+	}
+	kri_segment_close(before);
+	store->segment = segment;
+	return 0;
+}
+
+static int record_seal(struct kryos_store *store, struct kri_segment *segment, const char *hash, const char *signature)
+{
+	struct kri_seal seal = { .first_seq = segment->first_seq,
+		                 .last_seq = segment->last_seq,
+		                 .bytes = kri_segment_bytes(segment),
+		                 .last_wall_ns = segment->last_wall_ns,
+		                 .epoch = segment->epoch,
+		                 .device = segment->device,
+		                 .hash = hash,
+		                 .signature = signature,
+		                 .last_trust = segment->last_trust };
+	struct kri_segment_info *info;
+	int r;
+
+	store->syncs.cause = KRI_SYNC_ROTATION;
+	r = kri_state_put_seal(store->state, &seal);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&store->lock);
+	info = kri_store_find_segment(store, segment->first_seq);
+	if (info) {
+		info->closed = true;
+		info->bytes = seal.bytes;
+		info->last_wall_ns = seal.last_wall_ns;
+		info->last_trust = seal.last_trust;
+		snprintf(info->hash, sizeof(info->hash), "%s", hash);
+	}
+	pthread_mutex_unlock(&store->lock);
+	if (signature[0])
+		kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_SEALED,
+		                                                 .first_seq = segment->first_seq,
+		                                                 .last_seq = segment->last_seq,
+		                                                 .name = segment->device,
+		                                                 .text = hash });
+	return 0;
+}
+
+static int seal(struct kryos_store *store, int64_t first_seq)
+{
+	char path[PATH_MAX], hash[KRI_HASH_TEXT], signature[2 * KRI_SIGNATURE_SIZE + 1];
+	struct kri_segment *segment = NULL;
+	int r;
+
+	kri_segment_path(store->folder, first_seq, path, sizeof(path));
+	store->syncs.cause = KRI_SYNC_ROTATION;
+	r = kri_segment_open(&segment, path, first_seq, store->ctx);
+	if (r < 0)
+		return r;
+	/* Another board's chain is closed as it stands: we do not sign for it. */
+	r = kri_segment_seal(segment, strcmp(segment->device, store->device) == 0 ? store->key : NULL, hash, signature);
+	if (r >= 0)
+		r = record_seal(store, segment, hash, signature);
+	kri_segment_close(segment);
+	return r;
+}
+
+int kri_store_seal_one(struct kryos_store *store)
+{
+	int64_t first_seq = 0;
+	int r;
+
+	pthread_mutex_lock(&store->lock);
+	for (int i = 0; i < store->segment_count && !first_seq; i++) {
+		struct kri_segment_info *info = &store->segments[i];
+
+		if (!info->closed && !info->bad && (!store->segment || info->first_seq != store->segment->first_seq) &&
+		    i + 1 < store->segment_count)
+			first_seq = info->first_seq;
+	}
+	pthread_mutex_unlock(&store->lock);
+	if (!first_seq)
+		return 0;
+	r = seal(store, first_seq);
+	if (r >= 0)
+		return 1;
+	if (r == KRYOS_ECORRUPT) {
+		pthread_mutex_lock(&store->lock);
+		store->damaged_segment = first_seq;
+		pthread_mutex_unlock(&store->lock);
+	} else if (r != -EBUSY) {
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "sealing waits: %s", kryos_strerror(r));
+	}
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "private.h"
+#include <string.h>
+
+static int to_errno(sqlite3 *db, int code)
+{
+	int system = db ? sqlite3_system_errno(db) : 0;
+
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_IOERR:
+		return system == ENOSPC || system == EDQUOT ? -ENOSPC : -EIO;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return KRYOS_ECORRUPT;
+	case SQLITE_CANTOPEN:
+		return system ? -system : -EIO;
+	case SQLITE_PERM:
+		return -EACCES;
+	default:
+		return KRYOS_ECORRUPT; /* a schema that is not ours: SQLITE_ERROR, SQLITE_MISMATCH, ... */
+	}
+}
+
+int kri_sql_fail(sqlite3 *db, int code)
+{
+	const char *file = db ? sqlite3_db_filename(db, "main") : NULL;
+	int r = to_errno(db, db ? sqlite3_extended_errcode(db) : code);
+
+	if (!r)
+		r = to_errno(db, code);
+	if (!r)
+		return 0;
+	return kryos_fail(r, "%s: %s", file && *file ? file : "store", db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+}
+
+int kri_sql_open(sqlite3 **ret_db, const char *path, int flags)
+{
+	sqlite3 *db = NULL;
+	int code, r;
+
+	code = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_PRIVATECACHE, kri_vfs_name());
+	if (code != SQLITE_OK) {
+		r = kri_sql_fail(db, code);
+		if (db && r != -ENOMEM)
+			r = kryos_fail(r, "%s: %s%s%s", path, sqlite3_errmsg(db), sqlite3_system_errno(db) ? ": " : "",
+			               sqlite3_system_errno(db) ? strerror(sqlite3_system_errno(db)) : "");
+		sqlite3_close_v2(db);
+		return r;
+	}
+	sqlite3_extended_result_codes(db, 1);
+	/* Never checkpoint at a stop: a stop must be quick, and a reader's close must not write at all. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	/* Schemas are data from outside: no functions, no writable_schema tricks (sqlite.org/security.html). */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_busy_timeout(db, 200);
+	*ret_db = db;
+	return 0;
+}
+
+int kri_sql_exec(sqlite3 *db, const char *sql)
+{
+	return kri_sql_fail(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
+
+int kri_sql_prepare(sqlite3 *db, sqlite3_stmt **ret_statement, const char *sql)
+{
+	*ret_statement = NULL; /* so that it may be finalized whatever happened */
+	return kri_sql_fail(db, sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_statement, NULL));
+}
+
+int kri_sql_run(sqlite3_stmt *statement)
+{
+	sqlite3 *db = sqlite3_db_handle(statement);
+	int code = sqlite3_step(statement), r = 0;
+
+	if (code != SQLITE_DONE && code != SQLITE_ROW)
+		r = kri_sql_fail(db, code);
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	return r;
+}
+
+int kri_sql_int(sqlite3 *db, const char *sql, int64_t *ret_value)
+{
+	sqlite3_stmt *statement;
+	int r = kri_sql_prepare(db, &statement, sql), code;
+
+	if (r < 0)
+		return r;
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*ret_value = sqlite3_column_int64(statement, 0);
+	else if (code == SQLITE_DONE)
+		r = kryos_fail(-ENOENT, "%s: no row for %s", sqlite3_db_filename(db, "main"), sql);
+	else
+		r = kri_sql_fail(db, code);
+	sqlite3_finalize(statement);
+	return r;
+}
+
+int kri_sql_bind_text(sqlite3_stmt *statement, int index, const char *text)
+{
+	return sqlite3_bind_text(statement, index, text, -1, SQLITE_TRANSIENT);
+}
+
+const char *kri_sql_text(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	return text ? text : "";
+}

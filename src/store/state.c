@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state.db: what changes after a sample was stored. Events form a chain of their own. */
+#include "private.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char schema[] =
+	"BEGIN;"
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, offset_ns INTEGER, trust INTEGER);"
+	"CREATE TABLE queue(name TEXT PRIMARY KEY, samples TEXT NOT NULL, events TEXT NOT NULL,"
+	" acked INTEGER NOT NULL, rejected INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE dead(id INTEGER PRIMARY KEY, queue TEXT NOT NULL, seq INTEGER NOT NULL, epoch TEXT NOT NULL,"
+	" event INTEGER NOT NULL, reason TEXT NOT NULL);"
+	"CREATE TABLE gap(id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
+	" reason TEXT NOT NULL);"
+	"CREATE TABLE event(seq INTEGER PRIMARY KEY, epoch TEXT NOT NULL, boot INTEGER NOT NULL,"
+	" t_boot_ns INTEGER NOT NULL, t_wall_ns INTEGER NOT NULL, trust INTEGER NOT NULL, type INTEGER NOT NULL,"
+	" code INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, value_ns INTEGER NOT NULL,"
+	" name TEXT NOT NULL, text TEXT NOT NULL, crc INTEGER NOT NULL, hash BLOB);"
+	"CREATE TABLE seal(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, epoch TEXT NOT NULL,"
+	" device TEXT NOT NULL, hash TEXT NOT NULL, signature TEXT NOT NULL, bytes INTEGER NOT NULL,"
+	" last_wall_ns INTEGER NOT NULL, last_trust INTEGER NOT NULL, dropped INTEGER NOT NULL);"
+	"INSERT INTO meta VALUES('format','1');"
+	"PRAGMA user_version=1;"
+	"COMMIT;";
+
+static int wal_grew(void *data, sqlite3 *db, const char *name, int frames)
+{
+	(void)db;
+	(void)name;
+	((struct kri_state *)data)->wal_frames = frames;
+	return SQLITE_OK;
+}
+
+void kri_state_close(struct kri_state *state)
+{
+	if (!state)
+		return;
+	sqlite3_finalize(state->insert_event);
+	sqlite3_finalize(state->put_queue);
+	sqlite3_finalize(state->insert_dead);
+	sqlite3_finalize(state->insert_gap);
+	sqlite3_finalize(state->put_boot);
+	sqlite3_finalize(state->put_seal);
+	sqlite3_finalize(state->put_meta);
+	sqlite3_close_v2(state->db);
+	kri_chain_free(&state->chain);
+	free(state);
+}
+
+static int prepare(struct kri_state *state)
+{
+	struct {
+		sqlite3_stmt **statement;
+		const char *sql;
+	} all[] = {
+		{ &state->insert_event, "INSERT INTO event VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)" },
+		{ &state->put_queue, "INSERT OR REPLACE INTO queue VALUES(?,?,?,?,?)" },
+		{ &state->insert_dead, "INSERT INTO dead(queue,seq,epoch,event,reason) VALUES(?,?,?,?,?)" },
+		{ &state->insert_gap, "INSERT INTO gap(first_seq,last_seq,reason) VALUES(?,?,?)" },
+		{ &state->put_boot, "INSERT OR REPLACE INTO boot VALUES(?,?,?,?)" },
+		{ &state->put_seal, "INSERT OR REPLACE INTO seal VALUES(?,?,?,?,?,?,?,?,?,?)" },
+		{ &state->put_meta, "INSERT OR REPLACE INTO meta VALUES(?,?)" },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < KRI_ARRAY_SIZE(all); i++)
+		r = kri_sql_prepare(state->db, all[i].statement, all[i].sql);
+	sqlite3_wal_hook(state->db, wal_grew, state);
+	return r;
+}
+
+static int read_chain(struct kri_state *state)
+{
+	sqlite3_stmt *row;
+	int r = kri_sql_prepare(state->db, &row, "SELECT hash FROM event ORDER BY seq DESC LIMIT 1"), code;
+
+	if (r < 0)
+		return r;
+	code = sqlite3_step(row);
+	if (code == SQLITE_ROW && sqlite3_column_bytes(row, 0) == KRI_SHA256_SIZE)
+		memcpy(state->chain.hash, sqlite3_column_blob(row, 0), KRI_SHA256_SIZE);
+	r = kri_sql_fail(state->db, code);
+	sqlite3_finalize(row);
+	return r;
+}
+
+int kri_state_open(struct kri_state **ret_state, const char *folder)
+{
+	struct kri_state *state = calloc(1, sizeof(*state));
+	int64_t version = 0;
+	char path[PATH_MAX];
+	int r;
+
+	if (!state)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "%s/state.db", folder);
+	r = kri_chain_new(&state->chain);
+	if (r >= 0)
+		r = kri_sql_open(&state->db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+	if (r >= 0)
+		r = kri_sql_exec(state->db, "PRAGMA page_size=512; PRAGMA cache_size=-128; PRAGMA temp_store=MEMORY;"
+		                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+		                            "PRAGMA wal_autocheckpoint=0;");
+	if (r >= 0)
+		r = kri_sql_int(state->db, "PRAGMA user_version", &version);
+	if (r >= 0 && version > KRI_STORE_FORMAT)
+		r = kryos_fail(KRYOS_EFORMAT, "%s: format %" PRId64 "; this version writes %d", path, version,
+		               KRI_STORE_FORMAT);
+	if (r >= 0 && version == 0) {
+		r = kri_sql_exec(state->db, schema);
+		state->created = true;
+	}
+	if (r >= 0)
+		r = prepare(state);
+	if (r >= 0)
+		r = read_chain(state);
+	if (r < 0)
+		kri_state_close(state);
+	else
+		*ret_state = state;
+	return r;
+}
+
+int kri_state_get_meta(struct kri_state *state, const char *key, char *value, size_t size)
+{
+	sqlite3_stmt *row;
+	int r = kri_sql_prepare(state->db, &row, "SELECT value FROM meta WHERE key=?"), code;
+
+	if (r < 0)
+		return r;
+	kri_sql_bind_text(row, 1, key);
+	code = sqlite3_step(row);
+	if (code == SQLITE_ROW)
+		snprintf(value, size, "%s", kri_sql_text(row, 0));
+	else
+		r = code == SQLITE_DONE ? -ENOENT : kri_sql_fail(state->db, code);
+	sqlite3_finalize(row);
+	return r;
+}
+
+int kri_state_put_meta(struct kri_state *state, const char *key, const char *value)
+{
+	kri_sql_bind_text(state->put_meta, 1, key);
+	kri_sql_bind_text(state->put_meta, 2, value);
+	return kri_sql_run(state->put_meta);
+}
+
+size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024])
+{
+	return (size_t)snprintf(text, KRI_LINE_MAX + 1000,
+	                        "event|%" PRId64 "|%" PRIu32 "|%" PRId64 "|%" PRId64 "|%u|%d|%d|%" PRId64 "|%" PRId64
+	                        "|%" PRId64 "|%s|%s",
+	                        event->seq, event->boot, event->t_boot_ns, event->t_wall_ns, event->trust,
+	                        (int)event->type, event->code, event->first_seq, event->last_seq, event->value_ns,
+	                        event->name, event->text);
+}
+
+int kri_state_put_event(struct kri_state *state, const struct kri_stored_event *event, uint64_t epoch)
+{
+	char line[KRI_LINE_MAX + 1024], epoch_text[17];
+	sqlite3_stmt *insert = state->insert_event;
+	size_t length = kri_event_text(event, line);
+	uint32_t crc;
+	int r;
+
+	length = kri_text_end(line, length, kri_epoch_crc(epoch), &crc);
+	r = kri_chain_begin(&state->chain, false);
+	if (r >= 0)
+		r = kri_chain_add(&state->chain, line, length);
+	if (r >= 0)
+		r = kri_chain_end(&state->chain);
+	if (r < 0)
+		return r;
+	kri_epoch_text(epoch, epoch_text);
+	sqlite3_bind_int64(insert, 1, event->seq);
+	kri_sql_bind_text(insert, 2, epoch_text);
+	sqlite3_bind_int64(insert, 3, event->boot);
+	sqlite3_bind_int64(insert, 4, event->t_boot_ns);
+	sqlite3_bind_int64(insert, 5, event->t_wall_ns);
+	sqlite3_bind_int64(insert, 6, event->trust);
+	sqlite3_bind_int64(insert, 7, event->type);
+	sqlite3_bind_int64(insert, 8, event->code);
+	sqlite3_bind_int64(insert, 9, event->first_seq);
+	sqlite3_bind_int64(insert, 10, event->last_seq);
+	sqlite3_bind_int64(insert, 11, event->value_ns);
+	kri_sql_bind_text(insert, 12, event->name);
+	kri_sql_bind_text(insert, 13, event->text);
+	sqlite3_bind_int64(insert, 14, crc);
+	if (state->chain.sha)
+		sqlite3_bind_blob(insert, 15, state->chain.hash, KRI_SHA256_SIZE, SQLITE_TRANSIENT);
+	return kri_sql_run(insert);
+}
+
+int kri_state_put_boot(struct kri_state *state, uint32_t boot, const char *boot_id,
+                       const struct kri_boot_offset *offset)
+{
+	sqlite3_bind_int64(state->put_boot, 1, boot);
+	kri_sql_bind_text(state->put_boot, 2, boot_id);
+	if (offset) {
+		sqlite3_bind_int64(state->put_boot, 3, offset->offset_ns);
+		sqlite3_bind_int64(state->put_boot, 4, offset->trust);
+	}
+	return kri_sql_run(state->put_boot);
+}
+
+int kri_state_put_gap(struct kri_state *state, int64_t first_seq, int64_t last_seq, const char *reason)
+{
+	sqlite3_bind_int64(state->insert_gap, 1, first_seq);
+	sqlite3_bind_int64(state->insert_gap, 2, last_seq);
+	kri_sql_bind_text(state->insert_gap, 3, reason);
+	return kri_sql_run(state->insert_gap);
+}
+
+int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal)
+{
+	char epoch_text[17];
+
+	kri_epoch_text(seal->epoch, epoch_text);
+	sqlite3_bind_int64(state->put_seal, 1, seal->first_seq);
+	sqlite3_bind_int64(state->put_seal, 2, seal->last_seq);
+	kri_sql_bind_text(state->put_seal, 3, epoch_text);
+	kri_sql_bind_text(state->put_seal, 4, seal->device);
+	kri_sql_bind_text(state->put_seal, 5, seal->hash);
+	kri_sql_bind_text(state->put_seal, 6, seal->signature);
+	sqlite3_bind_int64(state->put_seal, 7, seal->bytes);
+	sqlite3_bind_int64(state->put_seal, 8, seal->last_wall_ns);
+	sqlite3_bind_int64(state->put_seal, 9, seal->last_trust);
+	sqlite3_bind_int64(state->put_seal, 10, 0);
+	return kri_sql_run(state->put_seal);
+}
+
+int kri_state_checkpoint(struct kri_state *state)
+{
+	int frames = 0, done = 0, code;
+
+	code = sqlite3_wal_checkpoint_v2(state->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done);
+	if (code != SQLITE_OK && code != SQLITE_BUSY)
+		return kri_sql_fail(state->db, code);
+	if (done == frames)
+		state->wal_frames = 0;
+	return 0;
+}
+
+static void take_event(sqlite3_stmt *row, struct kri_stored_event *event, uint64_t *ret_epoch, bool *ret_bad)
+{
+	char line[KRI_LINE_MAX + 1024];
+	size_t length;
+
+	memset(event, 0, sizeof(*event));
+	event->seq = sqlite3_column_int64(row, 0);
+	*ret_epoch = strtoull(kri_sql_text(row, 1), NULL, 16);
+	event->boot = (uint32_t)sqlite3_column_int64(row, 2);
+	event->t_boot_ns = sqlite3_column_int64(row, 3);
+	event->t_wall_ns = sqlite3_column_int64(row, 4);
+	event->trust = (uint16_t)sqlite3_column_int64(row, 5);
+	event->type = (enum kryos_event_type)sqlite3_column_int(row, 6);
+	event->code = sqlite3_column_int(row, 7);
+	event->first_seq = sqlite3_column_int64(row, 8);
+	event->last_seq = sqlite3_column_int64(row, 9);
+	event->value_ns = sqlite3_column_int64(row, 10);
+	snprintf(event->name, sizeof(event->name), "%s", kri_sql_text(row, 11));
+	snprintf(event->text, sizeof(event->text), "%s", kri_sql_text(row, 12));
+	length = kri_event_text(event, line);
+	*ret_bad = kri_text_crc(kri_epoch_crc(*ret_epoch), line, length) != (uint32_t)sqlite3_column_int64(row, 13);
+}
+
+int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_stored_event *events, int count,
+                          uint64_t *ret_epochs, bool *ret_bad)
+{
+	sqlite3_stmt *rows = NULL;
+	char path[PATH_MAX];
+	sqlite3 *db = NULL;
+	int r, code = SQLITE_DONE, got = 0;
+
+	snprintf(path, sizeof(path), "%s/state.db", folder);
+	r = kri_sql_open(&db, path, SQLITE_OPEN_READWRITE);
+	if (r == -EACCES || r == -EROFS)
+		r = kri_sql_open(&db, path, SQLITE_OPEN_READONLY);
+	if (r >= 0)
+		r = kri_sql_prepare(
+			db, &rows,
+			"SELECT seq, epoch, boot, t_boot_ns, t_wall_ns, trust, type, code, first_seq, last_seq,"
+			" value_ns, name, text, crc FROM event WHERE seq >= ? ORDER BY seq LIMIT ?");
+	if (r >= 0) {
+		sqlite3_bind_int64(rows, 1, from_seq);
+		sqlite3_bind_int64(rows, 2, count);
+		while (got < count && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+			take_event(rows, &events[got], &ret_epochs[got], &ret_bad[got]);
+			got++;
+		}
+		if (code != SQLITE_ROW && code != SQLITE_DONE)
+			r = kri_sql_fail(db, code);
+	}
+	sqlite3_finalize(rows);
+	sqlite3_close_v2(db);
+	return r < 0 ? r : got;
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model.h"
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Counted references, because a call that hangs outlives both the context (which abandons its
+ * worker) and the owner's kryos_fake_bus_free: the worker closes the bus when it is let go.
+ */
+struct kryos_fake_bus {
+	struct kryos_bus_driver driver; /* prefix is the whole name */
+	char name[32];
+	bool one_wire;
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* the plan, or freed */
+	unsigned int refs;
+	bool freed;
+	struct kryos_model *models;
+
+	enum kryos_fault fault;
+	int after, times;
+	unsigned int since; /* transfers since the plan was made */
+	unsigned int plan;  /* which plan, for those who hang in one */
+	bool held_low;
+	unsigned int transfers, recoveries;
+};
+
+struct fake_private {
+	struct kryos_fake_bus *bus;
+};
+
+static void bus_unref_unlock(struct kryos_fake_bus *bus)
+{
+	struct kryos_model *model;
+	bool last = --bus->refs == 0;
+
+	pthread_mutex_unlock(&bus->lock);
+	if (!last)
+		return;
+	while ((model = bus->models)) {
+		bus->models = model->next;
+		free(model);
+	}
+	pthread_cond_destroy(&bus->changed);
+	pthread_mutex_destroy(&bus->lock);
+	free(bus);
+}
+
+static int fake_open(void *priv, const char *name, void *userdata)
+{
+	struct fake_private *fake = priv;
+	struct kryos_fake_bus *bus = userdata;
+
+	if (strcmp(name, bus->name) != 0)
+		return kryos_fail(-ENODEV, "%s: no such bus; the fake one is called %s", name, bus->name);
+	pthread_mutex_lock(&bus->lock);
+	bus->refs++;
+	pthread_mutex_unlock(&bus->lock);
+	fake->bus = bus;
+	return 0;
+}
+
+static void fake_close(void *priv)
+{
+	struct fake_private *fake = priv;
+
+	pthread_mutex_lock(&fake->bus->lock);
+	bus_unref_unlock(fake->bus);
+}
+
+static int parse_i2c(const char *bus, const char *place, struct kryos_address *ret_address)
+{
+	char *end = NULL;
+	unsigned long number;
+
+	number = isdigit((unsigned char)place[0]) ? strtoul(place, &end, 0) : 0;
+	if (!end || *end || number < 0x03 || number > 0x77)
+		return kryos_fail(KRYOS_EDEVICE, "%s: \"%s\" is no I2C address; 0x03 to 0x77 are", bus, place);
+	*ret_address = (struct kryos_address){ .number = (uint32_t)number };
+	snprintf(ret_address->text, sizeof(ret_address->text), "%s", place);
+	return 0;
+}
+
+static int parse_w1(const char *bus, const char *place, struct kryos_address *ret_address)
+{
+	size_t i, length = strlen(place);
+	bool right = length == 15 && place[2] == '-';
+
+	for (i = 0; right && i < length; i++)
+		right = i == 2 || (isxdigit((unsigned char)place[i]) && !isupper((unsigned char)place[i]));
+	if (!right)
+		return kryos_fail(KRYOS_EDEVICE, "%s: \"%s\" is no 1-Wire device; one is written 28-0316a2795bff", bus,
+		                  place);
+	*ret_address = (struct kryos_address){ .number = 0 };
+	memcpy(ret_address->text, place, length);
+	return 0;
+}
+
+static int bus_parse(const struct kryos_fake_bus *bus, const char *place, struct kryos_address *ret_address)
+{
+	return bus->one_wire ? parse_w1(bus->name, place, ret_address) : parse_i2c(bus->name, place, ret_address);
+}
+
+static int fake_parse(void *priv, const char *place, struct kryos_address *ret_address)
+{
+	struct fake_private *fake = priv;
+
+	return bus_parse(fake->bus, place, ret_address);
+}
+
+static bool same_place(const struct kryos_fake_bus *bus, const struct kryos_address *a, const struct kryos_address *b)
+{
+	return bus->one_wire ? strcmp(a->text, b->text) == 0 : a->number == b->number;
+}
+
+static struct kryos_model *find_model(struct kryos_fake_bus *bus, const struct kryos_address *address)
+{
+	struct kryos_model *model;
+
+	for (model = bus->models; model; model = model->next)
+		if (same_place(bus, &model->address, address))
+			return model;
+	return NULL;
+}
+
+/* Counts a transfer and gives the fault that hits it. Locked; waits there as long as the plan says to hang. */
+static enum kryos_fault next_fault(struct kryos_fake_bus *bus)
+{
+	unsigned int plan = bus->plan, index = bus->since++;
+	bool hit = index >= (unsigned int)bus->after &&
+	           (bus->times < 0 || index - (unsigned int)bus->after < (unsigned int)bus->times);
+
+	bus->transfers++;
+	if (hit && bus->fault == KRYOS_FAULT_HANG) {
+		while (!bus->freed && bus->plan == plan)
+			pthread_cond_wait(&bus->changed, &bus->lock);
+		return KRYOS_FAULT_HANG;
+	}
+	if (hit && bus->fault == KRYOS_FAULT_STUCK)
+		bus->held_low = true;
+	if (bus->held_low)
+		return KRYOS_FAULT_STUCK;
+	return hit ? bus->fault : KRYOS_FAULT_NONE;
+}
+
+/* The result of a transfer that fails as a whole, or 0. */
+static int fail_so(struct kryos_fake_bus *bus, enum kryos_fault fault, const char *place)
+{
+	switch (fault) {
+	case KRYOS_FAULT_NACK:
+		return bus->one_wire ? kryos_fail(-ENODEV, "%s: %s is unplugged", bus->name, place)
+		                     : kryos_fail(-ENXIO, "%s: %s does not acknowledge", bus->name, place);
+	case KRYOS_FAULT_EIO:
+		return kryos_fail(-EIO, "%s: I/O error at %s", bus->name, place);
+	case KRYOS_FAULT_TIMEOUT:
+	case KRYOS_FAULT_HANG:
+		return kryos_fail(-ETIMEDOUT, "%s: no answer from %s in time", bus->name, place);
+	case KRYOS_FAULT_STUCK:
+		return kryos_fail(KRYOS_ESTUCK, "%s: a line is held low", bus->name);
+	case KRYOS_FAULT_EMPTY:
+		return kryos_fail(-EIO, "%s: %s read empty: bad checksum or unplugged", bus->name, place);
+	default:
+		return 0;
+	}
+}
+
+/* Which bit flips follows from the transfer's number, so that a run can be repeated and a series hits many. */
+static void spoil(struct kryos_fake_bus *bus, enum kryos_fault fault, uint8_t *answer, size_t count)
+{
+	size_t bit;
+
+	if (!count)
+		return;
+	if (fault == KRYOS_FAULT_ZERO)
+		memset(answer, 0, count);
+	if (fault == KRYOS_FAULT_FLIP) {
+		bit = ((size_t)bus->transfers * 29 + 3) % (count * 8);
+		answer[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+}
+
+static int do_transfer(struct kryos_fake_bus *bus, const struct kryos_address *address, const uint8_t *out,
+                       size_t out_count, uint8_t *in, size_t in_count)
+{
+	struct kryos_model *model = find_model(bus, address);
+	enum kryos_fault fault = next_fault(bus);
+	int r = fail_so(bus, fault, address->text);
+
+	if (r < 0 && model && model->ops->missed)
+		model->ops->missed(model);
+	if (r < 0)
+		return r;
+	if (bus->freed || !model || !model->present)
+		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
+	if (out_count)
+		r = model->ops->write(model, out, out_count);
+	if (r >= 0 && in_count)
+		r = model->ops->read(model, in, in_count);
+	if (r < 0)
+		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
+	spoil(bus, fault, in, in_count);
+	return 0;
+}
+
+static int fake_transfer(void *priv, const struct kryos_address *address, const uint8_t *out, size_t out_count,
+                         uint8_t *in, size_t in_count)
+{
+	struct fake_private *fake = priv;
+	int r;
+
+	pthread_mutex_lock(&fake->bus->lock);
+	r = do_transfer(fake->bus, address, out, out_count, in, in_count);
+	pthread_mutex_unlock(&fake->bus->lock);
+	return r;
+}
+
+static int do_read_scratchpad(struct kryos_fake_bus *bus, const struct kryos_address *address, uint8_t scratchpad[9])
+{
+	struct kryos_model *model;
+	enum kryos_fault fault = next_fault(bus);
+	int r = fail_so(bus, fault, address->text);
+
+	if (r < 0)
+		return r;
+	model = find_model(bus, address);
+	if (bus->freed || !model || !model->present)
+		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
+	model->ops->convert(model, scratchpad);
+	spoil(bus, fault, scratchpad, 9);
+	return 0;
+}
+
+/* Hands on what the chip sends without checking it, as a bus driver may: its chip's driver must check too. */
+static int fake_read_scratchpad(void *priv, const struct kryos_address *address, uint8_t scratchpad[9])
+{
+	struct fake_private *fake = priv;
+	int r;
+
+	pthread_mutex_lock(&fake->bus->lock);
+	r = do_read_scratchpad(fake->bus, address, scratchpad);
+	pthread_mutex_unlock(&fake->bus->lock);
+	return r;
+}
+
+static int fake_list(void *priv, kryos_found_fn found, void *userdata)
+{
+	struct fake_private *fake = priv;
+	struct kryos_model *model;
+
+	pthread_mutex_lock(&fake->bus->lock);
+	for (model = fake->bus->models; model; model = model->next)
+		if (model->present)
+			found(userdata, &model->address);
+	pthread_mutex_unlock(&fake->bus->lock);
+	return 0;
+}
+
+static int fake_recover(void *priv)
+{
+	struct fake_private *fake = priv;
+	struct kryos_fake_bus *bus = fake->bus;
+	int r = 0;
+
+	pthread_mutex_lock(&bus->lock);
+	bus->recoveries++;
+	if (bus->held_low && bus->fault == KRYOS_FAULT_STUCK && bus->times < 0)
+		r = kryos_fail(KRYOS_ESTUCK, "%s: a line is still held low after recovery", bus->name);
+	else
+		bus->held_low = false;
+	pthread_mutex_unlock(&bus->lock);
+	return r;
+}
+
+int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name)
+{
+	struct kryos_fake_bus *bus;
+
+	if (!ret_bus || !name || !*name || strlen(name) >= sizeof(bus->name))
+		return -EINVAL;
+	bus = calloc(1, sizeof(*bus));
+	if (!bus)
+		return -ENOMEM;
+	memcpy(bus->name, name, strlen(name) + 1);
+	bus->one_wire = strncmp(name, "w1", 2) == 0;
+	bus->refs = 1;
+	pthread_mutex_init(&bus->lock, NULL);
+	pthread_cond_init(&bus->changed, NULL);
+	bus->driver = (struct kryos_bus_driver){
+		.size = sizeof(bus->driver),
+		.prefix = bus->name,
+		.private_size = sizeof(struct fake_private),
+		.open = fake_open,
+		.close = fake_close,
+		.parse = fake_parse,
+		.transfer = bus->one_wire ? NULL : fake_transfer,
+		.read_scratchpad = bus->one_wire ? fake_read_scratchpad : NULL,
+		.list = bus->one_wire ? fake_list : NULL,
+		.recover = fake_recover,
+	};
+	*ret_bus = bus;
+	return 0;
+}
+
+void kryos_fake_bus_free(struct kryos_fake_bus *bus)
+{
+	if (!bus)
+		return;
+	pthread_mutex_lock(&bus->lock);
+	bus->freed = true;
+	pthread_cond_broadcast(&bus->changed);
+	bus_unref_unlock(bus);
+}
+
+int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx *ctx)
+{
+	return bus ? kryos_register_bus(ctx, &bus->driver, bus) : -EINVAL;
+}
+
+int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kri_model_ops *ops, size_t size,
+                  struct kryos_model **ret_model)
+{
+	struct kryos_address address;
+	struct kryos_model *model, **end;
+	int r;
+
+	if (!bus || !place)
+		return -EINVAL;
+	if (bus->one_wire != ops->one_wire)
+		return kryos_fail(-EINVAL, "%s: that chip does not fit on this bus", bus->name);
+	r = bus_parse(bus, place, &address);
+	if (r < 0)
+		return r;
+	model = calloc(1, size);
+	if (!model)
+		return -ENOMEM;
+	*model = (struct kryos_model){ .ops = ops, .bus = bus, .address = address, .present = true };
+	ops->power_on(model);
+
+	pthread_mutex_lock(&bus->lock);
+	if (find_model(bus, &address)) {
+		pthread_mutex_unlock(&bus->lock);
+		free(model);
+		return kryos_fail(-EEXIST, "%s: a chip is already at %s", bus->name, place);
+	}
+	for (end = &bus->models; *end; end = &(*end)->next)
+		;
+	*end = model;
+	pthread_mutex_unlock(&bus->lock);
+	if (ret_model)
+		*ret_model = model;
+	return 0;
+}
+
+int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t value_micro)
+{
+	int r;
+
+	pthread_mutex_lock(&model->bus->lock);
+	r = model->ops->set(model, quantity, value_micro);
+	pthread_mutex_unlock(&model->bus->lock);
+	return r;
+}
+
+void kryos_model_set_present(struct kryos_model *model, int present)
+{
+	pthread_mutex_lock(&model->bus->lock);
+	if (present && !model->present)
+		model->ops->power_on(model);
+	model->present = present != 0;
+	pthread_mutex_unlock(&model->bus->lock);
+}
+
+void kryos_model_reset(struct kryos_model *model)
+{
+	pthread_mutex_lock(&model->bus->lock);
+	if (model->ops->reset)
+		model->ops->reset(model);
+	else
+		model->ops->power_on(model);
+	pthread_mutex_unlock(&model->bus->lock);
+}
+
+int kryos_model_peek(struct kryos_model *model, unsigned int reg)
+{
+	int r;
+
+	pthread_mutex_lock(&model->bus->lock);
+	r = model->ops->peek(model, reg);
+	pthread_mutex_unlock(&model->bus->lock);
+	return r;
+}
+
+int kryos_model_poke(struct kryos_model *model, unsigned int reg, uint8_t value)
+{
+	int r;
+
+	pthread_mutex_lock(&model->bus->lock);
+	r = model->ops->poke(model, reg, value);
+	pthread_mutex_unlock(&model->bus->lock);
+	return r;
+}
+
+void kryos_model_set_clock(struct kryos_model *model, int64_t (*now_ns)(void *userdata), void *userdata)
+{
+	pthread_mutex_lock(&model->bus->lock);
+	if (model->ops->set_clock)
+		model->ops->set_clock(model, now_ns, userdata);
+	pthread_mutex_unlock(&model->bus->lock);
+}
+
+void kryos_model_set_busy(struct kryos_model *model, int polls)
+{
+	pthread_mutex_lock(&model->bus->lock);
+	if (model->ops->set_busy)
+		model->ops->set_busy(model, polls);
+	pthread_mutex_unlock(&model->bus->lock);
+}
+
+void kryos_fake_bus_plan(struct kryos_fake_bus *bus, enum kryos_fault fault, int after, int times)
+{
+	pthread_mutex_lock(&bus->lock);
+	bus->fault = fault;
+	bus->after = after > 0 ? after : 0;
+	bus->times = times;
+	bus->since = 0;
+	bus->plan++;
+	bus->held_low = false;
+	pthread_cond_broadcast(&bus->changed);
+	pthread_mutex_unlock(&bus->lock);
+}
+
+unsigned int kryos_fake_bus_transfers(struct kryos_fake_bus *bus)
+{
+	unsigned int count;
+
+	pthread_mutex_lock(&bus->lock);
+	count = bus->transfers;
+	pthread_mutex_unlock(&bus->lock);
+	return count;
+}
+
+unsigned int kryos_fake_bus_recoveries(struct kryos_fake_bus *bus)
+{
+	unsigned int count;
+
+	pthread_mutex_lock(&bus->lock);
+	count = bus->recoveries;
+	pthread_mutex_unlock(&bus->lock);
+	return count;
+}

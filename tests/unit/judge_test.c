@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support.h"
+#include <errno.h>
+#include <sensor/sensor.h>
+#include <stdio.h>
+
+#define C(celsius) ((int64_t)((celsius)*1000000))
+
+/* -55 to 125 C, at most 1 C in a second. */
+static const struct kryos_channel_info probe = {
+	.quantity = "temperature", .unit = "Cel", .min_micro = C(-55), .max_micro = C(125), .max_rate_micro = C(1)
+};
+static const struct kryos_channel_info any_rate = {
+	.quantity = "pressure", .unit = "Pa", .min_micro = INT64_MIN, .max_micro = INT64_MAX
+};
+
+static enum kryos_quality judge(struct kri_history *history, int64_t value, int64_t t_boot_ns)
+{
+	return kri_judge(history, &probe, &(struct kryos_reading){ .value_micro = value }, t_boot_ns);
+}
+
+static void what_the_chip_says_is_wrong_stays_so_and_teaches_nothing(void **state)
+{
+	struct kri_history history = { 0 }, before;
+	struct kryos_reading reading = { .value_micro = C(85), .quality = KRYOS_QUALITY_POWER_ON };
+
+	(void)state;
+	assert_int_equal(judge(&history, C(5), 0), KRYOS_QUALITY_GOOD);
+	before = history;
+	assert_int_equal(kri_judge(&history, &probe, &reading, KRYOS_SECONDS(1)), KRYOS_QUALITY_POWER_ON);
+	reading.quality = KRYOS_QUALITY_OPEN;
+	assert_int_equal(kri_judge(&history, &probe, &reading, KRYOS_SECONDS(1)), KRYOS_QUALITY_OPEN);
+	assert_memory_equal(&history, &before, sizeof(before));
+}
+
+static void limits_of_range_belong_to_it(void **state)
+{
+	struct kri_history history = { 0 };
+
+	(void)state;
+	assert_int_equal(judge(&history, C(125), 0), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(125) + 1, KRYOS_SECONDS(1)), KRYOS_QUALITY_RANGE);
+	assert_int_equal(judge(&history, C(-55) - 1, KRYOS_SECONDS(2)), KRYOS_QUALITY_RANGE);
+	assert_int_equal(judge(&history, C(-55), KRYOS_SECONDS(1000)), KRYOS_QUALITY_GOOD);
+}
+
+static void one_jump_is_not_believed_and_the_value_before_still_is(void **state)
+{
+	struct kri_history history = { 0 };
+
+	(void)state;
+	assert_int_equal(judge(&history, C(5), 0), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(15), KRYOS_SECONDS(10)), KRYOS_QUALITY_GOOD); /* 1 C/s to the last micro */
+	assert_int_equal(judge(&history, C(25) + 1, KRYOS_SECONDS(20)), KRYOS_QUALITY_RATE);
+	assert_int_equal(judge(&history, C(15.5), KRYOS_SECONDS(30)), KRYOS_QUALITY_GOOD);
+	/* The jump is forgotten: a later one like it is alone again. */
+	assert_int_equal(judge(&history, C(90), KRYOS_SECONDS(40)), KRYOS_QUALITY_RATE);
+}
+
+static void a_second_reading_near_the_jump_is_a_real_change(void **state)
+{
+	struct kri_history history = { 0 };
+
+	(void)state;
+	assert_int_equal(judge(&history, C(5), 0), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(40), KRYOS_SECONDS(10)), KRYOS_QUALITY_RATE);
+	assert_int_equal(judge(&history, C(42), KRYOS_SECONDS(20)), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(42.5), KRYOS_SECONDS(21)), KRYOS_QUALITY_GOOD);
+}
+
+static void values_that_jump_about_are_never_believed(void **state)
+{
+	struct kri_history history = { 0 };
+
+	(void)state;
+	assert_int_equal(judge(&history, C(5), 0), KRYOS_QUALITY_GOOD);
+	for (int i = 1; i <= 5; i++)
+		assert_int_equal(judge(&history, i % 2 ? C(60) : C(-40), KRYOS_SECONDS(i)), KRYOS_QUALITY_RATE);
+}
+
+static void two_readings_within_a_second_may_differ_by_a_seconds_move(void **state)
+{
+	struct kri_history history = { 0 };
+
+	(void)state;
+	assert_int_equal(judge(&history, C(5), 0), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(5.5), 1), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(7), 2), KRYOS_QUALITY_RATE);
+}
+
+static void after_a_long_silence_any_value_may_follow(void **state)
+{
+	struct kri_history history = { 0 };
+
+	(void)state;
+	assert_int_equal(judge(&history, C(-55), 0), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(125), INT64_MAX), KRYOS_QUALITY_GOOD);
+}
+
+static void extreme_values_do_not_overflow(void **state)
+{
+	struct kri_history history = { 0 };
+	struct kryos_channel_info info = any_rate;
+
+	(void)state;
+	info.max_rate_micro = INT64_MAX;
+	assert_int_equal(kri_judge(&history, &info, &(struct kryos_reading){ .value_micro = INT64_MIN }, 0),
+	                 KRYOS_QUALITY_GOOD);
+	assert_int_equal(
+		kri_judge(&history, &info, &(struct kryos_reading){ .value_micro = INT64_MAX }, KRYOS_SECONDS(5)),
+		KRYOS_QUALITY_RATE);
+	assert_int_equal(kri_judge(&history, &any_rate, &(struct kryos_reading){ .value_micro = 0 }, KRYOS_SECONDS(6)),
+	                 KRYOS_QUALITY_GOOD);
+}
+
+static void a_value_that_stands_still_is_stuck_only_after_a_day(void **state)
+{
+	struct kri_history history = { 0 };
+	int64_t minute;
+
+	(void)state;
+	for (minute = 0; minute <= 24 * 60; minute++)
+		assert_int_equal(judge(&history, C(5.0625), KRYOS_MINUTES(minute)), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(5.0625), KRYOS_MINUTES(minute++)), KRYOS_QUALITY_STUCK);
+	assert_int_equal(judge(&history, C(5.0625), KRYOS_MINUTES(minute++)), KRYOS_QUALITY_STUCK);
+	/* One step of the converter, and it is alive. */
+	assert_int_equal(judge(&history, C(5.125), KRYOS_MINUTES(minute++)), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(5.125), KRYOS_MINUTES(minute++)), KRYOS_QUALITY_GOOD);
+}
+
+static void a_few_equal_readings_days_apart_are_no_proof(void **state)
+{
+	struct kri_history history = { 0 };
+
+	(void)state;
+	for (int day = 0; day < 23; day++)
+		assert_int_equal(judge(&history, C(5), KRYOS_DAYS(day)), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(5), KRYOS_DAYS(23)), KRYOS_QUALITY_STUCK);
+}
+
+static void a_sensor_that_was_away_has_not_stood_still(void **state)
+{
+	struct kri_history history = { 0 };
+
+	(void)state;
+	for (int hour = 0; hour <= 24; hour++)
+		assert_int_equal(judge(&history, C(5), KRYOS_HOURS(hour)), KRYOS_QUALITY_GOOD);
+	kri_judge_missing(&history);
+	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(25)), KRYOS_QUALITY_GOOD);
+	/* The rate is still judged against the last good one: time has passed, and counts. */
+	assert_int_equal(judge(&history, C(120), KRYOS_HOURS(25) + KRYOS_SECONDS(2)), KRYOS_QUALITY_RATE);
+}
+
+static void every_failure_has_its_quality(void **state)
+{
+	static const struct {
+		int code;
+		enum kryos_quality quality;
+	} cases[] = {
+		{ -ENODEV, KRYOS_QUALITY_ABSENT },   { -ENXIO, KRYOS_QUALITY_ABSENT },
+		{ KRYOS_ECHIP, KRYOS_QUALITY_CHIP }, { KRYOS_EDEVICE, KRYOS_QUALITY_CHIP },
+		{ KRYOS_ECRC, KRYOS_QUALITY_CRC },   { -ETIMEDOUT, KRYOS_QUALITY_TIMEOUT },
+		{ KRYOS_ESTUCK, KRYOS_QUALITY_BUS }, { -EIO, KRYOS_QUALITY_BUS },
+		{ -EAGAIN, KRYOS_QUALITY_BUS },      { -EBUSY, KRYOS_QUALITY_BUS },
+		{ -ENOMEM, KRYOS_QUALITY_BUS },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(cases); i++)
+		assert_int_equal(kri_judge_error(cases[i].code), cases[i].quality);
+}
+
+/* A slow sawtooth of the compressor, quantised at 0.0625 C, with a step of noise. */
+static void a_noisy_fridge_is_good_throughout(void **state)
+{
+	uint64_t random = seed_from_environment(7);
+	struct kri_history history = { 0 };
+
+	(void)state;
+	for (int minute = 0; minute < 10 * 24 * 60; minute++) {
+		int64_t sawtooth = C(4) + (minute % 45) * C(0.05), noise = (int64_t)(next_random(&random) % 3) - 1;
+
+		assert_int_equal(judge(&history, (sawtooth / 62500 + noise) * 62500, KRYOS_MINUTES(minute)),
+		                 KRYOS_QUALITY_GOOD);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_chip_says_is_wrong_stays_so_and_teaches_nothing),
+		cmocka_unit_test(limits_of_range_belong_to_it),
+		cmocka_unit_test(one_jump_is_not_believed_and_the_value_before_still_is),
+		cmocka_unit_test(a_second_reading_near_the_jump_is_a_real_change),
+		cmocka_unit_test(values_that_jump_about_are_never_believed),
+		cmocka_unit_test(two_readings_within_a_second_may_differ_by_a_seconds_move),
+		cmocka_unit_test(after_a_long_silence_any_value_may_follow),
+		cmocka_unit_test(extreme_values_do_not_overflow),
+		cmocka_unit_test(a_value_that_stands_still_is_stuck_only_after_a_day),
+		cmocka_unit_test(a_few_equal_readings_days_apart_are_no_proof),
+		cmocka_unit_test(a_sensor_that_was_away_has_not_stood_still),
+		cmocka_unit_test(every_failure_has_its_quality),
+		cmocka_unit_test(a_noisy_fridge_is_good_throughout),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
