@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A real Mosquitto on a free port of 127.0.0.1, a subscriber that keeps what arrives, a proxy that
+ * misbehaves on demand, and throwaway certificates. Everything lives below one scratch folder.
+ */
+#ifndef KRI_TEST_BROKER_H
+#define KRI_TEST_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* NULL if mosquitto and openssl are there; else which is missing. */
+const char *broker_missing(void);
+/* A port of 127.0.0.1 that nobody listens on. */
+uint16_t broker_free_port(void);
+
+struct broker;
+/* extra: further lines of mosquitto.conf; NULL: anonymous, no TLS. Waits until it listens. NULL: it did not start. */
+struct broker *broker_start(const char *folder, uint16_t port, const char *extra);
+/* kill -9 and wait. */
+void broker_kill(struct broker *broker);
+/* The same port and configuration again. */
+bool broker_restart(struct broker *broker);
+void broker_free(struct broker *broker);
+
+/* Subscribes to everything at QoS 1, MQTT 3.1.1, and acknowledges. NULL: it could not. */
+struct sink;
+struct sink *sink_start(uint16_t port);
+/* Lines "<retained 0|1> <topic> <payload>" that have come so far; borrowed until the next call. NULL: no such. */
+const char *sink_line(struct sink *sink, size_t index);
+/* Waits until there are count lines that contain text (NULL: any), at most ms. */
+bool sink_wait(struct sink *sink, const char *text, size_t count, int ms);
+size_t sink_count(struct sink *sink, const char *text);
+void sink_free(struct sink *sink);
+
+/* Forwards connections to a port, or does worse. */
+enum proxy_mode {
+	PROXY_PASS,
+	PROXY_CLOSE,	/* accept, then close */
+	PROXY_SWALLOW,	/* accept, never answer */
+	PROXY_ONE_WAY,	/* forward to the broker, swallow its answers */
+};
+struct proxy;
+struct proxy *proxy_start(uint16_t to_port);
+uint16_t proxy_port(const struct proxy *proxy);
+/* For new connections, and for what flows over old ones. */
+void proxy_set_mode(struct proxy *proxy, enum proxy_mode mode);
+/* Cuts what is connected. */
+void proxy_cut(struct proxy *proxy);
+/* Cuts each connection so many bytes after its beginning, to the broker; 0: never. */
+void proxy_set_limit(struct proxy *proxy, size_t bytes);
+unsigned int proxy_connections(struct proxy *proxy);
+void proxy_free(struct proxy *proxy);
+
+/*
+ * Makes in folder: ca.crt, server.crt/.key (127.0.0.1, localhost), other.crt/.key (for
+ * elsewhere.example), expired.crt/.key, client.crt/.key, wrong-ca.crt, stranger.crt/.key (a client's
+ * of that CA). False: openssl failed.
+ */
+bool certs_make(const char *folder);
+
+#endif
