@@ -24,7 +24,10 @@ struct kryos_time {
 	uint16_t reserved[3];
 };
 
-/* The time now. Safe from any thread, does not block. */
+/*
+ * The time now. Safe from any thread, does not block; but where no RTC was named and the kernel is not
+ * synchronised, the first call looks once, at most 100 ms, whether the board's rtc0 confirms the system clock.
+ */
 KRYOS_API int kryos_clock_now(struct kryos_ctx *ctx, struct kryos_time *ret_now);
 
 struct kryos_rtc_status {

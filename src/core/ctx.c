@@ -32,10 +32,19 @@ struct kryos_ctx *kri_ctx_ref(struct kryos_ctx *ctx)
 	return ctx;
 }
 
+static void free_slot(struct kryos_ctx *ctx, enum kri_slot slot)
+{
+	if (ctx->slots[slot].state)
+		ctx->slots[slot].destroy(ctx->slots[slot].state);
+	ctx->slots[slot].state = NULL;
+}
+
 void kri_ctx_unref(struct kryos_ctx *ctx)
 {
 	if (atomic_fetch_sub(&ctx->refs, 1) != 1)
 		return;
+	/* A worker that outlives kryos_ctx_free may still ask for the time. */
+	free_slot(ctx, KRI_SLOT_CLOCK);
 	kri_events_free(ctx);
 	for (uint32_t i = 0; i < ctx->channel_count; i++)
 		free(ctx->channels[i]);
@@ -113,9 +122,7 @@ void kryos_ctx_free(struct kryos_ctx *ctx)
 	ctx->closing_deadline_ns = kri_real_ns() + CLOSING_NS;
 	while (ctx->newest)
 		ctx->newest->destroy(ctx->newest);
-	for (int slot = KRI_SLOT_COUNT - 1; slot >= 0; slot--)
-		if (ctx->slots[slot].state)
-			ctx->slots[slot].destroy(ctx->slots[slot].state);
+	free_slot(ctx, KRI_SLOT_BUSES);
 	pthread_rwlock_wrlock(&ctx->outside_lock);
 	pthread_mutex_lock(&ctx->lock);
 	ctx->dead = true;

@@ -47,7 +47,7 @@ struct kryos_ctx {
 		void *state;
 		void (*destroy)(void *state);
 	} slots[KRI_SLOT_COUNT];
-	atomic_bool stop;
+	atomic_bool stop, awake;
 };
 
 int kri_loop_init(struct kryos_ctx *ctx);

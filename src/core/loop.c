@@ -12,16 +12,6 @@
 #define TIMERS_AT_ONCE 64
 #define FDS_AT_ONCE 32
 
-void kri_wake(struct kryos_ctx *ctx)
-{
-	int saved_errno = errno;
-	uint64_t one = 1;
-	ssize_t count = write(ctx->event_fd, &one, sizeof(one)); /* EAGAIN: it is awake enough */
-
-	(void)count;
-	errno = saved_errno;
-}
-
 static void drain(struct kri_io *io, uint32_t events)
 {
 	uint64_t count;
@@ -29,6 +19,29 @@ static void drain(struct kri_io *io, uint32_t events)
 
 	(void)got;
 	(void)events;
+}
+
+void kri_wake(struct kryos_ctx *ctx)
+{
+	int saved_errno = errno;
+	uint64_t one = 1;
+	ssize_t count;
+
+	/* One write until the loop has seen it: a hundred samples of one commit are one system call. */
+	if (atomic_exchange(&ctx->awake, true))
+		return;
+	count = write(ctx->event_fd, &one, sizeof(one));
+	(void)count;
+	errno = saved_errno;
+}
+
+static void wake_seen(struct kri_io *io, uint32_t events)
+{
+	struct kryos_ctx *ctx = KRI_CONTAINER_OF(io, struct kryos_ctx, wake_io);
+
+	drain(io, events);
+	/* After the read: whoever comes between finds itself served by what follows in this turn of the loop. */
+	atomic_store(&ctx->awake, false);
 }
 
 int kri_io_add(struct kryos_ctx *ctx, struct kri_io *io, uint32_t events)
@@ -61,7 +74,7 @@ int kri_loop_init(struct kryos_ctx *ctx)
 		r = kryos_fail(-errno, "context: no descriptors: %s", strerror(errno));
 		goto close_fds;
 	}
-	ctx->wake_io = (struct kri_io){ .fd = ctx->event_fd, .ready = drain };
+	ctx->wake_io = (struct kri_io){ .fd = ctx->event_fd, .ready = wake_seen };
 	ctx->timer_io = (struct kri_io){ .fd = ctx->timer_fd, .ready = drain };
 	r = kri_io_add(ctx, &ctx->wake_io, EPOLLIN);
 	if (r >= 0)

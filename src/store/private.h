@@ -356,6 +356,7 @@ struct kryos_queue {
 	struct kri_stream {
 		int64_t at;          /* looks from here on */
 		int64_t from, until; /* the scan's buffer holds all rows between; until < from: nothing */
+		bool unreadable;     /* the rows between are there, but not for us */
 		struct kri_scan scan;
 	} live, backlog;
 	int64_t event_at;

@@ -88,7 +88,7 @@ static bool wants(const struct kryos_queue *queue, const char *channel)
 	return false;
 }
 
-/* The segment that holds from, or the next one after it. false: none. */
+/* The segment that holds from, or the next one after it, readable or not. false: none. */
 static bool segment_for(struct kryos_store *store, int64_t from, struct kri_segment_info *ret_info,
                         int64_t *ret_durable)
 {
@@ -106,9 +106,7 @@ static bool segment_for(struct kryos_store *store, int64_t from, struct kri_segm
 		else
 			high = middle;
 	}
-	while (low < store->segment_count && store->segments[low].bad)
-		low++;
-	found = low < store->segment_count && store->segments[low].last_seq >= from;
+	found = low < store->segment_count;
 	if (found)
 		*ret_info = store->segments[low];
 	pthread_mutex_unlock(&store->lock);
@@ -127,6 +125,7 @@ static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t se
 		return 1;
 	stream->from = seq;
 	stream->until = seq - 1;
+	stream->unreadable = false;
 	stream->scan.count = stream->scan.at = 0;
 	if (!segment_for(store, seq, &info, &durable)) {
 		stream->until = to < durable ? to : durable;
@@ -134,6 +133,11 @@ static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t se
 	}
 	if (info.first_seq > seq) {
 		stream->until = info.first_seq - 1; /* nothing between two segments */
+		return 1;
+	}
+	if (info.bad) {
+		stream->until = info.last_seq;
+		stream->unreadable = true;
 		return 1;
 	}
 	to = to < info.last_seq ? to : info.last_seq;
@@ -189,7 +193,8 @@ static int next_sample(struct kryos_queue *queue, struct kri_stream *stream, int
 			int64_t hole = row - 1 < stream->until ? row - 1 : stream->until;
 
 			hole = hole < last ? hole : last;
-			r = kri_ranges_remove(&queue->samples, run.first, hole);
+			/* What a newer version wrote stays owed: that version will deliver it. */
+			r = stream->unreadable ? 0 : kri_ranges_remove(&queue->samples, run.first, hole);
 			if (r < 0)
 				return r;
 			stream->at = hole + 1;

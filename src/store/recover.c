@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct found {
@@ -208,6 +209,9 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 
 	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
 	info->bytes = kri_db_bytes(path);
+	/* Made read-only, and then a cut before state.db knew of it: it is sealed again, to the same seal. */
+	if (info->closed && chmod(path, 0640))
+		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
 	r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
 	if (r == -ENOENT || (r >= 0 && segment->last_seq < segment->first_seq)) {
 		kri_segment_close(segment);

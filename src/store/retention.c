@@ -56,7 +56,7 @@ static bool is_owed(struct kryos_store *store, const struct kri_segment_info *in
 	return owed;
 }
 
-/* What is no longer to be delivered becomes a gap, for each queue that still owed of it. */
+/* What is no longer to be delivered becomes a gap, for each queue that still owed of it. why NULL: said elsewhere. */
 static void forget(struct kryos_store *store, const struct kri_segment_info *info, const char *why)
 {
 	struct kryos_queue *queues[64];
@@ -66,7 +66,7 @@ static void forget(struct kryos_store *store, const struct kri_segment_info *inf
 		int64_t lost = kri_queue_forget(queues[i], info->first_seq, info->last_seq);
 		char text[200];
 
-		if (lost > 0) {
+		if (lost > 0 && why) {
 			snprintf(text, sizeof(text), "%s; %" PRId64 " records were not delivered", why, lost);
 			kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
 			                                                 .name = queues[i]->name,
@@ -188,6 +188,12 @@ int kri_store_condemn(struct kryos_store *store)
 		while (r >= 0 && (r = kri_random(&store->epoch, sizeof(store->epoch))) >= 0 && !store->epoch)
 			;
 	}
-	forget(store, &info, "the segment is damaged");
+	/* Whether or not a queue is open: what is not delivered must be said. */
+	forget(store, &info, NULL);
+	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                 .name = "store",
+	                                                 .first_seq = info.first_seq,
+	                                                 .last_seq = info.last_seq,
+	                                                 .text = "the segment is damaged" });
 	return r;
 }

@@ -233,7 +233,9 @@ static int read_end(struct kri_segment *segment)
 		segment->last_round = (uint32_t)sqlite3_column_int64(row, 3);
 		if (sqlite3_column_bytes(row, 4) == KRI_SHA256_SIZE)
 			memcpy(segment->chain.hash, sqlite3_column_blob(row, 4), KRI_SHA256_SIZE);
-		else if (segment->chain.sha && sqlite3_column_type(row, 4) != SQLITE_NULL)
+		else if (sqlite3_column_type(row, 4) == SQLITE_NULL)
+			kri_chain_free(&segment->chain); /* begun without libcrypto: it goes on so */
+		else
 			r = kryos_fail(KRYOS_ECORRUPT, "%s: row %" PRId64 " has no hash of 32 bytes", segment->path,
 			               segment->last_seq);
 		if (segment->last_seq < segment->first_seq)
@@ -478,9 +480,10 @@ int kri_segment_seal(struct kri_segment *segment, struct kri_key *key, char ret_
 	if (r < 0)
 		return r;
 	/*
-	 * Checkpoints all of the WAL, syncs, and deletes it; refused while anybody else has the file open. EXTRA, because
-	 * the change of mode is itself a transaction with a rollback journal: with FULL its removal is not synced, and a
-	 * cut would bring it back and the segment into WAL mode again, which nobody can open read-only (measured).
+	 * Checkpoints all of the WAL, syncs, and deletes it; refused while anybody else has the file open. EXTRA,
+	 * because the change of mode is itself a transaction with a rollback journal: with FULL its removal is not
+	 * synced, and a cut would bring it back and the segment into WAL mode again, which nobody can open read-only
+	 * (measured).
 	 */
 	r = kri_sql_exec(segment->db, "PRAGMA synchronous=EXTRA; PRAGMA journal_mode=DELETE");
 	if (r >= 0 && chmod(segment->path, 0440))

@@ -81,9 +81,11 @@ static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, i
 	                                                 .code = trust,
 	                                                 .name = "clock",
 	                                                 .text = kryos_trust_name(trust) });
-	if (trust < KRYOS_TRUST_RTC || !store->untrusted_in_boot)
-		return;
 	pthread_mutex_lock(&store->lock);
+	if (trust < KRYOS_TRUST_RTC || !store->untrusted_in_boot) {
+		pthread_mutex_unlock(&store->lock);
+		return;
+	}
 	last = store->offset_count ? &store->offsets[store->offset_count - 1] : NULL;
 	if (!last || last->boot != store->boot) {
 		grown = realloc(store->offsets, (size_t)(store->offset_count + 1) * sizeof(*grown));

@@ -13,6 +13,7 @@
 #define LINGER_NS KRYOS_MILLISECONDS(1)
 #define RETRY_NS KRYOS_SECONDS(1)
 #define IDLE_NS KRYOS_SECONDS(10)
+#define GROUPS_PER_IDLE 256 /* a store that is never idle must still seal and remove */
 #define RETAIN_EVERY_NS KRYOS_SECONDS(60)
 
 static const char *place_of(void *data, uint32_t channel)
@@ -150,11 +151,14 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 {
 	struct kri_segment_info *info;
 	int64_t seq = store->next_seq, newest_trusted = 0;
+	bool untrusted = false;
 
 	for (struct kri_batch *batch = group; batch; batch = batch->next) {
 		for (size_t i = 0; i < batch->count; i++) {
 			stamp(store, &batch->samples[i], &batch->samples[i], seq++, now);
-			if (batch->samples[i].trust >= KRYOS_TRUST_RTC && batch->samples[i].t_wall_ns > newest_trusted)
+			if (batch->samples[i].trust < KRYOS_TRUST_RTC)
+				untrusted = true;
+			else if (batch->samples[i].t_wall_ns > newest_trusted)
 				newest_trusted = batch->samples[i].t_wall_ns;
 			kri_event_push(store->ctx,
 			               &(struct kryos_event){
@@ -168,8 +172,7 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	if (newest_trusted)
 		kri_clock_set_floor(store->ctx, newest_trusted);
 	pthread_mutex_lock(&store->lock);
-	if (!newest_trusted)
-		store->untrusted_in_boot = true;
+	store->untrusted_in_boot |= untrusted;
 	store->next_seq = seq;
 	store->durable_seq = seq - 1;
 	store->last_round = store->segment->last_round;
@@ -434,6 +437,7 @@ static bool idle_work(struct kryos_store *store)
 		r = kri_store_condemn(store);
 	} else if (kri_store_wants_rotation(store, 100)) {
 		r = kri_store_new_segment(store);
+		store->last_retention_ns = now - RETAIN_EVERY_NS;
 	} else if (store->segment && store->segment->wal_frames >= KRI_WAL_LIMIT_FRAMES / 2) {
 		int before = store->segment->wal_frames;
 
@@ -479,6 +483,7 @@ static void wait_for_work(struct kryos_store *store, int64_t due)
 void kri_writer_main(void *data)
 {
 	struct kryos_store *store = data;
+	unsigned int groups = 0;
 
 	kri_vfs_count(&store->syncs);
 	pthread_mutex_lock(&store->lock);
@@ -489,6 +494,11 @@ void kri_writer_main(void *data)
 		publish_syncs(store);
 		if (store->batches && (now >= store->retry_at_ns || store->stopping)) {
 			commit_group(store);
+			if (++groups % GROUPS_PER_IDLE == 0) {
+				pthread_mutex_unlock(&store->lock);
+				idle_work(store);
+				pthread_mutex_lock(&store->lock);
+			}
 			if (!store->stopping || store->retry_at_ns <= now)
 				continue;
 		}

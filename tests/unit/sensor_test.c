@@ -634,6 +634,23 @@ static void a_simulated_clock_does_not_wait_for_conversions(void **state)
 	assert_true(kri_real_ns() - begin < KRYOS_SECONDS(1));
 }
 
+static void a_chip_that_stands_still_for_a_day_is_stuck_unless_it_was_away(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_sensor *sensor;
+
+	assert_ok(kryos_sensor_open(&sensor, bench->ctx, "a", "toy@i2c-9:0x10"));
+	for (int hour = 0; hour <= 24; hour++) {
+		assert_int_equal(read_one(sensor).quality, KRYOS_QUALITY_GOOD);
+		kryos_fake_clock_advance(bench->clock, KRYOS_HOURS(1));
+	}
+	assert_int_equal(read_one(sensor).quality, KRYOS_QUALITY_STUCK);
+	toys->chips[0x10].present = false;
+	assert_int_equal(read_one(sensor).quality, KRYOS_QUALITY_ABSENT);
+	toys->chips[0x10].present = true;
+	assert_int_equal(read_one(sensor).quality, KRYOS_QUALITY_GOOD);
+}
+
 static void a_forgotten_batch_is_not_delivered(void **state)
 {
 	struct bench *bench = *state;
@@ -824,6 +841,8 @@ int main(void)
 		TEST(one_failing_sensor_of_a_batch_spoils_no_other),
 		cmocka_unit_test_setup_teardown(a_simulated_clock_does_not_wait_for_conversions, setup_simulated,
 		                                teardown),
+		cmocka_unit_test_setup_teardown(a_chip_that_stands_still_for_a_day_is_stuck_unless_it_was_away,
+		                                setup_simulated, teardown),
 		TEST(a_forgotten_batch_is_not_delivered),
 		TEST(an_abandoned_batch_says_when_it_has_ended_and_nothing_else),
 		TEST(a_look_announces_what_is_not_there_without_waiting),

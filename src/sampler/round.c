@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A round: an instant, the sensors due at it, one job for each of their buses.
+ *
+ * What is due at one instant but may take differently long (a sensor measured every second is due
+ * again before a bus that hangs is given up) is in several rounds of the same number, each of which
+ * ends, and is handed to the store, by itself.
+ */
+#include "sampler_private.h"
+#include <kryos/clock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A job of a round. */
+struct kri_part {
+	struct kri_part *next;
+	struct kryos_sampler *sampler;
+	struct kri_round *round; /* NULL: it has ended without this */
+	struct kri_bus *bus;
+	struct kri_batch *batch;
+};
+
+struct item {
+	struct kri_probe *probe;
+	bool asked, answered;
+	struct kri_measured measured;
+};
+
+struct kri_round {
+	struct kri_round *next;
+	struct kryos_sampler *sampler;
+	uint32_t number;
+	int64_t limit_ns, t_boot_ns, t_wall_ns;
+	uint16_t trust;
+	struct kri_timer timer;
+	unsigned int parts; /* under way */
+	size_t count;
+	struct item items[];
+};
+
+static struct item *find_item(struct kri_round *round, const struct kryos_sensor *sensor)
+{
+	for (size_t i = 0; i < round->count; i++)
+		if (round->items[i].probe->sensor == sensor)
+			return &round->items[i];
+	return NULL;
+}
+
+static void fail_item(struct kri_round *round, struct item *item, int code, const char *why)
+{
+	struct kryos_sensor *sensor = item->probe->sensor;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s", kryos_dev_name(sensor->dev), why);
+	kri_measured_fail(&item->measured, sensor, code, text, round->t_boot_ns);
+	kri_measured_announce(&item->measured);
+	item->asked = item->answered = true;
+}
+
+/* Samples of one channel: the reading itself, or a period's record when it is complete. Returns how many. */
+static size_t collect(struct kri_probe *probe, size_t channel, const struct kryos_sample *sample,
+                      struct kryos_sample *ret_samples)
+{
+	struct kri_record *record = &probe->records[channel];
+	uint32_t min_channel = probe->min_channels[channel], max_channel = probe->max_channels[channel];
+	size_t count = 0;
+
+	if (!probe->record_ns) {
+		ret_samples[0] = *sample;
+		return 1;
+	}
+	/* Rounds were missed, and with them the end of the period. */
+	if (record->readings && record->end_ns != kri_record_end(sample->t_boot_ns, probe->record_ns)) {
+		kri_record_take(record, min_channel, max_channel, ret_samples);
+		count += 3;
+	}
+	kri_record_add(record, probe->record_ns, sample);
+	if (!probe->sampler->config.manual && probe->due_ns > record->end_ns) {
+		kri_record_take(record, min_channel, max_channel, ret_samples + count);
+		count += 3;
+	}
+	return count;
+}
+
+static void hand_over(struct kri_round *round)
+{
+	struct kryos_sample *samples = calloc(round->count * KRYOS_SENSOR_MAX_CHANNELS * 6, sizeof(*samples));
+	size_t count = 0;
+
+	for (size_t i = 0; i < round->count; i++) {
+		struct item *item = &round->items[i];
+
+		for (size_t channel = 0; channel < item->measured.count; channel++) {
+			struct kryos_sample *sample = &item->measured.samples[channel];
+
+			sample->round = round->number;
+			sample->t_wall_ns = round->t_wall_ns;
+			sample->trust = round->trust;
+			round->sampler->status.failed += sample->quality != KRYOS_QUALITY_GOOD;
+			if (samples)
+				count += collect(item->probe, channel, sample, samples + count);
+			else
+				round->sampler->status.refused++;
+		}
+	}
+	if (count)
+		kri_sampler_submit(round->sampler, samples, count);
+	free(samples);
+}
+
+static void round_free(struct kri_round *round)
+{
+	struct kryos_sampler *sampler = round->sampler;
+
+	kri_timer_cancel(sampler->ctx, &round->timer);
+	for (struct kri_round **at = &sampler->rounds; *at; at = &(*at)->next) {
+		if (*at == round) {
+			*at = round->next;
+			break;
+		}
+	}
+	for (size_t i = 0; i < round->count; i++)
+		round->items[i].probe->in_round = false;
+	free(round);
+}
+
+static void end_round(struct kri_round *round)
+{
+	struct kryos_sampler *sampler = round->sampler;
+	uint32_t number = round->number;
+
+	for (struct kri_part *part = sampler->parts; part; part = part->next) {
+		if (part->round == round) {
+			part->round = NULL;
+			kri_batch_abandon(part->batch);
+		}
+	}
+	for (size_t i = 0; i < round->count; i++)
+		if (!round->items[i].answered)
+			fail_item(round, &round->items[i], -ETIMEDOUT, "did not answer within the round");
+	hand_over(round);
+	round_free(round);
+	kri_sampler_round_ended(sampler, number);
+}
+
+static void on_limit(struct kri_timer *timer)
+{
+	end_round(KRI_CONTAINER_OF(timer, struct kri_round, timer));
+}
+
+static void part_free(struct kri_part *part)
+{
+	for (struct kri_part **at = &part->sampler->parts; *at; at = &(*at)->next) {
+		if (*at == part) {
+			*at = part->next;
+			break;
+		}
+	}
+	free(part);
+}
+
+static void on_measured(void *data, const struct kri_measured *results, size_t count)
+{
+	struct kri_part *part = data;
+	struct kri_round *round = part->round;
+
+	part_free(part);
+	if (!round)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct item *item = find_item(round, results[i].sensor);
+
+		item->measured = results[i];
+		item->answered = true;
+	}
+	if (!--round->parts)
+		end_round(round);
+}
+
+static bool bus_is_late(const struct kryos_sampler *sampler, const struct kri_bus *bus)
+{
+	for (const struct kri_part *part = sampler->parts; part; part = part->next)
+		if (part->bus == bus && !part->round)
+			return true;
+	return false;
+}
+
+/* One job for all items that are on this one's bus. */
+static int ask_bus(struct kri_round *round, struct kri_bus *bus, struct kryos_sensor **sensors)
+{
+	struct kri_part *part = calloc(1, sizeof(*part));
+	size_t count = 0;
+	int r;
+
+	if (!part)
+		return -ENOMEM;
+	for (size_t i = 0; i < round->count; i++)
+		if (kri_dev_bus(round->items[i].probe->sensor->dev) == bus)
+			sensors[count++] = round->items[i].probe->sensor;
+	part->sampler = round->sampler;
+	part->round = round;
+	part->bus = bus;
+	r = kri_batch_start(&part->batch, sensors, count, round->t_boot_ns, round->limit_ns, on_measured, part);
+	if (r < 0) {
+		free(part);
+		return r;
+	}
+	part->next = round->sampler->parts;
+	round->sampler->parts = part;
+	round->parts++;
+	return 0;
+}
+
+/* A bus whose job has not come back gets no second one: were it queued, it would answer for a time long gone. */
+static void ask_all(struct kri_round *round, struct kryos_sensor **sensors)
+{
+	for (size_t i = 0; i < round->count; i++) {
+		struct kri_bus *bus = kri_dev_bus(round->items[i].probe->sensor->dev);
+		const char *why = "its bus still hangs in an earlier measurement";
+		int r = 0;
+
+		if (round->items[i].asked)
+			continue;
+		if (bus_is_late(round->sampler, bus)) {
+			r = -ETIMEDOUT;
+		} else {
+			r = ask_bus(round, bus, sensors);
+			why = r < 0 ? kryos_strerror(r) : NULL;
+		}
+		for (size_t k = i; k < round->count; k++) {
+			if (kri_dev_bus(round->items[k].probe->sensor->dev) != bus)
+				continue;
+			round->items[k].asked = true;
+			if (r < 0)
+				fail_item(round, &round->items[k], r == -EAGAIN ? -ETIMEDOUT : r, why);
+		}
+	}
+}
+
+static int64_t limit_of(const struct kri_probe *probe)
+{
+	/* Simulated time stands still while real jobs run. */
+	if (probe->sampler->simulated || probe->sampler->config.manual || probe->every_ns > KRI_ROUND_LIMIT_NS)
+		return KRI_ROUND_LIMIT_NS;
+	return probe->every_ns;
+}
+
+static struct kri_round *round_new(struct kryos_sampler *sampler, int64_t limit_ns)
+{
+	struct kri_round *round;
+	size_t count = 0;
+
+	for (struct kri_probe *probe = sampler->probes; probe; probe = probe->next)
+		count += probe->is_due && limit_of(probe) == limit_ns;
+	round = calloc(1, sizeof(*round) + count * sizeof(round->items[0]));
+	if (!round)
+		return NULL;
+	for (struct kri_probe *probe = sampler->probes; probe; probe = probe->next) {
+		if (probe->is_due && limit_of(probe) == limit_ns) {
+			round->items[round->count++].probe = probe;
+			probe->is_due = false;
+			probe->in_round = true;
+		}
+	}
+	round->sampler = sampler;
+	round->number = sampler->round;
+	round->limit_ns = limit_ns;
+	round->timer.fire = on_limit;
+	round->timer.real = true;
+	round->next = sampler->rounds;
+	sampler->rounds = round;
+	return round;
+}
+
+static struct kri_probe *find_due(const struct kryos_sampler *sampler)
+{
+	for (struct kri_probe *probe = sampler->probes; probe; probe = probe->next)
+		if (probe->is_due)
+			return probe;
+	return NULL;
+}
+
+static void begin_round(struct kri_round *round, int64_t t_boot_ns)
+{
+	struct kryos_sample stamp = { .t_boot_ns = t_boot_ns };
+	struct kryos_sensor **sensors = calloc(round->count, sizeof(struct kryos_sensor *));
+
+	kri_stamp(round->sampler->ctx, &stamp, 1);
+	round->t_boot_ns = t_boot_ns;
+	round->t_wall_ns = stamp.t_wall_ns;
+	round->trust = stamp.trust;
+	if (sensors)
+		ask_all(round, sensors);
+	free(sensors);
+	if (round->parts)
+		kri_timer_set(round->sampler->ctx, &round->timer, kri_real_ns() + round->limit_ns);
+	else
+		end_round(round);
+}
+
+int kri_rounds_begin(struct kryos_sampler *sampler, int64_t t_boot_ns)
+{
+	struct kri_probe *probe;
+
+	while ((probe = find_due(sampler))) {
+		struct kri_round *round = round_new(sampler, limit_of(probe));
+
+		if (!round) {
+			for (probe = sampler->probes; probe; probe = probe->next)
+				probe->is_due = false;
+			return -ENOMEM;
+		}
+		begin_round(round, t_boot_ns);
+	}
+	return 0;
+}
+
+void kri_rounds_cancel(struct kryos_sampler *sampler)
+{
+	while (sampler->parts) {
+		kri_batch_forget(sampler->parts->batch);
+		part_free(sampler->parts);
+	}
+	while (sampler->rounds)
+		round_free(sampler->rounds);
+}
+
+bool kri_round_is_open(const struct kryos_sampler *sampler, uint32_t number)
+{
+	for (const struct kri_round *round = sampler->rounds; round; round = round->next)
+		if (round->number == number)
+			return true;
+	return false;
+}
