@@ -309,6 +309,8 @@ struct kryos_store {
 	bool listening;
 };
 
+/* accept.c: the note that tells the context thread of finished batches. */
+void kri_store_deliver(struct kri_note *note);
 /* writer.c: groups of samples, events and delivery state, idle work. */
 void kri_writer_main(void *store);
 /* Commits what state.db is owed. store->lock held, let go meanwhile. */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events: stamped here, stored with the next commit of state.db. */
+#include "private.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void copy_line(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from ? from : "");
+	for (char *at = to; *at; at++)
+		if (*at == '\n' || *at == '\r')
+			*at = ' ';
+}
+
+int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event)
+{
+	struct kri_stored_event *stored;
+	struct kryos_time now = { 0 };
+
+	if (store->events_waiting >= KRI_MAX_EVENTS_WAITING)
+		return kryos_fail(-EAGAIN, "%s: %d events already wait for the disk", store->folder,
+		                  store->events_waiting);
+	stored = calloc(1, sizeof(*stored));
+	if (!stored)
+		return -ENOMEM;
+	if (kryos_clock_now(store->ctx, &now) < 0)
+		now.t_boot_ns = kri_boot_ns(store->ctx);
+	stored->t_boot_ns = event->sample.t_boot_ns ? event->sample.t_boot_ns : now.t_boot_ns;
+	stored->t_wall_ns = now.t_wall_ns - (now.t_boot_ns - stored->t_boot_ns);
+	stored->trust = now.trust;
+	stored->type = event->type;
+	stored->code = event->code;
+	stored->first_seq = event->first_seq;
+	stored->last_seq = event->last_seq;
+	stored->value_ns = event->value_ns;
+	copy_line(stored->name, sizeof(stored->name), event->name);
+	copy_line(stored->text, sizeof(stored->text), event->text);
+	*store->events_tail = stored;
+	store->events_tail = &stored->next;
+	store->events_waiting++;
+	pthread_cond_broadcast(&store->changed);
+	return 0;
+}
+
+void kri_store_announce(struct kryos_store *store, const struct kryos_event *event)
+{
+	int r;
+
+	kri_event_push(store->ctx, event);
+	pthread_mutex_lock(&store->lock);
+	r = kri_store_put_event(store, event);
+	pthread_mutex_unlock(&store->lock);
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "event %s is not stored: %s",
+		        kryos_event_type_name(event->type), kryos_strerror(r));
+}
+
+int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *event)
+{
+	int r;
+
+	if (!store || !event)
+		return kryos_fail(-EINVAL, "no store or no event given");
+	if (kri_ctx_check(store->ctx) < 0)
+		return KRYOS_EFORK;
+	if (kryos_event_type_name(event->type)[0] == '?' || event->type == KRYOS_EVENT_SAMPLE)
+		return kryos_fail(-EINVAL, "store: events of type %d can't be stored", (int)event->type);
+	if ((event->name && strlen(event->name) > 63) || (event->text && strlen(event->text) > 1000))
+		return kryos_fail(-EINVAL, "store: an event has a name of at most 63 and a text of at most 1000 bytes");
+	pthread_mutex_lock(&store->lock);
+	r = kri_store_put_event(store, event);
+	pthread_mutex_unlock(&store->lock);
+	return r;
+}

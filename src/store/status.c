@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What others ask of a store. */
+#include "private.h"
+#include <stdlib.h>
+#include <string.h>
+
+int kryos_store_get_status(struct kryos_store *store, struct kryos_store_status *ret_status)
+{
+	struct kryos_store_status *status;
+	uint32_t size;
+
+	if (!store || !ret_status || ret_status->size < sizeof(size))
+		return kryos_fail(-EINVAL, "store: no status given, or its size is not set");
+	if (kri_ctx_check(store->ctx) < 0)
+		return KRYOS_EFORK;
+	pthread_mutex_lock(&store->lock);
+	status = &store->status;
+	status->size = sizeof(*status);
+	status->segments = (uint32_t)store->segment_count;
+	status->first_seq = store->segment_count ? store->segments[0].first_seq : 0;
+	status->last_seq = store->durable_seq;
+	status->limit_bytes = store->limit_bytes;
+	status->samples = 0;
+	status->bytes = 0;
+	for (int i = 0; i < store->segment_count; i++) {
+		status->samples += store->segments[i].last_seq - store->segments[i].first_seq + 1;
+		status->bytes += store->segments[i].bytes;
+	}
+	status->last_wall_ns = store->last_wall_ns;
+	status->volatile_samples = (uint32_t)store->waiting_samples;
+	status->epoch = store->epoch;
+	status->boot = store->boot;
+	status->can_seal = store->key != NULL;
+	memcpy(status->device, store->device, sizeof(status->device));
+	size = ret_status->size < sizeof(*status) ? ret_status->size : (uint32_t)sizeof(*status);
+	memcpy(ret_status, status, size);
+	ret_status->size = size;
+	pthread_mutex_unlock(&store->lock);
+	return 0;
+}
+
+struct kryos_ctx *kri_store_get_ctx(struct kryos_store *store)
+{
+	return store->ctx;
+}
+
+const char *kri_store_get_device(struct kryos_store *store)
+{
+	return store->device;
+}
+
+const char *kri_store_get_path(struct kryos_store *store)
+{
+	return store->folder;
+}
+
+uint32_t kri_store_get_last_round(struct kryos_store *store)
+{
+	uint32_t round;
+
+	pthread_mutex_lock(&store->lock);
+	round = store->last_round;
+	pthread_mutex_unlock(&store->lock);
+	return round;
+}
+
+int64_t kri_store_get_last_wall_ns(struct kryos_store *store)
+{
+	int64_t last;
+
+	pthread_mutex_lock(&store->lock);
+	last = store->last_wall_ns;
+	pthread_mutex_unlock(&store->lock);
+	return last;
+}
+
+int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char *place)
+{
+	char **grown;
+	int r = 0;
+
+	if (strlen(place) > 31)
+		return kryos_fail(-EINVAL, "place \"%s\": at most 31 bytes are allowed", place);
+	pthread_mutex_lock(&store->lock);
+	if (channel >= store->place_count) {
+		uint32_t count = channel + 16;
+
+		grown = realloc(store->places, count * sizeof(*grown));
+		if (grown) {
+			memset(grown + store->place_count, 0, (count - store->place_count) * sizeof(*grown));
+			store->places = grown;
+			store->place_count = count;
+		} else {
+			r = -ENOMEM;
+		}
+	}
+	/* The writer reads it without the lock: once set it stays. */
+	if (r >= 0 && !store->places[channel]) {
+		store->places[channel] = strdup(place);
+		r = store->places[channel] ? 0 : -ENOMEM;
+	}
+	pthread_mutex_unlock(&store->lock);
+	return r;
+}
+
+bool kri_store_is_waiting(struct kryos_store *store, uint64_t *ret_commits)
+{
+	bool waiting;
+
+	pthread_mutex_lock(&store->lock);
+	waiting = store->batches || store->committing;
+	*ret_commits = store->status.commits;
+	pthread_mutex_unlock(&store->lock);
+	return waiting;
+}
