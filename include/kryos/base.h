@@ -45,19 +45,19 @@ KRYOS_BEGIN
 /* Failures that errno has no name for. All are below -4096, where no -errno can be. */
 enum kryos_error {
 	KRYOS_EVOLATILE = -4097, /* accepted in RAM only; do not append again */
-	KRYOS_EFORK = -4098,	 /* the handle was made before a fork */
-	KRYOS_ECHIP = -4099,	 /* another chip answers at that address */
-	KRYOS_ECRC = -4100,	 /* a checksum does not match */
-	KRYOS_ESTUCK = -4101,	 /* a bus line is held low and recovery did not free it */
-	KRYOS_ECONFIG = -4102,	 /* a configuration is wrong; the text names each place */
-	KRYOS_ECORRUPT = -4103,	 /* stored data is damaged */
-	KRYOS_EFORMAT = -4104,	 /* written by a newer version */
-	KRYOS_EFULL = -4105,	 /* a limit of the store is reached and its policy is to refuse */
-	KRYOS_ECLOCK = -4106,	 /* the time is not known well enough */
-	KRYOS_EDEVICE = -4107,	 /* a malformed device string */
+	KRYOS_EFORK = -4098,     /* the handle was made before a fork */
+	KRYOS_ECHIP = -4099,     /* another chip answers at that address */
+	KRYOS_ECRC = -4100,      /* a checksum does not match */
+	KRYOS_ESTUCK = -4101,    /* a bus line is held low and recovery did not free it */
+	KRYOS_ECONFIG = -4102,   /* a configuration is wrong; the text names each place */
+	KRYOS_ECORRUPT = -4103,  /* stored data is damaged */
+	KRYOS_EFORMAT = -4104,   /* written by a newer version */
+	KRYOS_EFULL = -4105,     /* a limit of the store is reached and its policy is to refuse */
+	KRYOS_ECLOCK = -4106,    /* the time is not known well enough */
+	KRYOS_EDEVICE = -4107,   /* a malformed device string */
 	KRYOS_EREJECTED = -4108, /* the receiver can never accept this record */
-	KRYOS_EAUTH = -4109,	 /* the other side of a link could not prove who it is, or refused us */
-	KRYOS_EPROTO = -4110	 /* the other side broke the protocol */
+	KRYOS_EAUTH = -4109,     /* the other side of a link could not prove who it is, or refused us */
+	KRYOS_EPROTO = -4110     /* the other side broke the protocol */
 };
 
 /*

@@ -20,7 +20,7 @@ KRYOS_BEGIN
 struct kryos_time {
 	int64_t t_boot_ns; /* CLOCK_BOOTTIME */
 	int64_t t_wall_ns; /* since 1970-01-01 UTC; best known */
-	uint16_t trust;	   /* enum kryos_trust */
+	uint16_t trust;    /* enum kryos_trust */
 	uint16_t reserved[3];
 };
 
@@ -32,13 +32,13 @@ KRYOS_API int kryos_clock_now(struct kryos_ctx *ctx, struct kryos_time *ret_now)
 
 struct kryos_rtc_status {
 	uint32_t size;
-	int valid;			 /* 1: the time can be trusted; 0: text says why not */
-	int64_t t_wall_ns;		 /* what it said when last read */
-	int64_t t_boot_ns;		 /* when that was */
+	int valid;                       /* 1: the time can be trusted; 0: text says why not */
+	int64_t t_wall_ns;               /* what it said when last read */
+	int64_t t_boot_ns;               /* when that was */
 	int32_t temperature_micro_valid; /* 1 if the chip has a temperature */
-	int32_t aging;			 /* DS3231 aging offset, about 0.1 ppm each at 25 C; positive slows */
-	int64_t temperature_micro;	 /* Cel, of the crystal: +/- 3 C, not a product temperature */
-	char text[160];			 /* "battery has kept it", "oscillator was stopped", ... */
+	int32_t aging;                   /* DS3231 aging offset, about 0.1 ppm each at 25 C; positive slows */
+	int64_t temperature_micro;       /* Cel, of the crystal: +/- 3 C, not a product temperature */
+	char text[160];                  /* "battery has kept it", "oscillator was stopped", ... */
 };
 
 /*

@@ -25,10 +25,11 @@ enum kryos_right {
 
 /*
  * Carries out one request line for who, holding rights (bits). *ret_answer is one line; free() it.
- * Bad requests give an answer too: < 0 only on -ENOMEM. Does not wait for buses or networks.
+ * Bad requests give an answer too: < 0 only on -EINVAL, -ENOMEM. Does not wait for buses or networks, but
+ * for sync-clock (its bus, at most 2 s) and flush (the disk, at most 1 s).
  */
 KRYOS_API int kryos_command_run(struct kryos_station *station, const char *request, const char *who,
-				unsigned int rights, char **ret_answer);
+                                unsigned int rights, char **ret_answer);
 
 /* The table as JSON: [{"name","right","help","arguments":{name:type}}]; free() it. */
 KRYOS_API int kryos_command_list(char **ret_json);

@@ -24,7 +24,7 @@ struct kryos_clock_source; /* kryos/sys/clock.h */
 struct kryos_ctx_config {
 	uint32_t size;
 	enum kryos_log_level log_level; /* the least severe level passed on; 0: KRYOS_LOG_NOTICE */
-	kryos_log_fn log;		/* NULL: silent */
+	kryos_log_fn log;               /* NULL: silent */
 	void *log_userdata;
 	const struct kryos_clock_source *clock; /* NULL: the system's clocks. Must outlive the context */
 	void *clock_userdata;
@@ -33,28 +33,28 @@ struct kryos_ctx_config {
 
 /* What has happened. The numbers of stored kinds are stored: none is ever given another meaning. */
 enum kryos_event_type {
-	KRYOS_EVENT_SAMPLE = 1,	     /* a sample was accepted: sample */
+	KRYOS_EVENT_SAMPLE = 1,      /* a sample was accepted: sample */
 	KRYOS_EVENT_SENSOR_LOST = 2, /* name, text why; stored */
 	KRYOS_EVENT_SENSOR_BACK = 3, /* name; stored */
 	KRYOS_EVENT_LINK_UP = 4,     /* name: the relay */
 	KRYOS_EVENT_LINK_DOWN = 5,   /* name, code, text why */
 	KRYOS_EVENT_REJECTED = 6,    /* name: the queue; first_seq, text the receiver's reason; stored */
-	KRYOS_EVENT_GAP = 7,	     /* first_seq to last_seq will not be delivered, text why; stored */
-	KRYOS_EVENT_CLOCK = 8,	     /* the clock's trust is now code (enum kryos_trust); stored */
+	KRYOS_EVENT_GAP = 7,         /* first_seq to last_seq will not be delivered, text why; stored */
+	KRYOS_EVENT_CLOCK = 8,       /* the clock's trust is now code (enum kryos_trust); stored */
 	KRYOS_EVENT_CORRECTED = 9,   /* wall time of boot code is t_boot + value_ns; stored */
 	KRYOS_EVENT_TASK_LATE = 10,  /* name: the task that missed its deadline; stored */
 	KRYOS_EVENT_RESTART = 11,    /* once after a start: text why the last run ended; stored */
 	KRYOS_EVENT_SEALED = 12,     /* first_seq to last_seq were signed: text the hash; stored */
-	KRYOS_EVENT_STORE = 13,	     /* the store's health changed: code, text; stored when it can be */
+	KRYOS_EVENT_STORE = 13,      /* the store's health changed: code, text; stored when it can be */
 	KRYOS_EVENT_ALARM_ON = 14,   /* name: the rule; sample; stored */
 	KRYOS_EVENT_ALARM_OFF = 15,  /* name: the rule; sample; stored */
-	KRYOS_EVENT_AUDIT = 16	     /* who did what, in text; stored */
+	KRYOS_EVENT_AUDIT = 16       /* who did what, in text; stored */
 };
 
 struct kryos_event {
 	uint32_t size;
 	enum kryos_event_type type;
-	int code;	  /* meaning by type */
+	int code;         /* meaning by type */
 	uint32_t dropped; /* how many older events were dropped since the last one taken */
 	const char *name; /* what it is about; "" if nothing */
 	const char *text; /* a sentence; "" if none */

@@ -26,7 +26,7 @@ struct kryos_log_record {
 	uint32_t size;
 	enum kryos_log_level level;
 	const char *module;  /* "store", "relay", ...: static */
-	int error;	     /* the result that was absorbed, 0 if none */
+	int error;           /* the result that was absorbed, 0 if none */
 	const char *message; /* one line, no newline; lives during the call */
 };
 

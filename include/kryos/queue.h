@@ -42,7 +42,7 @@ struct kryos_record {
 	const char *unit;
 	const char *place;
 	const struct kryos_event *event; /* NULL: it is a sample */
-	struct kryos_sample sample;	 /* for events its stamps only */
+	struct kryos_sample sample;      /* for events its stamps only */
 };
 
 struct kryos_queue_config {
@@ -57,7 +57,7 @@ struct kryos_queue_config {
 
 /* Opens or makes the queue of that name (1 to 31 of [a-z0-9_-]). -EBUSY: it is open already. Waits for the disk. */
 KRYOS_API int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, const char *name,
-			       const struct kryos_queue_config *config);
+                               const struct kryos_queue_config *config);
 /* Commits what was acknowledged and closes. NULL is allowed. Waits for the disk, at most 4 s. */
 KRYOS_EXPORT void kryos_queue_close(struct kryos_queue *queue);
 
@@ -65,7 +65,7 @@ KRYOS_EXPORT void kryos_queue_close(struct kryos_queue *queue);
 KRYOS_API int kryos_queue_next(struct kryos_queue *queue, const struct kryos_record **ret_record);
 /* The same from some streams only (bits of enum kryos_stream). */
 KRYOS_API int kryos_queue_next_of(struct kryos_queue *queue, unsigned int streams,
-				  const struct kryos_record **ret_record);
+                                  const struct kryos_record **ret_record);
 
 /* The far end has it. -ENOENT: that seq is not owed (acknowledged before: harmless). Does not block. */
 KRYOS_API int kryos_queue_ack(struct kryos_queue *queue, int64_t seq);
@@ -86,10 +86,10 @@ struct kryos_queue_status {
 	uint32_t size;
 	uint32_t lent;
 	char name[32];
-	int64_t owed;	    /* records not acknowledged; an upper bound where seqs of others lie between */
+	int64_t owed;       /* records not acknowledged; an upper bound where seqs of others lie between */
 	int64_t oldest_seq; /* oldest of them; 0: none */
 	int64_t live_seq;   /* first live; 0: no link */
-	uint64_t acked;	    /* since the queue was made */
+	uint64_t acked;     /* since the queue was made */
 	uint64_t rejected;
 	uint32_t dead_letters; /* kept, at most 1000 */
 	uint32_t reserved;

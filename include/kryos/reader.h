@@ -34,7 +34,7 @@ KRYOS_API int kryos_reader_get_damaged(struct kryos_reader *reader, uint64_t *re
 
 /* What one queue owes, as stored; index from 0. -ENOENT: no more. Delivery since its last commit is not in it. */
 KRYOS_API int kryos_reader_get_queue(struct kryos_reader *reader, unsigned int index,
-				     struct kryos_queue_status *ret_status);
+                                     struct kryos_queue_status *ret_status);
 
 struct kryos_verify_result {
 	uint32_t size;

@@ -20,19 +20,19 @@ struct kryos_ctx;
 /* Why a value is good, or why not. The numbers are stored: none is ever given another meaning. */
 enum kryos_quality {
 	KRYOS_QUALITY_GOOD = 0,
-	KRYOS_QUALITY_ABSENT = 1,	 /* no chip answered */
-	KRYOS_QUALITY_CRC = 2,		 /* the chip's checksum was wrong, retries included */
-	KRYOS_QUALITY_BUS = 3,		 /* the bus failed: stuck line, timeout, I/O error */
-	KRYOS_QUALITY_RANGE = 4,	 /* outside what the sensor can measure */
-	KRYOS_QUALITY_POWER_ON = 5,	 /* the chip's value after reset, not a measurement */
-	KRYOS_QUALITY_STUCK = 6,	 /* has not moved for longer than is credible */
-	KRYOS_QUALITY_RATE = 7,		 /* moved faster than is credible */
-	KRYOS_QUALITY_OPEN = 8,		 /* probe wire open */
-	KRYOS_QUALITY_SHORT = 9,	 /* probe wire shorted */
+	KRYOS_QUALITY_ABSENT = 1,        /* no chip answered */
+	KRYOS_QUALITY_CRC = 2,           /* the chip's checksum was wrong, retries included */
+	KRYOS_QUALITY_BUS = 3,           /* the bus failed: stuck line, timeout, I/O error */
+	KRYOS_QUALITY_RANGE = 4,         /* outside what the sensor can measure */
+	KRYOS_QUALITY_POWER_ON = 5,      /* the chip's value after reset, not a measurement */
+	KRYOS_QUALITY_STUCK = 6,         /* has not moved for longer than is credible */
+	KRYOS_QUALITY_RATE = 7,          /* moved faster than is credible */
+	KRYOS_QUALITY_OPEN = 8,          /* probe wire open */
+	KRYOS_QUALITY_SHORT = 9,         /* probe wire shorted */
 	KRYOS_QUALITY_EXTRAPOLATED = 10, /* outside the calibrated range */
-	KRYOS_QUALITY_DISAGREES = 11,	 /* redundant probes differ too much */
-	KRYOS_QUALITY_TIMEOUT = 12,	 /* no answer within the round */
-	KRYOS_QUALITY_CHIP = 13		 /* another chip than the configured one answers */
+	KRYOS_QUALITY_DISAGREES = 11,    /* redundant probes differ too much */
+	KRYOS_QUALITY_TIMEOUT = 12,      /* no answer within the round */
+	KRYOS_QUALITY_CHIP = 13          /* another chip than the configured one answers */
 };
 
 /* How far wall time can be believed. Ordered. */
@@ -53,12 +53,12 @@ struct kryos_sample {
 	int64_t value_micro; /* millionths of the channel's unit: 5.25 Cel is 5250000 */
 	int64_t t_boot_ns;   /* CLOCK_BOOTTIME */
 	int64_t t_wall_ns;   /* since 1970-01-01 UTC, as good as trust says */
-	int64_t seq;	     /* 0 until the store has accepted it; then its number, never reused */
+	int64_t seq;         /* 0 until the store has accepted it; then its number, never reused */
 	uint32_t channel;    /* kryos_channel_add() */
-	uint32_t round;	     /* readings of one round share a number */
-	uint32_t boot;	     /* which boot t_boot_ns counts from, numbered by the store; 0: this one */
+	uint32_t round;      /* readings of one round share a number */
+	uint32_t boot;       /* which boot t_boot_ns counts from, numbered by the store; 0: this one */
 	uint16_t quality;    /* enum kryos_quality */
-	uint16_t trust;	     /* enum kryos_trust */
+	uint16_t trust;      /* enum kryos_trust */
 	uint32_t flags;
 	uint32_t reserved; /* 0 */
 };

@@ -21,9 +21,9 @@ struct kryos_task;
 
 struct kryos_sampler_config {
 	uint32_t size;
-	uint32_t manual;	 /* 1: no timer; rounds happen when kryos_sampler_round is called */
-	int64_t every_ns;	 /* between rounds; 0: 1 min. 100 ms to 1 day */
-	int64_t record_ns;	 /* 0: store every measurement; else store mean, min and max of each such period */
+	uint32_t manual;         /* 1: no timer; rounds happen when kryos_sampler_round is called */
+	int64_t every_ns;        /* between rounds; 0: 1 min. 100 ms to 1 day */
+	int64_t record_ns;       /* 0: store every measurement; else store mean, min and max of each such period */
 	struct kryos_task *task; /* proves progress after each round (kryos/watchdog.h); NULL: none */
 };
 #define KRYOS_SAMPLER_CONFIG(...) KRYOS_CONFIG_OF(kryos_sampler_config, __VA_ARGS__)
@@ -35,13 +35,13 @@ struct kryos_sampler_sensor_config {
 	int64_t every_ns;  /* 0: the sampler's */
 	int64_t record_ns; /* 0: the sampler's */
 	const char *place; /* what its first temperature measures of: "vaccine", "freezer", "ambient", ...; copied;
-			      NULL: "" */
+	                      NULL: "" */
 };
 #define KRYOS_SAMPLER_SENSOR_CONFIG(...) KRYOS_CONFIG_OF(kryos_sampler_sensor_config, __VA_ARGS__)
 
 /* Makes a sampler on an open store, which must outlive it. config may be NULL. Does not block. */
 KRYOS_API int kryos_sampler_new(struct kryos_sampler **ret_sampler, struct kryos_store *store,
-				const struct kryos_sampler_config *config);
+                                const struct kryos_sampler_config *config);
 
 /* Stops it; a round under way is abandoned. NULL is allowed. */
 KRYOS_EXPORT void kryos_sampler_free(struct kryos_sampler *sampler);
@@ -53,7 +53,7 @@ KRYOS_EXPORT void kryos_sampler_free(struct kryos_sampler *sampler);
  */
 KRYOS_API int kryos_sampler_add(struct kryos_sampler *sampler, const char *name, const char *device);
 KRYOS_API int kryos_sampler_add_with(struct kryos_sampler *sampler, const char *name, const char *device,
-				     const struct kryos_sampler_sensor_config *config);
+                                     const struct kryos_sampler_sensor_config *config);
 
 /* Starts a round of every sensor now. -EBUSY: one is under way. Does not block; done when busy returns 0. */
 KRYOS_API int kryos_sampler_round(struct kryos_sampler *sampler);
@@ -65,7 +65,7 @@ struct kryos_sampler_status {
 	uint32_t size;
 	uint32_t sensors;
 	uint64_t rounds;  /* finished */
-	uint64_t late;	  /* begun more than one interval late, or skipped */
+	uint64_t late;    /* begun more than one interval late, or skipped */
 	uint64_t failed;  /* samples whose quality was not good */
 	uint64_t refused; /* samples the store did not take */
 };

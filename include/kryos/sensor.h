@@ -25,7 +25,7 @@ struct kryos_sensor;
  * -EBUSY: a kernel driver holds the address; KRYOS_ESTUCK, KRYOS_ECRC, -EIO, -ETIMEDOUT: the bus.
  */
 KRYOS_API int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
-				const char *device);
+                                const char *device);
 
 /* Closes it. NULL is allowed. Waits for a measurement under way, at most 1 s, else abandons it. */
 KRYOS_EXPORT void kryos_sensor_close(struct kryos_sensor *sensor);

@@ -34,7 +34,7 @@ struct kryos_station_config {
 #define KRYOS_STATION_CONFIG(...) KRYOS_CONFIG_OF(kryos_station_config, __VA_ARGS__)
 
 KRYOS_API int kryos_station_open(struct kryos_station **ret_station, struct kryos_ctx *ctx, const char *config_path,
-				 const struct kryos_station_config *config);
+                                 const struct kryos_station_config *config);
 /* Stops and closes all of it, in reverse. NULL is allowed. At most 5 s. */
 KRYOS_EXPORT void kryos_station_close(struct kryos_station *station);
 
@@ -43,6 +43,15 @@ KRYOS_EXPORT void kryos_station_close(struct kryos_station *station);
  * written to stream; KRYOS_ECONFIG: the mistakes are, one a line. stream may be NULL.
  */
 KRYOS_API int kryos_station_check(const char *config_path, FILE *stream);
+
+/*
+ * The devices a file names, by index from 0: its sensors in the file's order, then the clock's RTC, whose name is "".
+ * -ENOENT: no more; KRYOS_ECONFIG, -errno: as kryos_station_check. Opens none of them.
+ */
+KRYOS_API int kryos_station_get_device(const char *config_path, unsigned int index, char ret_name[32],
+                                       char ret_device[96]);
+/* The folder of the store that a file asks for, defaults included. -ENAMETOOLONG: longer than size - 1 bytes. */
+KRYOS_API int kryos_station_get_store_path(const char *config_path, char *ret_path, size_t size);
 
 /*
  * Reads its file again and applies what changed; what did not change goes on untouched, a file with
@@ -56,7 +65,7 @@ KRYOS_EXPORT struct kryos_sampler *kryos_station_get_sampler(struct kryos_statio
 KRYOS_EXPORT struct kryos_watchdog *kryos_station_get_watchdog(struct kryos_station *station);
 /* By index from 0; NULL: no more. ret_name may be NULL. */
 KRYOS_EXPORT struct kryos_relay *kryos_station_get_relay(struct kryos_station *station, unsigned int index,
-							 const char **ret_name);
+                                                         const char **ret_name);
 
 /* The whole state as one JSON object, as in status.json; free() it. -ENOMEM. */
 KRYOS_API int kryos_station_status_json(struct kryos_station *station, char **ret_json);

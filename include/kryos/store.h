@@ -23,18 +23,18 @@ struct kryos_store;
 /* What happens when a limit is reached. */
 enum kryos_full_policy {
 	KRYOS_FULL_DROP_OLDEST = 1, /* oldest delivered, then oldest undelivered as a recorded gap */
-	KRYOS_FULL_REFUSE = 2	    /* append gives KRYOS_EFULL until something is delivered */
+	KRYOS_FULL_REFUSE = 2       /* append gives KRYOS_EFULL until something is delivered */
 };
 
 struct kryos_store_config {
 	uint32_t size;
 	enum kryos_full_policy full; /* 0: drop oldest */
-	int64_t segment_ns;	     /* a segment is closed after this; 0: 1 day */
-	int64_t segment_bytes;	     /* ... or this; 0: 16 MB */
-	int64_t keep_ns;	     /* older segments are removed; 0: 400 days */
-	int64_t keep_bytes;	     /* the folder's limit; 0: 2 GB, and at most half the free space at start */
-	const char *board;	     /* what tells this board from another; NULL: its serial number or machine id */
-	const char *key_path;	     /* device key, made on the board's first start; NULL: "<path>/device.key" */
+	int64_t segment_ns;          /* a segment is closed after this; 0: 1 day */
+	int64_t segment_bytes;       /* ... or this; 0: 16 MB */
+	int64_t keep_ns;             /* older segments are removed; 0: 400 days */
+	int64_t keep_bytes;          /* the folder's limit; 0: 2 GB, and at most half the free space at start */
+	const char *board;           /* what tells this board from another; NULL: its serial number or machine id */
+	const char *key_path;        /* device key, made on the board's first start; NULL: "<path>/device.key" */
 };
 #define KRYOS_STORE_CONFIG(...) KRYOS_CONFIG_OF(kryos_store_config, __VA_ARGS__)
 
@@ -45,7 +45,7 @@ struct kryos_store_config {
  * -ENOSPC, -ENOTDIR: the folder can't be written; KRYOS_EFORMAT: made by a newer version.
  */
 KRYOS_API int kryos_store_open(struct kryos_store **ret_store, struct kryos_ctx *ctx, const char *path,
-			       const struct kryos_store_config *config);
+                               const struct kryos_store_config *config);
 
 /* Commits delivery state and closes. NULL is allowed. Waits for the disk, at most 4 s. */
 KRYOS_EXPORT void kryos_store_close(struct kryos_store *store);
@@ -77,9 +77,9 @@ struct kryos_store_status {
 	uint32_t size;
 	uint32_t segments;
 	int64_t first_seq, last_seq; /* oldest kept and newest accepted; 0: none */
-	int64_t samples;	     /* kept */
-	int64_t bytes;		     /* of the folder */
-	int64_t limit_bytes;	     /* what keep_bytes and the free space allow */
+	int64_t samples;             /* kept */
+	int64_t bytes;               /* of the folder */
+	int64_t limit_bytes;         /* what keep_bytes and the free space allow */
 	int64_t first_wall_ns, last_wall_ns;
 	uint64_t accepted;     /* samples since open */
 	uint64_t commits;      /* since open: groups of samples made durable */
@@ -88,14 +88,14 @@ struct kryos_store_status {
 	uint64_t state_syncs;
 	uint64_t rotation_syncs;
 	int64_t last_sync_ns, worst_sync_ns; /* how long a commit took */
-	uint64_t gaps;			     /* recorded, since the store was made */
-	uint32_t volatile_samples;	     /* in RAM only */
-	int error;			     /* 0: healthy */
+	uint64_t gaps;                       /* recorded, since the store was made */
+	uint32_t volatile_samples;           /* in RAM only */
+	int error;                           /* 0: healthy */
 	uint64_t epoch;
 	uint32_t boot;
 	uint32_t can_seal; /* 1: segments are signed when closed */
 	char device[33];   /* the device's id */
-	char text[160];	   /* why error is not 0 */
+	char text[160];    /* why error is not 0 */
 };
 /* Fill size. Does not wait for the disk. */
 KRYOS_API int kryos_store_get_status(struct kryos_store *store, struct kryos_store_status *ret_status);

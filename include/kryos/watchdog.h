@@ -23,7 +23,7 @@ struct kryos_watchdog_config {
 	uint32_t size;
 	uint32_t reserved;
 	const char *device; /* "auto", "none", "systemd", "/dev/watchdogN"; NULL: "auto" (systemd's if it asks for
-			       pets, else /dev/watchdog0 if it is free, else none) */
+	                       pets, else /dev/watchdog0 if it is free, else none) */
 	const char *folder; /* where late.rec is; NULL: lateness is logged and announced only */
 	int64_t timeout_ns; /* of the hardware; 0: 15 s. The real one is read back */
 };
@@ -35,7 +35,7 @@ struct kryos_watchdog_config {
  * what it can); -ENOENT: no such device. Waits for the disk once.
  */
 KRYOS_API int kryos_watchdog_open(struct kryos_watchdog **ret_watchdog, struct kryos_ctx *ctx,
-				  const struct kryos_watchdog_config *config);
+                                  const struct kryos_watchdog_config *config);
 
 /* Stops the watcher and disarms the hardware (magic close), unless a task was late. NULL is allowed. */
 KRYOS_EXPORT void kryos_watchdog_close(struct kryos_watchdog *watchdog);
@@ -45,7 +45,7 @@ KRYOS_EXPORT void kryos_watchdog_close(struct kryos_watchdog *watchdog);
  * -ENOSPC: 64 tasks. Lives until kryos_task_free or the watchdog's close.
  */
 KRYOS_API int kryos_task_new(struct kryos_task **ret_task, struct kryos_watchdog *watchdog, const char *name,
-			     int64_t deadline_ns);
+                             int64_t deadline_ns);
 KRYOS_EXPORT void kryos_task_free(struct kryos_task *task);
 
 /* Progress was made: the deadline starts again. NULL is allowed. Any thread; never blocks. */

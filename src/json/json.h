@@ -27,7 +27,7 @@ void kri_json_add_null(struct kri_json *to, const char *key);
 void kri_json_add_time(struct kri_json *to, const char *key, int64_t t_wall_ns); /* ISO 8601 text; 0: null */
 /* takes child over, which must be complete: nothing may be added to it afterwards */
 void kri_json_add(struct kri_json *to, const char *key, struct kri_json *child);
-void kri_json_add_raw(struct kri_json *to, const char *key, const char *json);   /* trusted JSON text */
+void kri_json_add_raw(struct kri_json *to, const char *key, const char *json); /* trusted JSON text */
 
 /* One line; free() it. NULL: out of memory, now or while building. */
 char *kri_json_print(const struct kri_json *value);

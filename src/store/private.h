@@ -79,6 +79,7 @@ struct kri_segment_info {
 	int64_t first_seq, last_seq; /* last_seq < first_seq: empty */
 	int64_t last_wall_ns;
 	int64_t bytes;
+	int64_t samples; /* rows: seqs between may be events */
 	uint16_t last_trust;
 	bool closed; /* no WAL any more: complete, read-only */
 	bool bad;
@@ -195,7 +196,7 @@ int kri_state_put_boot(struct kri_state *state, uint32_t boot, const char *boot_
                        const struct kri_boot_offset *offset);
 int kri_state_put_gap(struct kri_state *state, int64_t first_seq, int64_t last_seq, const char *reason);
 struct kri_seal {
-	int64_t first_seq, last_seq, bytes, last_wall_ns;
+	int64_t first_seq, last_seq, bytes, last_wall_ns, samples;
 	uint64_t epoch;
 	const char *device, *hash, *signature;
 	uint16_t last_trust;
@@ -325,6 +326,7 @@ int kri_store_seal_one(struct kryos_store *store);
 /* The list of segments; store->lock held. */
 struct kri_segment_info *kri_store_find_segment(struct kryos_store *store, int64_t first_seq);
 int kri_store_add_segment(struct kryos_store *store, const struct kri_segment_info *info);
+void kri_store_drop_segment(struct kryos_store *store, struct kri_segment_info *info); /* of the list */
 /* Hands an event to the writer. Any thread; store->lock held. -EAGAIN: too many wait. */
 int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event);
 /* The same, and to the context as news; takes store->lock. */

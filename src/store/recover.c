@@ -148,7 +148,7 @@ static int read_seals(struct kryos_store *store, struct found *found)
 	sqlite3_stmt *rows;
 	char path[PATH_MAX];
 	int r = kri_sql_prepare(store->state->db, &rows,
-	                        "SELECT first_seq, last_seq, hash, last_wall_ns, last_trust, dropped FROM seal"
+	                        "SELECT first_seq, last_seq, hash, last_wall_ns, last_trust, dropped, samples FROM seal"
 	                        " ORDER BY first_seq"),
 	    code;
 
@@ -165,9 +165,7 @@ static int read_seals(struct kryos_store *store, struct found *found)
 			/* A cut came between the decision and the removal. */
 			kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
 			r = kri_remove_db(path);
-			memmove(info, info + 1,
-			        (size_t)(store->segments + store->segment_count - info - 1) * sizeof(*info));
-			store->segment_count--;
+			kri_store_drop_segment(store, info);
 			continue;
 		}
 		info->closed = true;
@@ -175,6 +173,7 @@ static int read_seals(struct kryos_store *store, struct found *found)
 		snprintf(info->hash, sizeof(info->hash), "%s", kri_sql_text(rows, 2));
 		info->last_wall_ns = sqlite3_column_int64(rows, 3);
 		info->last_trust = (uint16_t)sqlite3_column_int(rows, 4);
+		info->samples = sqlite3_column_int64(rows, 6);
 	}
 	r = kri_sql_fail(store->state->db, code);
 	sqlite3_finalize(rows);
@@ -198,6 +197,21 @@ static int mark_bad(struct kryos_store *store, struct kri_segment_info *info, in
 	return r;
 }
 
+/* Without reading every row, which takes too long for an open: seqs between the first and the last are samples or
+ * events. */
+static int count_samples(struct kryos_store *store, struct kri_segment_info *info)
+{
+	int64_t events = 0;
+	char sql[120];
+	int r;
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64,
+	         info->first_seq, info->last_seq);
+	r = kri_sql_int(store->state->db, sql, &events);
+	info->samples = info->last_seq - info->first_seq + 1 - events;
+	return r;
+}
+
 /* Looks into one segment that state.db does not know as closed. */
 static int look_into(struct kryos_store *store, int index, struct found *found)
 {
@@ -216,8 +230,7 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	if (r == -ENOENT || (r >= 0 && segment->last_seq < segment->first_seq)) {
 		kri_segment_close(segment);
 		r = kri_remove_db(path);
-		memmove(info, info + 1, (size_t)(store->segment_count - index - 1) * sizeof(*info));
-		store->segment_count--;
+		kri_store_drop_segment(store, info);
 		return r;
 	}
 	if (r == KRYOS_ECORRUPT)
@@ -230,16 +243,17 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	info->last_seq = segment->last_seq;
 	info->last_wall_ns = segment->last_wall_ns;
 	info->last_trust = segment->last_trust;
+	r = count_samples(store, info);
 	kri_chain_text(&segment->chain, info->hash);
 	if (segment->boot > found->newest_boot)
 		found->newest_boot = segment->boot;
 	if (newest && strcmp(segment->device, store->device) == 0) {
 		store->segment = segment;
 		found->epoch = (int64_t)segment->epoch;
-		return 0;
+		return r;
 	}
 	kri_segment_close(segment);
-	return 0;
+	return r;
 }
 
 static int look_into_all(struct kryos_store *store, struct found *found)

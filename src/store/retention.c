@@ -99,8 +99,7 @@ static int drop(struct kryos_store *store, const struct kri_segment_info *chosen
 	kri_segment_path(store->folder, info.first_seq, path, sizeof(path));
 	pthread_mutex_lock(&store->lock);
 	at = kri_store_find_segment(store, info.first_seq);
-	memmove(at, at + 1, (size_t)(store->segments + store->segment_count - at - 1) * sizeof(*at));
-	store->segment_count--;
+	kri_store_drop_segment(store, at);
 	pthread_mutex_unlock(&store->lock);
 	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "removed %s: %s", path, why);
 	return kri_remove_db(path);

@@ -30,6 +30,12 @@ int kri_store_add_segment(struct kryos_store *store, const struct kri_segment_in
 	return 0;
 }
 
+void kri_store_drop_segment(struct kryos_store *store, struct kri_segment_info *info)
+{
+	memmove(info, info + 1, (size_t)(store->segments + store->segment_count - info - 1) * sizeof(*info));
+	store->segment_count--;
+}
+
 bool kri_store_wants_rotation(struct kryos_store *store, int percent)
 {
 	struct kri_segment *segment = store->segment;
@@ -187,6 +193,10 @@ static int record_seal(struct kryos_store *store, struct kri_segment *segment, c
 	int r;
 
 	store->syncs.cause = KRI_SYNC_ROTATION;
+	pthread_mutex_lock(&store->lock);
+	info = kri_store_find_segment(store, segment->first_seq);
+	seal.samples = info ? info->samples : 0;
+	pthread_mutex_unlock(&store->lock);
 	r = kri_state_put_seal(store->state, &seal);
 	if (r < 0)
 		return r;

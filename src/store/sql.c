@@ -30,7 +30,7 @@ static int to_errno(sqlite3 *db, int code)
 	case SQLITE_PERM:
 		return -EACCES;
 	default:
-		return KRYOS_ECORRUPT; /* a schema that is not ours: SQLITE_ERROR, SQLITE_MISMATCH, ... */
+		return -EIO;
 	}
 }
 
@@ -78,8 +78,13 @@ int kri_sql_exec(sqlite3 *db, const char *sql)
 
 int kri_sql_prepare(sqlite3 *db, sqlite3_stmt **ret_statement, const char *sql)
 {
+	int code, r;
+
 	*ret_statement = NULL; /* so that it may be finalized whatever happened */
-	return kri_sql_fail(db, sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_statement, NULL));
+	code = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_statement, NULL);
+	r = kri_sql_fail(db, code);
+	/* Our statements are constant: one that does not compile means that the schema is not ours. */
+	return (code & 0xff) == SQLITE_ERROR ? kryos_fail(KRYOS_ECORRUPT, "%s", kryos_strerror(r)) : r;
 }
 
 int kri_sql_run(sqlite3_stmt *statement)

@@ -23,7 +23,8 @@ static const char schema[] =
 	" name TEXT NOT NULL, text TEXT NOT NULL, crc INTEGER NOT NULL, hash BLOB);"
 	"CREATE TABLE seal(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, epoch TEXT NOT NULL,"
 	" device TEXT NOT NULL, hash TEXT NOT NULL, signature TEXT NOT NULL, bytes INTEGER NOT NULL,"
-	" last_wall_ns INTEGER NOT NULL, last_trust INTEGER NOT NULL, dropped INTEGER NOT NULL);"
+	" last_wall_ns INTEGER NOT NULL, last_trust INTEGER NOT NULL, samples INTEGER NOT NULL,"
+	" dropped INTEGER NOT NULL);"
 	"INSERT INTO meta VALUES('format','1');"
 	"PRAGMA user_version=1;"
 	"COMMIT;";
@@ -63,7 +64,7 @@ static int prepare(struct kri_state *state)
 		{ &state->insert_dead, "INSERT INTO dead(queue,seq,epoch,event,reason) VALUES(?,?,?,?,?)" },
 		{ &state->insert_gap, "INSERT INTO gap(first_seq,last_seq,reason) VALUES(?,?,?)" },
 		{ &state->put_boot, "INSERT OR REPLACE INTO boot VALUES(?,?,?,?)" },
-		{ &state->put_seal, "INSERT OR REPLACE INTO seal VALUES(?,?,?,?,?,?,?,?,?,?)" },
+		{ &state->put_seal, "INSERT OR REPLACE INTO seal VALUES(?,?,?,?,?,?,?,?,?,?,?)" },
 		{ &state->put_meta, "INSERT OR REPLACE INTO meta VALUES(?,?)" },
 	};
 	int r = 0;
@@ -230,7 +231,8 @@ int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal)
 	sqlite3_bind_int64(state->put_seal, 7, seal->bytes);
 	sqlite3_bind_int64(state->put_seal, 8, seal->last_wall_ns);
 	sqlite3_bind_int64(state->put_seal, 9, seal->last_trust);
-	sqlite3_bind_int64(state->put_seal, 10, 0);
+	sqlite3_bind_int64(state->put_seal, 10, seal->samples);
+	sqlite3_bind_int64(state->put_seal, 11, 0);
 	return kri_sql_run(state->put_seal);
 }
 

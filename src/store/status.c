@@ -23,7 +23,7 @@ int kryos_store_get_status(struct kryos_store *store, struct kryos_store_status 
 	status->samples = 0;
 	status->bytes = 0;
 	for (int i = 0; i < store->segment_count; i++) {
-		status->samples += store->segments[i].last_seq - store->segments[i].first_seq + 1;
+		status->samples += store->segments[i].samples;
 		status->bytes += store->segments[i].bytes;
 	}
 	status->last_wall_ns = store->last_wall_ns;

@@ -58,11 +58,12 @@ static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, i
 	struct kryos_store *store = KRI_CONTAINER_OF(listener, struct kryos_store, listener);
 	struct kri_boot_offset *last, *grown;
 
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_CLOCK,
-	                                                 .code = trust,
-	                                                 .name = "clock",
-	                                                 .text = kryos_trust_name(trust) });
+	/* The clock has told the context already; here it is kept. */
 	pthread_mutex_lock(&store->lock);
+	(void)!kri_store_put_event(store, &(struct kryos_event){ .type = KRYOS_EVENT_CLOCK,
+	                                                         .code = trust,
+	                                                         .name = "clock",
+	                                                         .text = kryos_trust_name(trust) });
 	if (trust < KRYOS_TRUST_RTC || !store->untrusted_in_boot) {
 		pthread_mutex_unlock(&store->lock);
 		return;

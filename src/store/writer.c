@@ -5,6 +5,7 @@
  */
 #include "private.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,34 +74,56 @@ static int write_rows(struct kryos_store *store, struct kri_batch *group, const 
 	return r < 0 ? r : kri_segment_commit(store->segment);
 }
 
+/* Lets go of the open segment after a failure. Returns whether rows may have reached it. */
+static bool abandon(struct kryos_store *store)
+{
+	struct kri_segment *failed = store->segment;
+	struct kri_segment_info *info;
+	char path[PATH_MAX];
+	bool empty = false;
+
+	if (!failed)
+		return false;
+	kri_segment_rollback(failed);
+	pthread_mutex_lock(&store->lock);
+	info = kri_store_find_segment(store, failed->first_seq);
+	if (info && info->last_seq >= info->first_seq) {
+		store->last_segment = failed->first_seq;
+		snprintf(store->last_hash, sizeof(store->last_hash), "%s", info->hash);
+	} else if (info) {
+		empty = true;
+		kri_store_drop_segment(store, info);
+	}
+	pthread_mutex_unlock(&store->lock);
+	store->segment = NULL;
+	snprintf(path, sizeof(path), "%s", failed->path);
+	kri_segment_close(failed);
+	if (empty && kri_remove_db(path) < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", -EIO, "%s is left behind, empty", path);
+	return true;
+}
+
 /*
  * A commit that failed has an unknown outcome: a later sync on the same descriptor may say "done" for
  * pages that were dropped (fsync errors are reported once). So that segment is left as it is, and
- * the same rows with the same ids go to a new one; readers take each id from the newer.
+ * the same rows with the same ids go to a new one; readers take each id from the newer. If that fails
+ * too, those ids are never used again, for they may be on the disk after all.
  */
-static int write_group(struct kryos_store *store, struct kri_batch *group, const struct kryos_time *now)
+static int write_group(struct kryos_store *store, struct kri_batch *group, size_t samples, const struct kryos_time *now)
 {
-	int r = write_rows(store, group, now);
+	bool tried = false;
+	int r = 0;
 
-	if (r >= 0)
-		return r;
-	kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "a commit failed, its segment is left: %s",
-	        kryos_strerror(r));
-	if (store->segment) {
-		struct kri_segment *failed = store->segment;
-		struct kri_segment_info *info;
-
-		kri_segment_rollback(failed);
-		pthread_mutex_lock(&store->lock);
-		info = kri_store_find_segment(store, failed->first_seq);
-		store->last_segment = failed->first_seq;
-		if (info && info->last_seq >= info->first_seq)
-			snprintf(store->last_hash, sizeof(store->last_hash), "%s", info->hash);
-		pthread_mutex_unlock(&store->lock);
-		store->segment = NULL;
-		kri_segment_close(failed);
+	for (int i = 0; i < 2; i++) {
+		r = write_rows(store, group, now);
+		if (r >= 0)
+			return r;
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "a commit failed: %s", kryos_strerror(r));
+		tried |= abandon(store);
 	}
-	return write_rows(store, group, now);
+	if (tried)
+		store->next_seq += (int64_t)samples;
+	return r;
 }
 
 static struct kri_batch *take_group(struct kryos_store *store, size_t *ret_samples)
@@ -180,6 +203,7 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	info = kri_store_find_segment(store, store->segment->first_seq);
 	if (info) {
 		info->last_seq = seq - 1;
+		info->samples += (int64_t)samples;
 		info->bytes = kri_segment_bytes(store->segment);
 		info->last_wall_ns = store->segment->last_wall_ns;
 		info->last_trust = store->segment->last_trust;
@@ -283,7 +307,7 @@ static void commit_group(struct kryos_store *store)
 	began = kri_real_ns();
 	r = kryos_clock_now(store->ctx, &now);
 	if (r >= 0)
-		r = write_group(store, group, &now);
+		r = write_group(store, group, samples, &now);
 	if (r >= 0)
 		accepted(store, group, samples, &now, kri_real_ns() - began);
 	else
@@ -367,6 +391,8 @@ void kri_store_commit_state(struct kryos_store *store)
 		if (!sqlite3_get_autocommit(store->state->db))
 			sqlite3_exec(store->state->db, "ROLLBACK", NULL, NULL, NULL);
 		memcpy(store->state->chain.hash, hash, sizeof(hash));
+		store->next_seq +=
+			work.event_count; /* they may be on the disk after all: nothing else gets these ids */
 		store->retry_at_ns = now + RETRY_NS;
 	}
 	for (int i = 0; i < work.queue_count; i++)

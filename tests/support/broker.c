@@ -25,7 +25,7 @@ struct broker {
 static const char *find(const char *program)
 {
 	static const char *const folders[] = { "/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin",
-					       "/opt/homebrew/sbin" };
+		                               "/opt/homebrew/sbin" };
 	static char path[8][128];
 	static unsigned int next;
 
@@ -62,8 +62,8 @@ static int64_t now_ms(void)
 static struct sockaddr_in loopback(uint16_t port)
 {
 	return (struct sockaddr_in){ .sin_family = AF_INET,
-				     .sin_port = htons(port),
-				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		                     .sin_port = htons(port),
+		                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
 uint16_t broker_free_port(void)
@@ -144,9 +144,9 @@ struct broker *broker_start(const char *folder, uint16_t port, const char *extra
 	if (!file)
 		abort();
 	fprintf(file,
-		"persistence false\nlistener %u 127.0.0.1\nmax_queued_messages 0\nset_tcp_nodelay true\n"
-		"user root\n%s",
-		port, extra ? extra : "allow_anonymous true\n");
+	        "persistence false\nlistener %u 127.0.0.1\nmax_queued_messages 0\nset_tcp_nodelay true\n"
+	        "user root\n%s",
+	        port, extra ? extra : "allow_anonymous true\n");
 	fclose(file);
 	if (broker_restart(broker))
 		return broker;

@@ -37,9 +37,10 @@ void sink_free(struct sink *sink);
 /* Forwards connections to a port, or does worse. */
 enum proxy_mode {
 	PROXY_PASS,
-	PROXY_CLOSE,	/* accept, then close */
-	PROXY_SWALLOW,	/* accept, never answer */
-	PROXY_ONE_WAY,	/* forward to the broker, swallow its answers */
+	PROXY_CLOSE,    /* accept, then close */
+	PROXY_SWALLOW,  /* accept, never answer */
+	PROXY_ONE_WAY,  /* forward to the broker, swallow its answers */
+	PROXY_TAKE_OVER /* itself a broker of MQTT 5, where another client takes over at once */
 };
 struct proxy;
 struct proxy *proxy_start(uint16_t to_port);

@@ -29,8 +29,8 @@ struct proxy {
 static int dial(uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(port),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		                       .sin_port = htons(port),
+		                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
@@ -62,12 +62,25 @@ static void take_in(struct proxy *proxy)
 	for (struct pair *pair = proxy->pairs; mode != PROXY_CLOSE && pair < proxy->pairs + MAX_PAIRS; pair++) {
 		if (pair->client >= 0)
 			continue;
-		*pair = (struct pair){ .client = fd, .server = mode == PROXY_SWALLOW ? -1 : dial(proxy->to) };
-		if (pair->server < 0 && mode != PROXY_SWALLOW)
-			pair_close(pair);
+		*pair = (struct pair){ .client = fd, .server = -1 };
+		if (mode == PROXY_PASS || mode == PROXY_ONE_WAY) {
+			pair->server = dial(proxy->to);
+			if (pair->server < 0)
+				pair_close(pair);
+		}
 		return;
 	}
 	close(fd);
+}
+
+/* MQTT 5: CONNACK, then DISCONNECT with reason 0x8E, session taken over. */
+static void take_over(struct pair *pair)
+{
+	static const unsigned char answer[] = { 0x20, 3, 0, 0, 0, 0xe0, 2, 0x8e, 0 };
+	char buffer[1024];
+
+	if (recv(pair->client, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+		(void)!send(pair->client, answer, sizeof(answer), MSG_NOSIGNAL);
 }
 
 /* False: the connection is over. */
@@ -124,7 +137,9 @@ static void *run(void *data)
 			struct pair *pair = &proxy->pairs[i];
 			bool good = true;
 
-			if (fds[1 + 2 * i].revents)
+			if (fds[1 + 2 * i].revents && mode == PROXY_TAKE_OVER && pair->server < 0)
+				take_over(pair);
+			else if (fds[1 + 2 * i].revents)
 				good = forward(pair->client, pair->server, false, &pair->forwarded);
 			if (good && fds[2 + 2 * i].revents)
 				good = forward(pair->server, pair->client, mode == PROXY_ONE_WAY, &ignored);

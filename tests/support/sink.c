@@ -28,7 +28,7 @@ static int64_t now_ms(void)
 }
 
 static void keep(struct sink *sink, int retained, const unsigned char *topic, size_t topic_count,
-		 const unsigned char *payload, size_t payload_count)
+                 const unsigned char *payload, size_t payload_count)
 {
 	char *line = malloc(topic_count + payload_count + 4);
 
@@ -110,11 +110,11 @@ static void read_more(struct sink *sink, int ms)
 
 struct sink *sink_start(uint16_t port)
 {
-	static const unsigned char hello[] = { 0x10, 16,  0, 4,   'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0, 4, 's', 'i', 'n', 'k',
-					       0x82, 6,	  0, 1,	  0,   1,   '#', 1 };
+	static const unsigned char hello[] = { 0x10, 16,  0,   4,   'M', 'Q',  'T', 'T', 4, 2, 0, 0,   0,
+		                               4,    's', 'i', 'n', 'k', 0x82, 6,   0,   1, 0, 1, '#', 1 };
 	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(port),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		                       .sin_port = htons(port),
+		                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sink *sink = calloc(1, sizeof(*sink));
 	int64_t until = now_ms() + 5000;
 

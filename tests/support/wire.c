@@ -17,14 +17,14 @@ void wire_init(struct wire *wire, const char *scheme, const char *host, uint16_t
 	memset(wire, 0, sizeof(*wire));
 	snprintf(wire->url, sizeof(wire->url), "%s://%s:%u", scheme, host, port);
 	wire->config = (struct kryos_relay_config){ .size = sizeof(wire->config),
-						    .mqtt_version = mqtt_version,
-						    .url = wire->url,
-						    .client_id = "wire",
-						    .topic = "t",
-						    .inflight = 16,
-						    .max_payload = 131072,
-						    .keepalive_ns = KRYOS_SECONDS(5),
-						    .connect_timeout_ns = KRYOS_SECONDS(10) };
+		                                    .mqtt_version = mqtt_version,
+		                                    .url = wire->url,
+		                                    .client_id = "wire",
+		                                    .topic = "t",
+		                                    .inflight = 16,
+		                                    .max_payload = 131072,
+		                                    .keepalive_ns = KRYOS_SECONDS(5),
+		                                    .connect_timeout_ns = KRYOS_SECONDS(10) };
 }
 
 int wire_open(struct wire *wire)
@@ -68,10 +68,10 @@ int wire_connect(struct wire *wire)
 int wire_publish(struct wire *wire, const char *topic, const char *payload, int64_t token)
 {
 	struct kryos_message message = { .size = sizeof(message),
-					 .token = token,
-					 .topic = topic,
-					 .payload = payload,
-					 .payload_count = strlen(payload) };
+		                         .token = token,
+		                         .topic = topic,
+		                         .payload = payload,
+		                         .payload_count = strlen(payload) };
 
 	return kri_transport_paho.publish(wire->priv, &message);
 }

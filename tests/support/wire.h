@@ -14,7 +14,8 @@ struct wire {
 	struct kri_report report;
 };
 
-/* scheme "mqtt" or "mqtts"; the rest of the configuration may be set before wire_open. Blocks SIGPIPE, as workers do. */
+/* scheme "mqtt" or "mqtts"; the rest of the configuration may be set before wire_open. Blocks SIGPIPE, as workers do.
+ */
 void wire_init(struct wire *wire, const char *scheme, const char *host, uint16_t port, unsigned int mqtt_version);
 int wire_open(struct wire *wire);
 /* Connects and waits for UP or DOWN, at most 10 s: the report's news, 0 if none came. */

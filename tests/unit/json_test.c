@@ -197,7 +197,7 @@ static void getters_refuse_other_types(void **state)
 
 static void members_and_elements_come_in_order(void **state)
 {
-	struct kri_json *value = parsed(" {\"b\":1,\"a\":[10,20]} \r\n");
+	struct kri_json *value = parsed(" {\"b\":1,\"a\":[10,20]} \r\n"), *text = parsed("\"x\"");
 	const char *key = NULL;
 
 	(void)state;
@@ -210,6 +210,10 @@ static void members_and_elements_come_in_order(void **state)
 	assert_non_null(kri_json_at(kri_json_get(value, "a"), 1, NULL));
 	assert_null(kri_json_at(kri_json_get(value, "a"), 2, NULL));
 	assert_null(kri_json_at(kri_json_get(value, "b"), 0, NULL));
+	assert_null(kri_json_text(kri_json_get(value, "b")));
+	assert_null(kri_json_text(NULL));
+	assert_string_equal(kri_json_text(text), "x");
+	kri_json_free(text);
 	kri_json_free(value);
 }
 

@@ -295,10 +295,12 @@ static void segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check(void 
 	assert_true(result.sealed >= 2);
 	assert_int_equal(result.bad_rows + result.bad_links + result.bad_seals, 0);
 	assert_int_equal(count_all(rig), 48);
+	assert_int_equal(status_of(rig).samples, 48);
 	stop(rig);
 	start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
 	append(rig, 3);
 	assert_int_equal(count_all(rig), 51);
+	assert_int_equal(status_of(rig).samples, 51);
 }
 
 static void a_changed_value_is_found_by_verify(void **state)

@@ -56,6 +56,15 @@ static void release(void *object)
 	atomic_fetch_add(&released, 1);
 }
 
+/* A worker's thread lets go of it a moment after kri_worker_free: wait for that, or the next case would count it. */
+static int settle(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5000 && !atomic_load(&released); i++)
+		usleep(1000);
+	return atomic_load(&released) == 1 ? 0 : -1;
+}
+
 static int reset(void **state)
 {
 	(void)state;
@@ -84,7 +93,6 @@ static void jobs_run_in_order_and_are_delivered_on_the_context_thread(void **sta
 	assert_int_equal(dropped, count);
 	kri_worker_free(worker, KRYOS_SECONDS(1));
 	kryos_ctx_free(ctx);
-	assert_int_equal(released, 1);
 }
 
 static void a_full_mailbox_refuses_and_leaves_the_job_to_the_caller(void **state)
@@ -105,7 +113,7 @@ static void a_full_mailbox_refuses_and_leaves_the_job_to_the_caller(void **state
 	hold = false;
 	kri_worker_free(worker, KRYOS_SECONDS(5));
 	kryos_ctx_free(ctx);
-	assert_int_equal(released, 1);
+	assert_int_equal(settle(NULL), 0);
 	assert_true(dropped >= 2 && dropped <= 3);
 }
 
@@ -123,8 +131,9 @@ static void a_call_waits_for_the_job(void **state)
 	assert_int_equal(dropped, 0);
 	kri_job_unref(&task->job);
 	kri_worker_free(worker, KRYOS_SECONDS(5));
-	assert_int_equal(dropped, 1);
 	kryos_ctx_free(ctx);
+	assert_int_equal(settle(NULL), 0);
+	assert_int_equal(dropped, 1);
 }
 
 static void a_hanging_job_is_left_behind_and_cleaned_up_when_it_ends(void **state)
@@ -145,9 +154,7 @@ static void a_hanging_job_is_left_behind_and_cleaned_up_when_it_ends(void **stat
 	assert_int_equal(released, 0);
 	assert_int_equal(dropped, 0);
 	hold = false;
-	for (int i = 0; i < 5000 && !atomic_load(&released); i++)
-		usleep(1000);
-	assert_int_equal(released, 1);
+	assert_int_equal(settle(NULL), 0);
 	assert_int_equal(dropped, 1);
 }
 
@@ -180,11 +187,13 @@ static void workers_block_every_signal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(jobs_run_in_order_and_are_delivered_on_the_context_thread, reset),
-		cmocka_unit_test_setup(a_full_mailbox_refuses_and_leaves_the_job_to_the_caller, reset),
-		cmocka_unit_test_setup(a_call_waits_for_the_job, reset),
-		cmocka_unit_test_setup(a_hanging_job_is_left_behind_and_cleaned_up_when_it_ends, reset),
-		cmocka_unit_test_setup(workers_block_every_signal, reset),
+		cmocka_unit_test_setup_teardown(jobs_run_in_order_and_are_delivered_on_the_context_thread, reset,
+		                                settle),
+		cmocka_unit_test_setup_teardown(a_full_mailbox_refuses_and_leaves_the_job_to_the_caller, reset, settle),
+		cmocka_unit_test_setup_teardown(a_call_waits_for_the_job, reset, settle),
+		cmocka_unit_test_setup_teardown(a_hanging_job_is_left_behind_and_cleaned_up_when_it_ends, reset,
+		                                settle),
+		cmocka_unit_test_setup_teardown(workers_block_every_signal, reset, settle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

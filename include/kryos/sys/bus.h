@@ -20,7 +20,7 @@ struct kryos_dev;
 /* What one chip address on a bus is. Given to the bus driver with every call. */
 struct kryos_address {
 	uint32_t number; /* i2c: 7-bit address; spi: chip select */
-	char text[64];	 /* w1: "28-0316a2795bff"; the place as written otherwise */
+	char text[64];   /* w1: "28-0316a2795bff"; the place as written otherwise */
 };
 
 /* Each present on the address list of a bus; text as a device string's place. */
@@ -46,7 +46,7 @@ struct kryos_bus_driver {
 	 * -ENXIO: no acknowledge; -EIO; -ETIMEDOUT; -EAGAIN: arbitration lost. < 1 s. NULL on w1.
 	 */
 	int (*transfer)(void *priv, const struct kryos_address *address, const uint8_t *out, size_t out_count,
-			uint8_t *in, size_t in_count);
+	                uint8_t *in, size_t in_count);
 
 	/*
 	 * w1: converts and reads the 9-byte scratchpad through the kernel's driver, waiting for the

@@ -14,9 +14,9 @@ struct kryos_ctx;
 
 struct kryos_codec {
 	uint32_t size;
-	const char *name;	  /* "senml" */
+	const char *name;         /* "senml" */
 	const char *content_type; /* "application/senml+json" */
-	int needs_wall_time;	  /* 1: records below trust rtc wait */
+	int needs_wall_time;      /* 1: records below trust rtc wait */
 	/*
 	 * Writes the body into buffer; returns its length, or the length needed if capacity is less
 	 * (nothing useful is in buffer then). KRYOS_EREJECTED: cannot be expressed; the text says why.

@@ -15,7 +15,7 @@ KRYOS_BEGIN
 
 struct kryos_rtc_reading {
 	int64_t t_wall_ns;   /* whole seconds */
-	int stopped;	     /* 1: the oscillator had stopped; the time means nothing */
+	int stopped;         /* 1: the oscillator had stopped; the time means nothing */
 	int has_temperature; /* 1: temperature_micro and aging are set */
 	int32_t aging;
 	int64_t temperature_micro; /* Cel */

@@ -23,10 +23,10 @@ KRYOS_BEGIN
 #define KRYOS_SENSOR_MAX_RAW 64
 
 struct kryos_channel_info {
-	const char *quantity;	      /* "temperature", "humidity", "pressure", "voltage" */
-	const char *unit;	      /* SenML's: "Cel", "%RH", "Pa", "V" */
+	const char *quantity;         /* "temperature", "humidity", "pressure", "voltage" */
+	const char *unit;             /* SenML's: "Cel", "%RH", "Pa", "V" */
 	int64_t min_micro, max_micro; /* what the chip can measure; outside is quality range */
-	int64_t max_rate_micro;	      /* per second; faster is quality rate; 0: not judged */
+	int64_t max_rate_micro;       /* per second; faster is quality rate; 0: not judged */
 };
 
 struct kryos_reading {

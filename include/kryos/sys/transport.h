@@ -20,8 +20,8 @@ struct kryos_ctx;
 struct kryos_link_port; /* where reports go; made by the relay, lives until close has returned */
 
 enum kryos_transport_news {
-	KRYOS_TRANSPORT_UP = 1,	     /* connected */
-	KRYOS_TRANSPORT_DOWN = 2,    /* lost or could not connect: code and text say why */
+	KRYOS_TRANSPORT_UP = 1,      /* connected */
+	KRYOS_TRANSPORT_DOWN = 2,    /* lost or could not connect: code and text say why; token 1: over a certificate */
 	KRYOS_TRANSPORT_ACKED = 3,   /* token arrived for good */
 	KRYOS_TRANSPORT_REFUSED = 4, /* the receiver will never take token: text says why */
 	KRYOS_TRANSPORT_FAILED = 5   /* token was not delivered, but may be later */
@@ -29,12 +29,12 @@ enum kryos_transport_news {
 
 /* Reports news. Copies text. Any thread, never blocks; ignored after close. */
 KRYOS_EXPORT void kryos_transport_report(struct kryos_link_port *port, enum kryos_transport_news news, int64_t token,
-					 int code, const char *text);
+                                         int code, const char *text);
 
 struct kryos_message {
 	uint32_t size;
 	int retain;
-	int64_t token;	   /* the sender's; comes back in reports */
+	int64_t token;     /* the sender's; comes back in reports */
 	const char *topic; /* lives during the call */
 	const void *payload;
 	size_t payload_count;
@@ -59,7 +59,7 @@ struct kryos_transport_driver {
 };
 
 KRYOS_API int kryos_register_transport(struct kryos_ctx *ctx, const struct kryos_transport_driver *driver,
-				       void *userdata);
+                                       void *userdata);
 
 /* Name resolution with a limit, as the relay does it first: the library's is getaddrinfo on a thread of its own. */
 typedef int (*kryos_resolve_fn)(void *userdata, const char *host, int64_t timeout_ns);

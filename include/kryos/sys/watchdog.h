@@ -19,7 +19,7 @@ struct kryos_watchdog_driver {
 	/* Opens, asks for timeout_ns and reads back the real one and the boot status. userdata is the registration's.
 	 */
 	int (*open)(void *priv, const char *device, int64_t timeout_ns, void *userdata, int64_t *ret_timeout_ns,
-		    uint32_t *ret_boot_status);
+	            uint32_t *ret_boot_status);
 	/* Proves life once. Must not block longer than the timeout. */
 	int (*pet)(void *priv);
 	/* Closes: disarm 1 stops the hardware (magic close), 0 leaves it running. */
@@ -27,7 +27,7 @@ struct kryos_watchdog_driver {
 };
 
 KRYOS_API int kryos_register_watchdog(struct kryos_ctx *ctx, const struct kryos_watchdog_driver *driver,
-				      void *userdata);
+                                      void *userdata);
 
 KRYOS_END
 #endif

@@ -15,7 +15,7 @@ KRYOS_EXPORT void kryos_fake_clock_free(struct kryos_fake_clock *clock);
 /* For struct kryos_ctx_config: clock = source, clock_userdata = the clock. */
 KRYOS_EXPORT const struct kryos_clock_source *kryos_fake_clock_source(void);
 
-KRYOS_EXPORT void kryos_fake_clock_advance(struct kryos_fake_clock *clock, int64_t by_ns);	/* both clocks */
+KRYOS_EXPORT void kryos_fake_clock_advance(struct kryos_fake_clock *clock, int64_t by_ns);      /* both clocks */
 KRYOS_EXPORT void kryos_fake_clock_set_wall(struct kryos_fake_clock *clock, int64_t t_wall_ns); /* a step */
 KRYOS_EXPORT void kryos_fake_clock_set_synced(struct kryos_fake_clock *clock, int synced);
 KRYOS_EXPORT void kryos_fake_clock_refuse_step(struct kryos_fake_clock *clock, int refuse); /* -EPERM from now on */

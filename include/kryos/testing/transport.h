@@ -36,7 +36,7 @@ struct kryos_fake_message {
 	int acked;
 };
 KRYOS_API int kryos_fake_transport_get(struct kryos_fake_transport *transport, unsigned int index,
-				       struct kryos_fake_message *ret_message);
+                                       struct kryos_fake_message *ret_message);
 KRYOS_API unsigned int kryos_fake_transport_count(struct kryos_fake_transport *transport);
 KRYOS_API unsigned int kryos_fake_transport_connects(struct kryos_fake_transport *transport);
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is installed: library, headers, a .pc file each, and the CMake package kryos (docs/howto/build.md).
+include(CMakePackageConfigHelpers)
+set(KRYOS_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/kryos")
+
+install(TARGETS kryos EXPORT kryosTargets
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY include/kryos DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE)
+if(KRYOS_BUILD_TESTING_LIBRARY)
+  install(TARGETS kryos_testing EXPORT kryosTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(DIRECTORY include/kryos/testing DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/kryos"
+    FILES_MATCHING PATTERN "*.h")
+endif()
+
+# pkg-config. ${prefix} is absolute and all else follows from it: a moved tree is used with --define-prefix or a
+# sysroot. (A prefix relative to the file breaks with pkg-config 0.29, which puts the sysroot before it once more.)
+set(KRYOS_PC_DRIVER_REQUIRES "")
+set(KRYOS_PC_DRIVER_LIBS "")
+foreach(library ${KRYOS_DRIVER_LIBRARIES})
+  # Paho and libi2c ship no .pc file; -l names are all that can be said about them.
+  string(APPEND KRYOS_PC_DRIVER_LIBS "-l${library} ")
+endforeach()
+if("paho-mqtt3as" IN_LIST KRYOS_DRIVER_LIBRARIES)
+  pkg_check_modules(KRYOS_SSL QUIET libssl) # what a static Paho needs after it
+  if(KRYOS_SSL_FOUND)
+    set(KRYOS_PC_DRIVER_REQUIRES ", libssl, libcrypto")
+  endif()
+endif()
+foreach(dir LIBDIR INCLUDEDIR)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_${dir}}")
+    set(KRYOS_PC_${dir} "${CMAKE_INSTALL_${dir}}")
+  else()
+    set(KRYOS_PC_${dir} "\${prefix}/${CMAKE_INSTALL_${dir}}")
+  endif()
+endforeach()
+# A static libkryos needs its private libraries in every link, whether the consumer says --static or not.
+set(KRYOS_PC_PRIVATE ".private")
+set(KRYOS_PC_STATIC_LIBS "")
+set(KRYOS_PC_PRIVATE_LIBS "${KRYOS_PC_DRIVER_LIBS}${KRYOS_PC_LIBS}")
+if(NOT BUILD_SHARED_LIBS)
+  set(KRYOS_PC_PRIVATE "")
+  set(KRYOS_PC_STATIC_LIBS " ${KRYOS_PC_PRIVATE_LIBS}")
+  set(KRYOS_PC_PRIVATE_LIBS "")
+endif()
+configure_file(cmake/kryos.pc.in "${CMAKE_CURRENT_BINARY_DIR}/kryos.pc" @ONLY)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/kryos.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+if(KRYOS_BUILD_TESTING_LIBRARY)
+  configure_file(cmake/kryos-testing.pc.in "${CMAKE_CURRENT_BINARY_DIR}/kryos-testing.pc" @ONLY)
+  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/kryos-testing.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endif()
+
+# CMake package: kryos::kryos, kryos::testing.
+install(EXPORT kryosTargets NAMESPACE kryos:: DESTINATION "${KRYOS_CMAKE_DIR}")
+set(KRYOS_CONFIG_MODULES "")
+if(NOT BUILD_SHARED_LIBS)
+  foreach(pair SQLITE:sqlite3 INIH:inih CJSON:libcjson CRYPTO:libcrypto)
+    string(REPLACE ":" ";" pair "${pair}")
+    list(GET pair 0 variable)
+    if("PkgConfig::KRYOS_${variable}" IN_LIST KRYOS_LIBRARIES)
+      list(APPEND KRYOS_CONFIG_MODULES "${pair}")
+    endif()
+  endforeach()
+endif()
+configure_package_config_file(cmake/kryosConfig.cmake.in "${CMAKE_CURRENT_BINARY_DIR}/kryosConfig.cmake"
+  INSTALL_DESTINATION "${KRYOS_CMAKE_DIR}" NO_SET_AND_CHECK_MACRO)
+# While the version is 0.x, a new minor may change the ABI.
+write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/kryosConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/kryosConfig.cmake" "${CMAKE_CURRENT_BINARY_DIR}/kryosConfigVersion.cmake"
+  DESTINATION "${KRYOS_CMAKE_DIR}")

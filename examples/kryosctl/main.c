@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/config.h"
+#include "kryosctl.h"
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command *const commands[] = {
+	&status_command, &read_command,   &tail_command,    &export_command,
+	&queue_command,  &verify_command, &command_command,
+};
+
+static const struct option long_options[] = {
+	{ "store", required_argument, NULL, 's' },
+	{ "socket", required_argument, NULL, 'k' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "follow", no_argument, NULL, 'f' },
+	{ "count", required_argument, NULL, 'n' },
+	{ "channel", required_argument, NULL, 'c' },
+	{ "events", no_argument, NULL, 'e' },
+	{ "from", required_argument, NULL, 'F' },
+	{ "to", required_argument, NULL, 'T' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const struct {
+	unsigned int bit;
+	const char *keys; /* of long_options */
+	const char *help;
+} option_help[] = {
+	{ TAKES_STORE, "s", "      --store FOLDER    the store's folder (/var/lib/kryos)" },
+	{ TAKES_SOCKET, "k", "      --socket PATH     where the daemon answers (/run/kryos/control)" },
+	{ TAKES_JSON, "j", "      --json            JSON, one value a line" },
+	{ TAKES_FOLLOW, "f", "  -f, --follow          go on with what is stored from now on" },
+	{ TAKES_COUNT, "n", "  -n, --count N         how many to begin with (10)" },
+	{ TAKES_CHANNEL, "c",
+	  "  -c, --channel NAME    only this channel, as fridge.temperature or fridge.*; may be repeated" },
+	{ TAKES_EVENTS, "e", "  -e, --events          what happened instead of what was measured" },
+	{ TAKES_RANGE, "FT",
+	  "      --from TIME       from this time on, UTC: 2026-11-20T09:12:00Z, or seconds since 1970\n"
+	  "      --to TIME         before this time" },
+	{ TAKES_OUTPUT, "o", "  -o, --output FILE     write there instead of to standard output" },
+};
+
+int complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("kryosctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return EXIT_FAILURE;
+}
+
+int misused(const char *format, ...)
+{
+	va_list args;
+
+	fputs("kryosctl: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\nkryosctl --help, and kryosctl COMMAND --help, say more.\n", stderr);
+	return EXIT_USAGE;
+}
+
+static int help(void)
+{
+	printf("Usage: kryosctl COMMAND [OPTION...] [ARGUMENT...]\n"
+	       "Looks at a cold-chain station and its store. Times are UTC.\n\n");
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(commands); i++)
+		printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);
+	printf("\n"
+	       "      --store FOLDER    the store's folder (/var/lib/kryos)\n"
+	       "      --socket PATH     where the daemon answers (/run/kryos/control)\n"
+	       "      --json            JSON, one value a line\n"
+	       "      --help            this, or after a command more of it\n"
+	       "      --version         which version this is\n"
+	       "\n"
+	       "Exit status: 0 done, 1 not done or not all of it, 2 used wrongly.\n");
+	return finish(stdout, "standard output");
+}
+
+static int command_help(const struct command *command)
+{
+	printf("Usage: kryosctl %s [OPTION...]%s%s\n%s\n\nOptions:\n", command->name, *command->arguments ? " " : "",
+	       command->arguments, command->help);
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(option_help); i++) {
+		if (command->options & option_help[i].bit)
+			printf("%s\n", option_help[i].help);
+	}
+	printf("      --help            this\n");
+	return finish(stdout, "standard output");
+}
+
+static int set_option(struct options *options, int key, const char *value)
+{
+	int r = 0;
+
+	switch (key) {
+	case 's':
+		options->store = value;
+		break;
+	case 'k':
+		options->socket = value;
+		break;
+	case 'o':
+		options->output = value;
+		break;
+	case 'j':
+		options->json = true;
+		break;
+	case 'f':
+		options->follow = true;
+		break;
+	case 'e':
+		options->events = true;
+		break;
+	case 'n':
+		r = kri_parse_count(value, 0, 1000000, &options->count);
+		break;
+	case 'c':
+		if (options->channel_count == MAX_CHANNELS)
+			return misused("--channel: at most %d are allowed", MAX_CHANNELS);
+		options->channels[options->channel_count++] = value;
+		break;
+	case 'F':
+		r = kri_parse_time(value, &options->from_ns);
+		break;
+	case 'T':
+		r = kri_parse_time(value, &options->to_ns);
+		break;
+	default:
+		return EXIT_USAGE;
+	}
+	return r < 0 ? misused("%s", kryos_strerror(r)) : EXIT_SUCCESS;
+}
+
+static bool takes(const struct command *command, int key)
+{
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(option_help); i++) {
+		if (strchr(option_help[i].keys, key))
+			return command->options & option_help[i].bit;
+	}
+	return false;
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static const char *name_of(int key)
+{
+	const struct option *option = long_options;
+
+	while (option->name && option->val != key)
+		option++;
+	return option->name ? option->name : "?";
+}
+
+/* Options before the command are those of every command; behind it, its own. */
+static int run(const struct command *command, struct options *options, int argc, char **argv)
+{
+	int key, r;
+
+	optind = 0; /* glibc and musl: begin anew */
+	while ((key = getopt_long(argc, argv, "fn:c:eo:h", long_options, NULL)) != -1) {
+		if (key == 'h')
+			return command_help(command);
+		if (key == '?')
+			return misused("%s was not run", command->name);
+		if (!takes(command, key))
+			return misused("%s takes no --%s", command->name, name_of(key));
+		r = set_option(options, key, optarg);
+		if (r != EXIT_SUCCESS)
+			return r;
+	}
+	if (options->from_ns >= options->to_ns)
+		return misused("--to must be after --from");
+	return command->run(options, argv + optind, argc - optind);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {
+		.store = "/var/lib/kryos",
+		.socket = "/run/kryos/control",
+		.count = 10,
+		.to_ns = INT64_MAX,
+	};
+	const struct command *command;
+	int key;
+
+	while ((key = getopt_long(argc, argv, "+h", long_options, NULL)) != -1) {
+		if (key == 'h')
+			return help();
+		if (key == 'V') {
+			printf("kryosctl %s\n", kryos_version());
+			return finish(stdout, "standard output");
+		}
+		if (key == '?')
+			return misused("nothing was done");
+		if (key != 's' && key != 'k' && key != 'j')
+			return misused("--%s belongs behind a command", name_of(key));
+		set_option(&options, key, optarg);
+	}
+	if (optind == argc)
+		return misused("a command is missing: status, read, tail, export, queue, verify or command");
+	command = find(argv[optind]);
+	if (!command)
+		return misused("there is no command \"%s\"; status, read, tail, export, queue, verify and command are",
+		               argv[optind]);
+	return run(command, &options, argc - optind, argv + optind);
+}

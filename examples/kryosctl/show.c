@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How values, readings and records are printed. */
+#include "kryosctl.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void print_text(FILE *stream, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, stream);
+}
+
+void print_json(const struct kri_json *value)
+{
+	char *text = kri_json_print(value);
+
+	if (text)
+		puts(text);
+	free(text);
+}
+
+const char *text_of(const struct kri_json *object, const char *key)
+{
+	const char *text = "";
+
+	return kri_json_get_string(object, key, &text) ? text : "";
+}
+
+int64_t number_of(const struct kri_json *object, const char *key)
+{
+	int64_t number = 0;
+
+	return kri_json_get_int(object, key, &number) ? number : 0;
+}
+
+const char *decimal_of(const struct kri_json *object, const char *key, char *buffer)
+{
+	double number;
+	int64_t micro;
+
+	if (!kri_json_get_double(object, key, &number) || kryos_micro_from_double(number, &micro) < 0)
+		return "-";
+	return kryos_value_text(micro, buffer);
+}
+
+const char *age_text(double seconds, char *buffer)
+{
+	if (seconds < 120)
+		snprintf(buffer, KRYOS_TEXT_MAX, "%.0f s", seconds);
+	else if (seconds < 7200)
+		snprintf(buffer, KRYOS_TEXT_MAX, "%.0f min", seconds / 60);
+	else if (seconds < 172800)
+		snprintf(buffer, KRYOS_TEXT_MAX, "%.0f h", seconds / 3600);
+	else
+		snprintf(buffer, KRYOS_TEXT_MAX, "%.0f d", seconds / 86400);
+	return buffer;
+}
+
+void print_readings(const struct kri_json *readings)
+{
+	char value[KRYOS_TEXT_MAX], age[KRYOS_TEXT_MAX];
+	const struct kri_json *reading;
+	double seconds = 0;
+
+	for (unsigned int i = 0; (reading = kri_json_at(readings, i, NULL)); i++) {
+		if (!kri_json_get_double(reading, "age", &seconds))
+			seconds = 0;
+		printf("  %-28s %10s %-4s %-12s %s ago (%s)\n", text_of(reading, "channel"),
+		       decimal_of(reading, "value", value), text_of(reading, "unit"), text_of(reading, "quality"),
+		       age_text(seconds, age), text_of(reading, "trust"));
+	}
+	if (!kri_json_at(readings, 0, NULL))
+		printf("  nothing measured yet\n");
+}
+
+static struct kri_json *sample_json(const struct kryos_record *record)
+{
+	struct kri_json *json = kri_json_object();
+
+	kri_json_add_time(json, "time", record->sample.t_wall_ns);
+	kri_json_add_string(json, "channel", record->channel);
+	if (record->sample.quality == KRYOS_QUALITY_GOOD)
+		kri_json_add_micro(json, "value", record->sample.value_micro);
+	else
+		kri_json_add_null(json, "value");
+	kri_json_add_string(json, "unit", record->unit);
+	kri_json_add_string(json, "quality", kryos_quality_name(record->sample.quality));
+	return json;
+}
+
+static struct kri_json *event_json(const struct kryos_record *record)
+{
+	struct kri_json *json = kri_json_object();
+
+	kri_json_add_time(json, "time", record->sample.t_wall_ns);
+	kri_json_add_string(json, "event", kryos_event_type_name(record->event->type));
+	kri_json_add_string(json, "name", record->event->name);
+	kri_json_add_string(json, "text", record->event->text);
+	kri_json_add_int(json, "code", record->event->code);
+	kri_json_add_int(json, "first_seq", record->event->first_seq);
+	kri_json_add_int(json, "last_seq", record->event->last_seq);
+	return json;
+}
+
+static void print_record_json(const struct kryos_record *record, FILE *stream)
+{
+	struct kri_json *json = record->event ? event_json(record) : sample_json(record);
+	char epoch[17], *text;
+
+	snprintf(epoch, sizeof(epoch), "%016" PRIx64, record->epoch);
+	kri_json_add_string(json, "trust", kryos_trust_name(record->sample.trust));
+	kri_json_add_int(json, "seq", record->seq);
+	if (!record->event) {
+		kri_json_add_int(json, "round", record->sample.round);
+		kri_json_add_string(json, "place", record->place);
+		kri_json_add_string(json, "device", record->device);
+		kri_json_add_bool(json, "corrected", record->sample.flags & KRYOS_SAMPLE_CORRECTED);
+		kri_json_add_bool(json, "salvaged", record->flags & KRYOS_RECORD_SALVAGED);
+	}
+	kri_json_add_int(json, "boot", record->sample.boot);
+	kri_json_add_int(json, "t_boot_ns", record->sample.t_boot_ns);
+	kri_json_add_string(json, "epoch", epoch);
+	text = kri_json_print(json);
+	if (text)
+		fprintf(stream, "%s\n", text);
+	free(text);
+	kri_json_free(json);
+}
+
+void print_record(const struct kryos_record *record, bool json, FILE *stream)
+{
+	char when[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX];
+	const struct kryos_sample *sample = &record->sample;
+
+	if (json) {
+		print_record_json(record, stream);
+		return;
+	}
+	fprintf(stream, "%s %s  ", kryos_time_text(sample->t_wall_ns, when), kryos_trust_name(sample->trust));
+	if (record->event) {
+		fprintf(stream, "%s", kryos_event_type_name(record->event->type));
+		fputs(*record->event->name ? "  " : "", stream);
+		print_text(stream, record->event->name);
+		if (record->event->first_seq)
+			fprintf(stream, "  %" PRId64 " to %" PRId64, record->event->first_seq,
+			        record->event->last_seq ? record->event->last_seq : record->event->first_seq);
+		fputs(*record->event->text ? "  " : "", stream);
+		print_text(stream, record->event->text);
+		fputc('\n', stream);
+	} else if (sample->quality == KRYOS_QUALITY_GOOD) {
+		fprintf(stream, "%s  %s %s  good\n", record->channel, kryos_value_text(sample->value_micro, value),
+		        record->unit);
+	} else {
+		fprintf(stream, "%s  %s\n", record->channel, kryos_quality_name(sample->quality));
+	}
+}
+
+/* "fridge.temperature", or "fridge.*" for all of a sensor. */
+static bool matches(const char *wanted, const char *channel)
+{
+	size_t count = strlen(wanted);
+
+	if (count > 1 && strcmp(wanted + count - 2, ".*") == 0)
+		return strncmp(wanted, channel, count - 1) == 0;
+	return strcmp(wanted, channel) == 0;
+}
+
+bool is_wanted(const struct options *options, const struct kryos_record *record)
+{
+	bool wanted = options->channel_count == 0 || record->event;
+
+	for (unsigned int i = 0; i < options->channel_count && !wanted; i++)
+		wanted = matches(options->channels[i], record->channel);
+	return wanted && record->sample.t_wall_ns >= options->from_ns && record->sample.t_wall_ns < options->to_ns;
+}
+
+int finish(FILE *stream, const char *name)
+{
+	if (fflush(stream) == EOF || ferror(stream))
+		return complain("%s: not everything could be written", name);
+	return EXIT_SUCCESS;
+}

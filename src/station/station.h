@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Station, inside: its parts, and what commands need of it. Context thread, but where said. */
+#ifndef KRI_STATION_H
+#define KRI_STATION_H
+
+#include "station_file.h"
+#include <kryos/queue.h>
+#include <kryos/station.h>
+
+struct kri_json;
+
+struct kri_station_relay {
+	struct kri_station_relay *next;
+	char name[32];
+	struct kryos_relay *relay;
+	struct kryos_task *task;
+};
+
+/* An event that belongs in the store, on its way from the thread that pushed it. */
+struct kri_station_news {
+	struct kri_station_news *next;
+	struct kryos_event event; /* its strings follow in the same block */
+};
+
+/* watch.c: follows the context's events; proves that the store moves. */
+struct kri_station_watch {
+	struct kri_tap tap;
+	struct kri_io io; /* an eventfd: a tap may not post notes */
+	struct kri_timer timer;
+	pthread_mutex_t lock; /* below; taken under the context's */
+	struct kryos_sample *latest;
+	uint32_t latest_count;
+	struct kri_station_news *news, **news_tail;
+	unsigned int news_count, news_lost;
+	bool restart_seen;
+	/* Context thread only. */
+	uint64_t commits;
+	int64_t fed_ns;
+};
+
+/* Who must know that the station is going, such as a door. */
+struct kri_station_user {
+	struct kri_station_user *next;
+	void (*closing)(struct kri_station_user *user);
+};
+
+struct kryos_station {
+	struct kri_object object; /* the newest of its parts, so that it closes them and not the context */
+	struct kryos_ctx *ctx;
+	struct kryos_station_config config;
+	struct kri_station_file *file;
+	char store_path[4096];
+	struct kryos_store *store;
+	struct kryos_watchdog *watchdog;
+	struct kryos_task *sampler_task, *store_task;
+	struct kryos_sampler *sampler;
+	struct kri_station_relay *relays;
+	struct kri_station_watch watch;
+	struct kri_station_user *users;
+	int64_t opened_boot_ns;
+	int watchdog_error; /* why there is none although the file asks for one */
+	int rtc_error;
+	char watchdog_text[200];
+	char rtc_text[200];
+};
+
+/* parts.c: opens what a file says; what is open already and said alike stays. Unwinds nothing: the caller does. */
+int kri_station_open_parts(struct kryos_station *station, const struct kri_station_file *file);
+void kri_station_close_parts(struct kryos_station *station);
+void kri_station_use_rtc(struct kryos_station *station, const struct kri_station_file *file);
+int kri_station_open_sampler(struct kryos_station *station, const struct kri_station_file *file);
+void kri_station_close_sampler(struct kryos_station *station);
+int kri_station_add_sensor(struct kryos_station *station, const struct kri_section *section);
+int kri_station_open_relay(struct kryos_station *station, const struct kri_station_file *file,
+                           const struct kri_section *section);
+void kri_station_close_relay(struct kryos_station *station, const char *name);
+/* How long the sampler may take to prove progress: two of its rounds at least. 0: too long for a task. */
+int64_t kri_station_sampler_deadline(const struct kri_station_file *file);
+/* A warning for each remark that before (NULL: nothing) did not have. */
+void kri_station_warn(struct kryos_station *station, const struct kri_station_file *file,
+                      const struct kri_station_file *before);
+
+int kri_station_watch_start(struct kryos_station *station);
+void kri_station_watch_stop(struct kryos_station *station);
+/* The newest sample of a channel since start; false: none. index counts channels that have one, from 0. Any thread. */
+bool kri_station_get_latest(struct kryos_station *station, unsigned int index, struct kryos_sample *ret_sample);
+
+void kri_station_add_user(struct kryos_station *station, struct kri_station_user *user);
+void kri_station_remove_user(struct kryos_station *station, struct kri_station_user *user);
+
+/* status.c. NULL: out of memory. */
+struct kri_json *kri_station_status(struct kryos_station *station);
+struct kri_json *kri_station_readings(struct kryos_station *station);
+struct kri_json *kri_queue_status_json(const struct kryos_queue_status *status);
+
+#endif

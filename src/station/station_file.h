@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Station file, inside: /etc/kryos/station.ini as a plain list of sections, read and judged whole
+ * before anything is opened. One table says which keys there are, of what kind, with what default.
+ */
+#ifndef KRI_STATION_FILE_H
+#define KRI_STATION_FILE_H
+
+#include "../config/config.h"
+#include <kryos/relay.h>
+#include <kryos/sampler.h>
+#include <kryos/store.h>
+#include <kryos/watchdog.h>
+#include <stdio.h>
+
+enum kri_section_kind {
+	KRI_SECTION_STATION,
+	KRI_SECTION_CLOCK,
+	KRI_SECTION_SENSOR,
+	KRI_SECTION_ALARM,
+	KRI_SECTION_STORE,
+	KRI_SECTION_WATCHDOG,
+	KRI_SECTION_RELAY,
+	KRI_SECTION_COUNT
+};
+
+enum kri_key {
+	KRI_STATION_NAME,
+	KRI_STATION_TIMEZONE,
+	KRI_CLOCK_RTC,
+	KRI_SENSOR_ADDRESS,
+	KRI_SENSOR_PLACE,
+	KRI_SENSOR_EVERY,
+	KRI_SENSOR_RECORD,
+	KRI_ALARM_CHANNEL,
+	KRI_ALARM_PROFILE,
+	KRI_STORE_PATH,
+	KRI_STORE_KEEP,
+	KRI_STORE_SIZE,
+	KRI_STORE_SEGMENT,
+	KRI_STORE_SEGMENT_SIZE,
+	KRI_STORE_FULL,
+	KRI_STORE_KEY,
+	KRI_WATCHDOG_DEVICE,
+	KRI_WATCHDOG_TIMEOUT,
+	KRI_WATCHDOG_TASK,
+	KRI_RELAY_URL,
+	KRI_RELAY_CA,
+	KRI_RELAY_CERT,
+	KRI_RELAY_KEY,
+	KRI_RELAY_CLIENT_ID,
+	KRI_RELAY_USERNAME,
+	KRI_RELAY_PASSWORD_FILE,
+	KRI_RELAY_TOPIC,
+	KRI_RELAY_CHANNELS,
+	KRI_RELAY_ALPN,
+	KRI_RELAY_MQTT,
+	KRI_RELAY_RATE,
+	KRI_RELAY_BURST,
+	KRI_RELAY_LIVE,
+	KRI_RELAY_INFLIGHT,
+	KRI_RELAY_MAX_PAYLOAD,
+	KRI_RELAY_KEEPALIVE,
+	KRI_RELAY_BACKOFF_MIN,
+	KRI_RELAY_BACKOFF_MAX,
+	KRI_RELAY_STABLE,
+	KRI_RELAY_ACK_TIMEOUT,
+	KRI_RELAY_CONNECT_TIMEOUT,
+	KRI_KEY_COUNT
+};
+
+enum kri_value_kind {
+	KRI_VALUE_TEXT,
+	KRI_VALUE_NAME,   /* 1 to 31 of a-z 0-9 _ - */
+	KRI_VALUE_PATH,   /* absolute */
+	KRI_VALUE_CHOICE, /* one of the words in choices */
+	KRI_VALUE_DURATION,
+	KRI_VALUE_RECORD, /* a duration, or "every" (0) */
+	KRI_VALUE_SIZE,
+	KRI_VALUE_COUNT,
+	KRI_VALUE_PERCENT,
+	KRI_VALUE_RATE /* decimal per second, kept per 1000 s */
+};
+
+struct kri_key_info {
+	enum kri_section_kind section;
+	const char *name;
+	enum kri_value_kind kind;
+	int default_id;           /* enum kri_default_id, or -1 */
+	const char *default_text; /* what is in force without it; NULL: nothing */
+	const char *choices;      /* space-separated */
+};
+extern const struct kri_key_info kri_station_keys[KRI_KEY_COUNT];
+
+struct kri_section_info {
+	const char *name;
+	bool labelled;    /* [sensor fridge] */
+	size_t label_max; /* bytes */
+};
+extern const struct kri_section_info kri_station_sections[KRI_SECTION_COUNT];
+
+struct kri_entry {
+	int line;   /* 0: not in the file */
+	char *text; /* as written; NULL: not in the file, or refused */
+	int64_t number;
+};
+
+struct kri_section {
+	struct kri_section *next;
+	enum kri_section_kind kind;
+	char label[50];
+	int line;
+	bool repeated; /* was there before: judged key by key, then left out */
+	struct kri_entry entries[KRI_KEY_COUNT];
+};
+
+/* What is right but worth knowing: a warning when the station opens, a remark of --check. */
+struct kri_remark {
+	struct kri_remark *next;
+	int line;
+	char *text;
+};
+
+struct kri_station_file {
+	char *path;
+	struct kri_section *sections; /* in the order of the file, none twice */
+	struct kri_remark *remarks;
+};
+
+/*
+ * Reads and judges a file. KRYOS_ECONFIG: *ret_errors has every mistake, one a line (free() it), and
+ * the sentence as many as it can hold; other errors: why it can't be read. Opens no device; looks at
+ * the files that are named.
+ */
+int kri_station_file_read(struct kri_station_file **ret_file, struct kryos_ctx *ctx, const char *path,
+                          char **ret_errors);
+void kri_station_file_free(struct kri_station_file *file); /* NULL is allowed */
+
+/* The section; label NULL: the first of its kind. NULL: none. */
+const struct kri_section *kri_station_find(const struct kri_station_file *file, enum kri_section_kind kind,
+                                           const char *label);
+/* The value in force: the file's, or the default. section NULL: the default. */
+const char *kri_station_text(const struct kri_section *section, enum kri_key key); /* NULL: none */
+int64_t kri_station_number(const struct kri_section *section, enum kri_key key);
+/* Whether two sections (NULL is allowed) say the same. */
+bool kri_section_equal(const struct kri_section *one, const struct kri_section *other);
+/* Where the store is: the file's path, else $STATE_DIRECTORY, else /var/lib/kryos. At most size bytes. */
+const char *kri_station_store_path(const struct kri_station_file *file, char *buffer, size_t size);
+/* A relay's config; its strings live as long as file and password, which may be NULL. */
+void kri_station_relay_config(const struct kri_section *section, const char *password,
+                              struct kryos_relay_config *ret_config);
+/* The first line of a password file, at most 255 bytes. KRYOS_ECONFIG with a sentence. */
+int kri_station_read_password(const char *path, char ret_password[256]);
+/* What is in force, as kryos_station_check prints it. */
+void kri_station_file_print(const struct kri_station_file *file, FILE *stream);
+
+/* station_rules.c: what no line alone can show. */
+void kri_station_judge(struct kri_ini *ini, struct kryos_ctx *ctx, struct kri_station_file *file, int last_line);
+/* Adds a remark in the order of lines. False: out of memory. */
+bool kri_station_remark(struct kri_station_file *file, int line, const char *format, ...) KRYOS_PRINTF(3, 4);
+/* The word of the space-separated list words that text was probably meant to be, in buffer; NULL: none is near. */
+const char *kri_suggest(const char *text, const char *words, char *buffer, size_t size);
+
+#endif

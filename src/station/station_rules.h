@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the rules of a station file share among themselves. */
+#ifndef KRI_STATION_RULES_H
+#define KRI_STATION_RULES_H
+
+#include "station_file.h"
+#include <kryos/sys/sensor.h>
+
+struct kri_judging {
+	struct kri_ini *ini;
+	struct kryos_ctx *ctx;
+	struct kri_station_file *file;
+	bool wrong[KRI_KEY_COUNT]; /* in the section being judged */
+	bool no_memory;
+};
+
+bool kri_has(const struct kri_section *section, enum kri_key key);
+/* Reports "key: ..." on the key's line, or the section's where the key was not written. */
+void kri_wrong(struct kri_judging *judging, const struct kri_section *section, enum kri_key key, const char *format,
+               ...) KRYOS_PRINTF(4, 5);
+bool kri_needs(struct kri_judging *judging, const struct kri_section *section, enum kri_key key, const char *example);
+bool kri_judge_file(struct kri_judging *judging, const struct kri_section *section, enum kri_key key);
+void kri_judge_secret(struct kri_judging *judging, const struct kri_section *section, enum kri_key key);
+/* The driver of a sensor's section; NULL where its address is missing or wrong. */
+const struct kryos_sensor_driver *kri_station_driver(struct kryos_ctx *ctx, const struct kri_section *sensor);
+
+/* rules_relay.c */
+void kri_judge_alarm(struct kri_judging *judging, const struct kri_section *section);
+void kri_judge_relay(struct kri_judging *judging, const struct kri_section *section);
+/* Whether name is a channel of this file ("fridge.temperature"; with wild also "fridge.*"); reported if not. */
+bool kri_judge_channel(struct kri_judging *judging, const struct kri_section *section, enum kri_key key,
+                       const char *name, bool wild);
+
+#endif
