@@ -36,7 +36,7 @@ void process_for(struct kryos_ctx *ctx, int ms);
 		int result_ = (expression);                                                                            \
 		if (result_ != (expected))                                                                             \
 			fail_msg("%s: %d (%s), not %d", #expression, result_,                                          \
-				 result_ < 0 ? kryos_strerror(result_) : "", (expected));                              \
+			         result_ < 0 ? kryos_strerror(result_) : "", (expected));                              \
 	} while (0)
 /* The thread's last error sentence must contain this. */
 #define assert_says(result, text)                                                                                      \
