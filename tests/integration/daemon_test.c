@@ -4,6 +4,7 @@
 #include "support.h"
 #include "json/json.h"
 #include <kryos/testing/clock.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -401,6 +402,26 @@ static void a_simulation_goes_on_after_sigkill_where_it_was(void **state)
 	assert_int_equal(check_store(bench), 8000);
 }
 
+static void segments_are_made_and_removed_by_the_traces_time(void **state)
+{
+	struct bench *bench = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	struct kryos_ctx *ctx;
+	int64_t days;
+
+	write_station(bench, "Bench", "keep = 2d\n");
+	write_trace(bench, 6 * 288);
+	assert_int_equal(RUN(bench, "--simulate", in(bench->folder, "trace.csv")), 0);
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kryos_reader_open(&reader, ctx, in(bench->folder, "store")));
+	assert_int_equal(kryos_reader_next(reader, &record), 1);
+	days = (record->sample.t_wall_ns - KRYOS_SECONDS(TRACE_BEGIN)) / KRYOS_DAYS(1);
+	print_message("the first %d days are gone\n", (int)days);
+	assert_in_range(days, 2, 4);
+	kryos_ctx_free(ctx);
+}
+
 static void speed_is_times_real_time(void **state)
 {
 	struct bench *bench = *state;
@@ -431,6 +452,52 @@ static void a_simulation_with_a_relay_waits_until_all_is_delivered(void **state)
 	assert_int_equal(kill(bench->program.pid, 0), 0);
 	ask(bench, "\"rounds\":5");
 	assert_int_equal(stop(bench), 0);
+}
+
+/* Its connections are made, by the kernel, and nobody ever answers. Returns the socket. */
+static int listen_deaf(uint16_t *ret_port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+static void sigterm_stops_within_5_s_though_a_broker_never_answers(void **state)
+{
+	struct bench *bench = *state;
+	char relay[128];
+	uint16_t port;
+	int fd = listen_deaf(&port);
+
+	snprintf(relay, sizeof(relay), "[relay deaf]\nurl = mqtt://127.0.0.1:%u\n", port);
+	write_station(bench, "Bench", relay);
+	START(bench, "--config", in(bench->folder, "station.ini"));
+	hear(bench, "READY=1");
+	ask(bench, "\"link\":\"connecting\"");
+	assert_int_equal(stop(bench), 0);
+	close(fd);
+}
+
+static void a_sensor_added_by_a_reload_is_simulated_too(void **state)
+{
+	struct bench *bench = *state;
+
+	write_trace(bench, 100000);
+	START(bench, "--simulate", in(bench->folder, "trace.csv"), "--speed", "60000");
+	hear(bench, "READY=1");
+	ask(bench, "\"sensors\":2");
+	write_station(bench, "Bench", "[sensor attic]\naddress = bme280@i2c-98:0x77\n");
+	assert_int_equal(kill(bench->program.pid, SIGHUP), 0);
+	ask(bench, "\"channel\":\"attic.humidity\",\"value\":");
+	assert_int_equal(stop(bench), 0);
+	assert_file_has(in(bench->folder, "status.json"), "\"failed\":0");
 }
 
 static void a_malformed_trace_is_named_by_line_and_nothing_is_stored(void **state)
@@ -535,8 +602,11 @@ int main(void)
 		TEST(status_json_is_whole_at_every_moment),
 		TEST(a_simulation_gives_every_row_once),
 		TEST(a_simulation_goes_on_after_sigkill_where_it_was),
+		TEST(segments_are_made_and_removed_by_the_traces_time),
 		TEST(speed_is_times_real_time),
 		TEST(a_simulation_with_a_relay_waits_until_all_is_delivered),
+		TEST(sigterm_stops_within_5_s_though_a_broker_never_answers),
+		TEST(a_sensor_added_by_a_reload_is_simulated_too),
 		TEST(a_malformed_trace_is_named_by_line_and_nothing_is_stored),
 		TEST(crlf_and_further_columns_are_allowed),
 		TEST(a_simulation_touches_no_real_clock),
