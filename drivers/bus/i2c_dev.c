@@ -177,6 +177,7 @@ static void i2c_close(void *priv)
 	struct i2c_private *bus = priv;
 
 	close(bus->fd);
+	bus->fd = -1;
 }
 
 static int i2c_parse(void *priv, const char *place, struct kryos_address *ret_address)

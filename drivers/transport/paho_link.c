@@ -150,8 +150,8 @@ static void connect_failed(struct kri_paho_link *link, int code)
 	r = kri_thread_start("kryos-explain", explain, link);
 	if (r >= 0)
 		return;
-	kri_paho_link_unref(link);
 	report(link, KRYOS_TRANSPORT_DOWN, 0, -ECONNREFUSED, "cannot connect");
+	kri_paho_link_unref(link);
 }
 
 static void on_connect3(void *context, MQTTAsync_successData *data)

@@ -92,12 +92,18 @@ static void process(struct daemon *daemon)
 static int64_t simulate(struct daemon *daemon)
 {
 	int64_t wait_ns = FOREVER_NS;
+	size_t first, done, rows;
 	int r = simulation_step(daemon->simulation, daemon->station, daemon->options->once, &wait_ns);
 
 	if (r < 0)
 		fail(daemon, "", r);
-	if (r > 0)
+	if (r > 0) {
+		simulation_get_progress(daemon->simulation, &first, &done, &rows);
+		if (done == rows)
+			say(daemon, KRYOS_LOG_NOTICE, "the trace is over: %zu of its %zu rows were measured",
+			    done - first, rows);
 		daemon->stopping = true;
+	}
 	return wait_ns;
 }
 
@@ -169,7 +175,7 @@ static int open_loop(struct daemon *daemon)
 static int open_station(struct daemon *daemon)
 {
 	const struct options *options = daemon->options;
-	size_t done = 0, rows = 0;
+	size_t first = 0, done = 0, rows = 0;
 	int r = 0;
 
 	if (daemon->simulation)
@@ -182,9 +188,10 @@ static int open_station(struct daemon *daemon)
 	if (r >= 0 && daemon->simulation)
 		r = simulation_resume(daemon->simulation, daemon->station);
 	if (r >= 0 && daemon->simulation)
-		simulation_get_progress(daemon->simulation, &done, &rows);
-	if (done > 0)
-		say(daemon, KRYOS_LOG_NOTICE, "the store has %zu of the trace's %zu rows already", done, rows);
+		simulation_get_progress(daemon->simulation, &first, &done, &rows);
+	if (first > 0)
+		say(daemon, KRYOS_LOG_NOTICE,
+		    "%zu of the trace's %zu rows are skipped: the store's newest sample is no older", first, rows);
 	if (r < 0)
 		say(daemon, KRYOS_LOG_ERROR, "%s", kryos_strerror(r));
 	return r;

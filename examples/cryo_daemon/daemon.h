@@ -83,7 +83,8 @@ int simulation_resume(struct simulation *simulation, struct kryos_station *stati
  * when once is set.
  */
 int simulation_step(struct simulation *simulation, struct kryos_station *station, bool once, int64_t *ret_wait_ns);
-/* Rows measured so far, and of the trace. */
-void simulation_get_progress(const struct simulation *simulation, size_t *ret_done, size_t *ret_rows);
+/* Which row this run began with, which is next, and how many the trace has. */
+void simulation_get_progress(const struct simulation *simulation, size_t *ret_first, size_t *ret_done,
+                             size_t *ret_rows);
 
 #endif

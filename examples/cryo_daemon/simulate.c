@@ -115,8 +115,9 @@ int simulation_resume(struct simulation *simulation, struct kryos_station *stati
 	return 0;
 }
 
-void simulation_get_progress(const struct simulation *simulation, size_t *ret_done, size_t *ret_rows)
+void simulation_get_progress(const struct simulation *simulation, size_t *ret_first, size_t *ret_done, size_t *ret_rows)
 {
+	*ret_first = simulation->first;
 	*ret_done = simulation->next;
 	*ret_rows = simulation->trace.count;
 }

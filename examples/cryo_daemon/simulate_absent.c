@@ -48,9 +48,10 @@ int simulation_step(struct simulation *simulation, struct kryos_station *station
 	return -EOPNOTSUPP;
 }
 
-void simulation_get_progress(const struct simulation *simulation, size_t *ret_done, size_t *ret_rows)
+void simulation_get_progress(const struct simulation *simulation, size_t *ret_first, size_t *ret_done, size_t *ret_rows)
 {
 	(void)simulation;
+	(void)ret_first;
 	(void)ret_done;
 	(void)ret_rows;
 }

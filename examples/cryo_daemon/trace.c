@@ -16,7 +16,8 @@ struct reading {
 	struct trace *trace;
 	const char *path;
 	size_t room;
-	unsigned long line;
+	unsigned long line, blank; /* blank: the first of the empty lines at the end so far */
+	size_t columns;            /* of the header */
 };
 
 __attribute__((format(printf, 2, 3))) static int wrong(const struct reading *reading, const char *format, ...)
@@ -131,16 +132,46 @@ static int add_row(struct reading *reading, const struct row *row)
 	return 0;
 }
 
+/* RFC 4180: a comma between quotes parts nothing. */
+static size_t count_columns(const char *line)
+{
+	bool quoted = false;
+	size_t count = 1;
+
+	for (; *line; line++) {
+		if (*line == '"')
+			quoted = !quoted;
+		count += *line == ',' && !quoted;
+	}
+	return count;
+}
+
+static int take_header(struct reading *reading, const char *line)
+{
+	if (strncmp(line, "\xef\xbb\xbf", 3) == 0) /* as spreadsheets write it */
+		line += 3;
+	if (strncmp(line, "time,celsius", 12) != 0 || (line[12] && line[12] != ','))
+		return wrong(reading, "\"%.40s\" is no header; time,celsius is needed", line);
+	reading->columns = count_columns(line);
+	return 0;
+}
+
 static int take_line(struct reading *reading, const char *line)
 {
 	const struct trace *trace = reading->trace;
 	const char *at = line;
 	struct row row = { 0 };
 
-	if (reading->line == 1) {
-		if (strncmp(line, "time,celsius", 12) != 0 || (line[12] && line[12] != ','))
-			return wrong(reading, "\"%.40s\" is no header; time,celsius is needed", line);
+	if (reading->line == 1)
+		return take_header(reading, line);
+	if (!*line) {
+		if (!reading->blank)
+			reading->blank = reading->line;
 		return 0;
+	}
+	if (reading->blank) {
+		reading->line = reading->blank;
+		return wrong(reading, "the line is empty; only at the end of the file is that allowed");
 	}
 	if (!take_time(&at, &row.t_wall_ns))
 		return wrong(reading, "\"%.*s\" is no time; 2022-05-02T04:44:00Z (UTC) is allowed",
@@ -151,6 +182,9 @@ static int take_line(struct reading *reading, const char *line)
 	if (!take_celsius(&at, &row.celsius_micro) || (*at && *at != ','))
 		return wrong(reading, "\"%.*s\" is no temperature; as 5.25 or -0.5 is allowed",
 		             (int)strcspn(line, ",") > 40 ? 40 : (int)strcspn(line, ","), line);
+	/* Or "5,25" would be taken for 5. */
+	if (count_columns(line) + 1 > reading->columns)
+		return wrong(reading, "the row has more columns than the header; a decimal point is \".\", not \",\"");
 	if (row.celsius_micro < MIN_MICRO || row.celsius_micro > MAX_MICRO)
 		return wrong(reading, "%.*s C is nothing a DS18B20 can measure; -55 to 125 is allowed",
 		             (int)(at - line), line);

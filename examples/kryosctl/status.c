@@ -35,9 +35,10 @@ static void show_relays(const struct kri_json *relays)
 	char retry[KRYOS_TEXT_MAX];
 
 	for (unsigned int i = 0; (relay = kri_json_at(relays, i, NULL)); i++) {
-		printf("relay %s\n  %s: %s, %" PRId64 " acknowledged, %" PRId64 " in flight, %" PRId64 " rejected\n",
+		printf("relay %s\n  %s: %s, %" PRId64 " acknowledged, %" PRId64 " owed, %" PRId64 " in flight, %" PRId64
+		       " rejected\n",
 		       text_of(relay, "name"), text_of(relay, "url"), text_of(relay, "link"), number_of(relay, "acked"),
-		       number_of(relay, "inflight"), number_of(relay, "rejected"));
+		       number_of(relay, "owed"), number_of(relay, "inflight"), number_of(relay, "rejected"));
 		if (*text_of(relay, "error")) {
 			printf("  ! ");
 			print_text(stdout, text_of(relay, "error"));

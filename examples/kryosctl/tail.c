@@ -79,15 +79,21 @@ static int go_back(struct kryos_reader *reader, const struct options *options, i
 static int print_all(struct kryos_reader *reader, const struct options *options, int64_t skip)
 {
 	const struct kryos_record *record;
+	bool any = false;
 	int r;
 
 	for (;;) {
 		while ((r = next_of(reader, options, &record)) > 0) {
+			any = true;
 			if (skip > 0)
 				skip--;
 			else
 				print_record(record, options->json, stdout);
 		}
+		/* A misspelt channel gives no error anywhere else. */
+		if (r >= 0 && !any && !options->follow && options->channel_count > 0 && !options->events)
+			fprintf(stderr, "kryosctl: the store has no measurement of %s\n",
+			        options->channel_count == 1 ? options->channels[0] : "these channels");
 		if (r < 0 || !options->follow)
 			return r;
 		if (finish(stdout, "standard output") != EXIT_SUCCESS)

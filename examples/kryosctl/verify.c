@@ -2,6 +2,8 @@
 #include "kryosctl.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static void show_json(const char *path, const struct kryos_verify_result *result, bool good)
 {
@@ -38,6 +40,16 @@ static void show(const char *path, const struct kryos_verify_result *result, boo
 	       "one received elsewhere.\n");
 }
 
+/* Any other file would be called damaged. */
+static bool is_verifiable(const char *path)
+{
+	size_t length = strlen(path);
+	struct stat status;
+
+	return stat(path, &status) < 0 || S_ISDIR(status.st_mode) ||
+	       (length > 4 && strcmp(path + length - 4, ".seg") == 0);
+}
+
 static int run(const struct options *options, char *const *arguments, int count)
 {
 	struct kryos_verify_result result = { .size = sizeof(result) };
@@ -48,6 +60,8 @@ static int run(const struct options *options, char *const *arguments, int count)
 
 	if (count > 1)
 		return misused("verify: one folder or file is allowed");
+	if (!is_verifiable(path))
+		return complain("verify: %s is neither a store's folder nor a segment (*.seg)", path);
 	r = kryos_ctx_new(&ctx, NULL);
 	if (r >= 0)
 		r = kryos_verify(ctx, path, &result);

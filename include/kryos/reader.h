@@ -2,8 +2,13 @@
 /*
  * Reader: looks at a store without owning it, from any process, while another writes.
  *
- * Reads in short statements, in order of seq, and never changes anything. What cannot be read is
+ * Reads in short statements, in order of seq, and never changes anything. What is damaged is
  * skipped and counted, never invented. One thread at a time.
+ *
+ * Who may read a store is a matter of the files' modes: the owner and the members of its group can,
+ * whether or not a process writes. To others closed segments give -EACCES. What is still written
+ * has a write-ahead log, whose -shm file must exist unless the reader may write in the folder: else
+ * -EACCES and a sentence that says so (a copy without -shm files in a read-only folder).
  */
 #ifndef KRYOS_READER_H
 #define KRYOS_READER_H
@@ -16,7 +21,7 @@ KRYOS_BEGIN
 
 struct kryos_reader;
 
-/* Opens the store in folder path. -ENOENT: no store there; KRYOS_EFORMAT: newer. Waits for the disk. */
+/* Opens the store in folder path. -ENOENT: no store there; -EACCES: not for this user. Waits for the disk. */
 KRYOS_API int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, const char *path);
 KRYOS_EXPORT void kryos_reader_close(struct kryos_reader *reader);
 
@@ -24,12 +29,16 @@ KRYOS_EXPORT void kryos_reader_close(struct kryos_reader *reader);
 KRYOS_API int kryos_reader_seek(struct kryos_reader *reader, int64_t seq);
 KRYOS_API int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall_ns);
 
-/* The next sample: 1 and *ret_record, which lives until the next call; 0 at the end (call again later: it follows). */
+/*
+ * The next sample: 1 and *ret_record, which lives until the next call; 0 at the end (call again later: it follows).
+ * -EACCES: the next segment may not be read by this user; -EBUSY: call again.
+ */
 KRYOS_API int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record);
 /* The next stored event, in its own order; as kryos_reader_next. */
 KRYOS_API int kryos_reader_next_event(struct kryos_reader *reader, const struct kryos_record **ret_record);
 
-/* Rows left out so far because their checksum was wrong. */
+/* Rows left out so far because their checksum was wrong; a segment that is damaged or newer as a whole counts as one.
+ */
 KRYOS_API int kryos_reader_get_damaged(struct kryos_reader *reader, uint64_t *ret_rows);
 
 /* What one queue owes, as stored; index from 0. -ENOENT: no more. Delivery since its last commit is not in it. */
@@ -47,7 +56,8 @@ struct kryos_verify_result {
 };
 /*
  * Checks row checksums, hash chain and seals of a store's folder or of one segment file. Fill size.
- * 0: checked, see the counts; < 0: could not look. Reads everything: waits for the disk.
+ * 0: checked, see the counts; < 0: could not look (-EACCES: not for this user, as above; KRYOS_EFORMAT: a newer
+ * version's). Reads everything: waits for the disk.
  */
 KRYOS_API int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_result *ret_result);
 

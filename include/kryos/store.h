@@ -54,7 +54,8 @@ KRYOS_EXPORT void kryos_store_close(struct kryos_store *store);
  * Appends count samples (at most 4096) as one commit and sets seq, boot and missing stamps in them.
  * Returns 0 once they are durable: waits for the disk, one sync, shared with callers that arrive
  * together. KRYOS_EFULL: the policy refuses; KRYOS_EVOLATILE: the disk is gone, they are kept in
- * RAM and written when it is back; other errors: nothing was accepted.
+ * RAM and written when it is back; other errors: nothing was accepted. (A commit that failed may be on the disk all the
+ * same: its ids are never used again, and are hidden by the next commit that succeeds.) -ECANCELED: closed meanwhile.
  */
 KRYOS_API int kryos_store_append(struct kryos_store *store, struct kryos_sample *samples, size_t count);
 
@@ -64,7 +65,7 @@ KRYOS_API int kryos_store_append(struct kryos_store *store, struct kryos_sample 
  */
 KRYOS_API int kryos_store_submit(struct kryos_store *store, const struct kryos_sample *samples, size_t count);
 
-/* Waits until all that was submitted before is durable, at most timeout_ns: 0, -ETIMEDOUT, or the writer's error. */
+/* Waits until all that was handed in before is durable, at most timeout_ns: 0, -ETIMEDOUT, or the writer's error. */
 KRYOS_API int kryos_store_flush(struct kryos_store *store, int64_t timeout_ns);
 
 /*
@@ -90,7 +91,7 @@ struct kryos_store_status {
 	int64_t last_sync_ns, worst_sync_ns; /* how long a commit took */
 	uint64_t gaps;                       /* recorded, since the store was made */
 	uint32_t volatile_samples;           /* in RAM only */
-	int error;                           /* 0: healthy */
+	int error;                           /* 0: healthy; why samples, or else events and delivery state, wait */
 	uint64_t epoch;
 	uint32_t boot;
 	uint32_t can_seal; /* 1: segments are signed when closed */

@@ -44,23 +44,16 @@ struct clock {
 	uint16_t trust;
 	int64_t offset_ns;
 	bool step_refused;
-	int64_t next_read_ns, next_set_ns; /* CLOCK_BOOTTIME, real */
+	bool setting;                      /* what the RTC was asked for last */
+	int64_t next_read_ns, next_set_ns; /* on the context's clock */
 };
 
 static void refresh(struct clock *clock);
 static void use_result(void *data, const struct kri_rtc_result *result);
 
-static bool is_synced(struct clock *clock)
-{
-	void *userdata;
-	const struct kryos_clock_source *source = kri_clock_source(clock->ctx, &userdata);
-
-	return source->synced && source->synced(userdata) > 0;
-}
-
 static void judge(struct clock *clock, struct kri_clock_inputs *ret_inputs, struct kri_clock_verdict *ret_verdict)
 {
-	struct kri_clock_inputs in = { .synced = is_synced(clock) };
+	struct kri_clock_inputs in = { .synced = kri_clock_is_synced(clock->ctx) };
 
 	pthread_mutex_lock(&clock->lock);
 	in.has_rtc = clock->has_rtc;
@@ -139,16 +132,18 @@ static struct clock *clock_of(struct kryos_ctx *ctx)
 static void look_for_rtc(struct clock *clock)
 {
 	struct kri_rtc_result result = { .code = 0 };
+	int64_t end_ns = kri_real_ns() + LOOK_NS, left_ns;
 	struct kri_rtc *rtc = NULL;
 	void *userdata;
 
 	if (atomic_load(&clock->looked) || kri_clock_source(clock->ctx, &userdata) != &kri_system_clock ||
-	    is_synced(clock) || atomic_exchange(&clock->looked, true))
+	    kri_clock_is_synced(clock->ctx) || atomic_exchange(&clock->looked, true))
 		return;
 	if (access("/sys/class/rtc/rtc0", F_OK) < 0 ||
 	    kri_rtc_open(&rtc, clock->ctx, "rtc@/dev/rtc0", LOOK_NS, &result) < 0)
 		return;
-	kri_rtc_close(rtc, LOOK_NS);
+	left_ns = end_ns - kri_real_ns();
+	kri_rtc_close(rtc, left_ns > 0 ? left_ns : 0);
 	pthread_mutex_lock(&clock->lock);
 	if (!clock->has_rtc && result.code >= 0) {
 		clock->has_rtc = clock->rtc_implicit = true;
@@ -252,6 +247,7 @@ static void keep_rtc(struct clock *clock, uint16_t trust)
 		return;
 	if (kri_rtc_post(clock->rtc, set, use_result, clock) < 0)
 		return; /* still busy: at the next tick */
+	clock->setting = set;
 	clock->next_read_ns = now_ns + READ_NS;
 	if (set)
 		clock->next_set_ns = now_ns + SET_NS;
@@ -286,7 +282,11 @@ static void use_result(void *data, const struct kri_rtc_result *result)
 	if (result->code < 0) {
 		kri_log(clock->ctx, KRYOS_LOG_WARNING, "clock", result->code, "%s", result->text);
 		clock->next_read_ns = kri_boot_ns(clock->ctx) + RETRY_NS;
+		/* A day without a set would leave a chip whose battery was changed distrusted for as long. */
+		if (clock->setting)
+			clock->next_set_ns = kri_boot_ns(clock->ctx) + READ_NS;
 	}
+	clock->setting = false;
 	pthread_mutex_lock(&clock->lock);
 	/* What was read before is as good as CLOCK_BOOTTIME since then; only a chip that holds no date takes it back.
 	 */
@@ -375,7 +375,7 @@ int kryos_clock_set_rtc(struct kryos_ctx *ctx)
 		return -ENOMEM;
 	if (!clock->rtc)
 		return kryos_fail(-ENODEV, "clock: no RTC is used");
-	if (!is_synced(clock))
+	if (!kri_clock_is_synced(ctx))
 		return kryos_fail(KRYOS_ECLOCK, "%s: not set, because the system clock is not synchronised",
 		                  kri_rtc_name(clock->rtc));
 	r = kri_rtc_call(clock->rtc, true, WAIT_NS, &result);

@@ -68,6 +68,11 @@ static void unref(struct kri_rtc *rtc)
 {
 	if (atomic_fetch_sub(&rtc->refs, 1) != 1)
 		return;
+	/* A node that hung and answered after its RTC was let go. A chip's slots are its bus's worker's alone. */
+	if (rtc->open && rtc->kernel)
+		rtc->kernel->close(rtc->kernel_priv, NULL);
+	else if (rtc->open && !rtc->dev)
+		rtc->driver->close(rtc->priv, NULL);
 	kri_dev_close(rtc->dev);
 	free(rtc->priv);
 	free(rtc->kernel_priv);

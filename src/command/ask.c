@@ -108,7 +108,7 @@ refused:
 int kryos_door_ask(const char *path, const char *request, int64_t timeout_ns, char **ret_answer)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int64_t until_ns = kri_real_ns() + timeout_ns;
+	int64_t until_ns;
 	int fd, r;
 
 	if (!path || !request || !ret_answer || timeout_ns < 0)
@@ -118,6 +118,8 @@ int kryos_door_ask(const char *path, const char *request, int64_t timeout_ns, ch
 		                  sizeof(address.sun_path) - 1);
 	if (strchr(request, '\n'))
 		return kryos_fail(-EINVAL, "a request is one line");
+	if (__builtin_add_overflow(kri_real_ns(), timeout_ns, &until_ns))
+		until_ns = INT64_MAX;
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

@@ -332,8 +332,10 @@ static void shut(struct kryos_door *door)
 	if (!door->station)
 		return;
 	door->station = NULL;
-	while (door->peers)
-		drop_peer(door->peers);
+	for (struct peer *peer = door->peers, *next; peer; peer = next) {
+		next = peer->next;
+		drop_peer(peer);
+	}
 	kri_timer_cancel(door->ctx, &door->timer);
 	kri_io_remove(door->ctx, &door->listener);
 	close(door->listener.fd);

@@ -39,18 +39,6 @@ static const struct kri_argument *find_argument(const struct kri_command *comman
 	return argument->name ? argument : NULL;
 }
 
-static bool is_choice(const char *text, const char *choices)
-{
-	size_t count;
-
-	for (const char *word = choices; *word; word += count + strspn(word + count, " ")) {
-		count = strcspn(word, " ");
-		if (strlen(text) == count && strncmp(text, word, count) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int check_argument(const struct kri_command *command, const struct kri_argument *argument,
                           const struct kri_json *arguments)
 {
@@ -72,7 +60,7 @@ static int check_argument(const struct kri_command *command, const struct kri_ar
 	}
 	if (!kri_json_get_string(arguments, argument->name, &text))
 		return kryos_fail(-EINVAL, "%s: %s must be a text", command->name, argument->name);
-	if (argument->choices && !is_choice(text, argument->choices))
+	if (argument->choices && !kri_is_choice(text, argument->choices))
 		return kryos_fail(-EINVAL, "%s: %s must be one of %s", command->name, argument->name,
 		                  argument->choices);
 	return 0;

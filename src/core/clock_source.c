@@ -70,8 +70,25 @@ int64_t kri_real_ns(void)
 
 const struct kryos_clock_source *kri_clock_source(struct kryos_ctx *ctx, void **ret_userdata)
 {
+	bool dead;
+
+	pthread_rwlock_rdlock(&ctx->outside_lock);
+	dead = ctx->dead;
+	pthread_rwlock_unlock(&ctx->outside_lock);
 	*ret_userdata = ctx->config.clock_userdata;
-	return ctx->dead ? &kri_system_clock : ctx->config.clock;
+	return dead ? &kri_system_clock : ctx->config.clock;
+}
+
+bool kri_clock_is_synced(struct kryos_ctx *ctx)
+{
+	const struct kryos_clock_source *source;
+	bool synced;
+
+	pthread_rwlock_rdlock(&ctx->outside_lock);
+	source = ctx->dead ? &kri_system_clock : ctx->config.clock;
+	synced = source->synced && source->synced(ctx->config.clock_userdata) > 0;
+	pthread_rwlock_unlock(&ctx->outside_lock);
+	return synced;
 }
 
 int64_t kri_boot_ns(struct kryos_ctx *ctx)

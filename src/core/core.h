@@ -33,6 +33,9 @@ int64_t kri_default_min(enum kri_default_id id);
 int64_t kri_default_max(enum kri_default_id id);
 
 /* error.c: kryos_fail() (kryos/sys/bus.h) for errors with a sentence of their own. */
+#ifdef __clang_analyzer__ /* looks at one file at a time: what the function promises is written out for it */
+#define kryos_fail(result, ...) ((void)(kryos_fail)((result), __VA_ARGS__), (result))
+#endif
 
 /* log.c. Any thread. Nothing is formatted when nobody listens. */
 void kri_log(struct kryos_ctx *ctx, enum kryos_log_level level, const char *module, int error, const char *format, ...)
@@ -87,6 +90,8 @@ void kri_event_untap(struct kryos_ctx *ctx, struct kri_tap *tap);
 int64_t kri_boot_ns(struct kryos_ctx *ctx); /* the context's clock */
 int64_t kri_wall_ns(struct kryos_ctx *ctx); /* the context's clock */
 int64_t kri_real_ns(void);                  /* CLOCK_BOOTTIME, whatever the context's clock */
+bool kri_clock_is_synced(struct kryos_ctx *ctx);
+/* For what has no call here; its slots on the context thread only, or they may run after the context was freed. */
 const struct kryos_clock_source *kri_clock_source(struct kryos_ctx *ctx, void **ret_userdata);
 extern const struct kryos_clock_source kri_system_clock;
 

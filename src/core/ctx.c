@@ -83,8 +83,9 @@ int kryos_ctx_new(struct kryos_ctx **ret_ctx, const struct kryos_ctx_config *con
 		ctx->config.log_level = KRYOS_LOG_NOTICE;
 	if (!ctx->config.clock)
 		ctx->config.clock = &kri_system_clock;
-	if (ctx->config.clock->size < sizeof(*ctx->config.clock)) {
-		r = kryos_fail(-EINVAL, "config.clock: size is not set");
+	if (ctx->config.clock->size < sizeof(*ctx->config.clock) || !ctx->config.clock->boot_ns ||
+	    !ctx->config.clock->wall_ns || !ctx->config.clock->boot_id) {
+		r = kryos_fail(-EINVAL, "config.clock: size, boot_ns, wall_ns and boot_id are required");
 		goto free_ctx;
 	}
 	atomic_init(&ctx->refs, 1);
@@ -105,11 +106,14 @@ free_ctx:
 
 int64_t kri_ctx_patience(struct kryos_ctx *ctx, int64_t asked_ns)
 {
-	int64_t left;
+	int64_t deadline, left;
 
-	if (!ctx->closing_deadline_ns)
+	pthread_mutex_lock(&ctx->lock);
+	deadline = ctx->closing_deadline_ns;
+	pthread_mutex_unlock(&ctx->lock);
+	if (!deadline)
 		return asked_ns;
-	left = ctx->closing_deadline_ns - kri_real_ns();
+	left = deadline - kri_real_ns();
 	left = left < 0 ? 0 : left;
 	return left < asked_ns ? left : asked_ns;
 }
@@ -119,7 +123,9 @@ void kryos_ctx_free(struct kryos_ctx *ctx)
 	/* In a child after fork the threads are gone and the disk is the parent's: leave everything alone. */
 	if (!ctx || ctx->pid != getpid())
 		return;
+	pthread_mutex_lock(&ctx->lock);
 	ctx->closing_deadline_ns = kri_real_ns() + CLOSING_NS;
+	pthread_mutex_unlock(&ctx->lock);
 	while (ctx->newest)
 		ctx->newest->destroy(ctx->newest);
 	free_slot(ctx, KRI_SLOT_BUSES);

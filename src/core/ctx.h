@@ -32,9 +32,9 @@ struct kryos_ctx {
 	struct kri_timer *timers[2]; /* by due time; [0] on the context's clock, [1] real */
 	struct kri_io *ios;
 	struct kri_io wake_io, timer_io;
-	int64_t closing_deadline_ns; /* real; 0: not closing */
 
-	pthread_mutex_t lock; /* everything below */
+	pthread_mutex_t lock;        /* everything below */
+	int64_t closing_deadline_ns; /* real; 0: not closing. A worker left behind asks too */
 	struct kri_object *newest;
 	struct kri_note *notes, **notes_tail;
 	struct kri_event_node *events, **events_tail, *taken;

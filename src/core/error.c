@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef kryos_fail /* core.h's, for the analyser */
+
 /* The one thing that is not under a context: a thread's last failure, as errno is. */
 static _Thread_local struct {
 	int code;

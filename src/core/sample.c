@@ -27,7 +27,7 @@ static int add_locked(struct kryos_ctx *ctx, const char *name, const char *unit,
 	}
 	if (ctx->channel_count == KRI_MAX_CHANNELS)
 		return kryos_fail(-ENOSPC, "channel %s: %d channels are in use already", name, KRI_MAX_CHANNELS);
-	channels = realloc(ctx->channels, (ctx->channel_count + 1) * sizeof(*channels));
+	channels = realloc(ctx->channels, (ctx->channel_count + 1) * sizeof(struct kri_channel *));
 	if (!channels)
 		return -ENOMEM;
 	ctx->channels = channels;

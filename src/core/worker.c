@@ -43,11 +43,24 @@ static void worker_unref(struct kri_worker *worker)
 	free(worker);
 }
 
+static bool is_stopping(struct kri_worker *worker)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&worker->lock);
+	stopping = worker->stopping;
+	pthread_mutex_unlock(&worker->lock);
+	return stopping;
+}
+
 static void deliver(struct kri_note *note)
 {
 	struct kri_worker *worker = KRI_CONTAINER_OF(note, struct kri_worker, note);
 	struct kri_job *job;
 
+	/* One of those done may free the worker: the rest are dropped then, as kri_worker_free does with what it finds.
+	 */
+	atomic_fetch_add(&worker->refs, 1);
 	pthread_mutex_lock(&worker->lock);
 	job = worker->done;
 	worker->done = NULL;
@@ -56,10 +69,12 @@ static void deliver(struct kri_note *note)
 	while (job) {
 		struct kri_job *next = job->next;
 
-		job->done(job);
+		if (!is_stopping(worker))
+			job->done(job);
 		kri_job_unref(job);
 		job = next;
 	}
+	worker_unref(worker);
 }
 
 int kri_worker_new(struct kri_worker **ret_worker, struct kryos_ctx *ctx, const char *name, unsigned int max_jobs,
@@ -179,6 +194,7 @@ int kri_worker_call(struct kri_worker *worker, struct kri_job *job, int64_t time
 	int64_t end = kri_real_ns() + timeout_ns, left;
 	int r;
 
+	atomic_fetch_add(&worker->refs, 1); /* it may be freed by another thread while this one waits */
 	pthread_mutex_lock(&worker->lock);
 	r = post_locked(worker, job, 2);
 	while (r >= 0 && !job->finished) {
@@ -191,6 +207,7 @@ int kri_worker_call(struct kri_worker *worker, struct kri_job *job, int64_t time
 	pthread_mutex_unlock(&worker->lock);
 	if (r == -ETIMEDOUT)
 		kri_job_unref(job);
+	worker_unref(worker);
 	return r;
 }
 

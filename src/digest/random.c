@@ -54,6 +54,6 @@ int kri_unhex(const char *text, void *ret_data, size_t count)
 		if (digit(text[i]) < 0)
 			return kryos_fail(-EINVAL, "hex text: character %zu is none of 0-9, a-f", i + 1);
 	for (size_t i = 0; i < count; i++)
-		bytes[i] = (unsigned char)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+		bytes[i] = (unsigned char)(digit(text[2 * i]) * 16 + digit(text[2 * i + 1]));
 	return 0;
 }

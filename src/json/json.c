@@ -350,13 +350,30 @@ bool kri_json_get_string(const struct kri_json *object, const char *key, const c
 	return true;
 }
 
+/* Numbers of ours are kept as text, so that they are written exactly; cJSON reads it in any locale. */
+static bool raw_number(const cJSON *item, double *ret_number)
+{
+	cJSON *number = cJSON_Parse(item->valuestring);
+	bool right = cJSON_IsNumber(number);
+
+	if (right)
+		*ret_number = number->valuedouble;
+	cJSON_Delete(number);
+	return right;
+}
+
 bool kri_json_get_double(const struct kri_json *object, const char *key, double *ret_number)
 {
 	const cJSON *item = inner(kri_json_get(object, key));
+	double number;
 
-	if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+	if (cJSON_IsNumber(item))
+		number = item->valuedouble;
+	else if (!cJSON_IsRaw(item) || !raw_number(item, &number))
 		return false;
-	*ret_number = item->valuedouble;
+	if (!isfinite(number))
+		return false;
+	*ret_number = number;
 	return true;
 }
 

@@ -99,22 +99,6 @@ static unsigned int trust(void *data)
 	return kryos_clock_now(((struct core *)data)->ctx, &now) < 0 ? KRYOS_TRUST_NONE : now.trust;
 }
 
-static void announce(void *data, bool up, int code, const char *text)
-{
-	struct core *core = data;
-	struct kryos_event event = { .size = sizeof(event),
-		                     .type = up ? KRYOS_EVENT_LINK_UP : KRYOS_EVENT_LINK_DOWN,
-		                     .code = code,
-		                     .name = core->name,
-		                     .text = text };
-
-	if (up)
-		kri_log(core->ctx, KRYOS_LOG_NOTICE, "relay", 0, "%s: link up", core->name);
-	else
-		kri_log(core->ctx, KRYOS_LOG_WARNING, "relay", code, "%s: link down: %s", core->name, text);
-	kri_event_push(core->ctx, &event);
-}
-
 static void publish_status(struct core *core)
 {
 	const struct kri_link *link = &core->link;
@@ -133,6 +117,23 @@ static void publish_status(struct core *core)
 	memcpy(status->text, link->text, sizeof(status->text));
 	core->retry_ns = link->state == KRI_LINK_IDLE ? link->retry_ns : 0;
 	pthread_mutex_unlock(&core->lock);
+}
+
+static void announce(void *data, bool up, int code, const char *text)
+{
+	struct core *core = data;
+	struct kryos_event event = { .size = sizeof(event),
+		                     .type = up ? KRYOS_EVENT_LINK_UP : KRYOS_EVENT_LINK_DOWN,
+		                     .code = code,
+		                     .name = core->name,
+		                     .text = text };
+
+	if (up)
+		kri_log(core->ctx, KRYOS_LOG_NOTICE, "relay", 0, "%s: link up", core->name);
+	else
+		kri_log(core->ctx, KRYOS_LOG_WARNING, "relay", code, "%s: link down: %s", core->name, text);
+	publish_status(core); /* whoever takes the event may ask at once */
+	kri_event_push(core->ctx, &event);
 }
 
 /* After close the task belongs to nobody we know; it is touched only under the lock and before that. */
@@ -295,7 +296,7 @@ free_relay:
 void kryos_relay_close(struct kryos_relay *relay)
 {
 	struct core *core = relay ? relay->core : NULL;
-	int64_t until;
+	int64_t until, left;
 
 	if (!relay || kri_ctx_check(core->ctx) < 0)
 		return;
@@ -306,9 +307,9 @@ void kryos_relay_close(struct kryos_relay *relay)
 	pthread_mutex_unlock(&core->lock);
 	kri_port_poke(core->port);
 	pthread_mutex_lock(&core->lock);
-	while (!core->ended && kri_real_ns() < until)
-		if (kri_cond_wait(&core->ended_cond, &core->lock, until - kri_real_ns()) < 0)
-			break;
+	/* The clock is read once for each wait: less than 0 would be one without a limit. */
+	while (!core->ended && (left = until - kri_real_ns()) > 0)
+		kri_cond_wait(&core->ended_cond, &core->lock, left);
 	core->abandoned = true;
 	if (!core->ended)
 		kri_log(core->ctx, KRYOS_LOG_WARNING, "relay", -ETIMEDOUT, "%s: its thread hangs; left behind",

@@ -88,6 +88,11 @@ int kri_url_parse(struct kri_url *ret_url, const char *field, const char *text)
 		if (*rest && *rest != ':')
 			return fail(field, text, "only \":port\" may follow the address");
 	} else {
+		if (strchr(rest, '@'))
+			return kryos_fail(KRYOS_ECONFIG, /* without the URL: a password is no text for a log */
+			                  "%s: a user goes to username, a password to password_file; " ALLOWED, field);
+		if (strpbrk(rest, "/?#"))
+			return fail(field, text, "nothing may follow host and port; the topic has a key of its own");
 		count = strcspn(rest, ":");
 		if (count >= sizeof(url.host))
 			return fail(field, text, "the host is longer than 255 bytes");

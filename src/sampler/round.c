@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PER_SENSOR_NS KRYOS_SECONDS(2)
+
 /* A job of a round. */
 struct kri_part {
 	struct kri_part *next;
@@ -281,11 +283,38 @@ static struct kri_probe *find_due(const struct kryos_sampler *sampler)
 	return NULL;
 }
 
+/*
+ * A 1-Wire bus converts for one chip after the other (DS18B20 at 12 bits: 0.75 s), and twice where a chip is also
+ * probed, so what twenty of them take is no fault. Never beyond the interval, and no less than was given.
+ */
+static void allow_for_many(struct kri_round *round)
+{
+	int64_t most = 0, end = INT64_MAX;
+
+	if (round->limit_ns < KRI_ROUND_LIMIT_NS)
+		return;
+	for (size_t i = 0; i < round->count; i++) {
+		const struct kri_probe *probe = round->items[i].probe;
+		struct kri_bus *bus = kri_dev_bus(probe->sensor->dev);
+		int64_t needed = 0;
+
+		for (size_t k = 0; k < round->count; k++)
+			if (kri_dev_bus(round->items[k].probe->sensor->dev) == bus)
+				needed += PER_SENSOR_NS;
+		most = needed > most ? needed : most;
+		if (!round->sampler->config.manual && probe->every_ns < end)
+			end = probe->every_ns;
+	}
+	most = most < end ? most : end;
+	round->limit_ns = most > round->limit_ns ? most : round->limit_ns;
+}
+
 static void begin_round(struct kri_round *round, int64_t t_boot_ns)
 {
 	struct kryos_sample stamp = { .t_boot_ns = t_boot_ns };
 	struct kryos_sensor **sensors = calloc(round->count, sizeof(struct kryos_sensor *));
 
+	allow_for_many(round);
 	kri_stamp(round->sampler->ctx, &stamp, 1);
 	round->t_boot_ns = t_boot_ns;
 	round->t_wall_ns = stamp.t_wall_ns;
@@ -318,12 +347,15 @@ int kri_rounds_begin(struct kryos_sampler *sampler, int64_t t_boot_ns)
 
 void kri_rounds_cancel(struct kryos_sampler *sampler)
 {
-	while (sampler->parts) {
-		kri_batch_forget(sampler->parts->batch);
-		part_free(sampler->parts);
+	for (struct kri_part *part = sampler->parts, *next; part; part = next) {
+		next = part->next;
+		kri_batch_forget(part->batch);
+		part_free(part);
 	}
-	while (sampler->rounds)
-		round_free(sampler->rounds);
+	for (struct kri_round *round = sampler->rounds, *next; round; round = next) {
+		next = round->next;
+		round_free(round);
+	}
 }
 
 bool kri_round_is_open(const struct kryos_sampler *sampler, uint32_t number)

@@ -50,7 +50,7 @@ static void begin(struct kryos_sampler *sampler, int64_t t_boot_ns)
 static void on_due(struct kri_timer *timer)
 {
 	struct kryos_sampler *sampler = KRI_CONTAINER_OF(timer, struct kryos_sampler, timer);
-	int64_t now = kri_boot_ns(sampler->ctx), instant = 0, slack = KRYOS_SECONDS(1), missed = 0;
+	int64_t now = kri_boot_ns(sampler->ctx), instant = -1, slack = KRYOS_SECONDS(1), missed = 0;
 
 	for (struct kri_probe *probe = sampler->probes; probe; probe = probe->next) {
 		int64_t intervals = (now - probe->due_ns) / probe->every_ns;
@@ -66,7 +66,7 @@ static void on_due(struct kri_timer *timer)
 		probe->due_ns += probe->every_ns;
 	}
 	sampler->status.late += (uint64_t)missed;
-	if (instant)
+	if (instant >= 0)
 		begin(sampler, now - instant <= slack ? instant : now);
 	arm(sampler);
 }
@@ -225,9 +225,10 @@ void kryos_sampler_free(struct kryos_sampler *sampler)
 	kri_timer_cancel(sampler->ctx, &sampler->timer);
 	kri_rounds_cancel(sampler);
 	submit_unfinished(sampler);
-	while (sampler->submissions) {
-		kri_store_forget(sampler->store, sampler->submissions);
-		drop_submission(sampler->submissions);
+	for (struct kri_submission *submission = sampler->submissions, *next; submission; submission = next) {
+		next = submission->next;
+		kri_store_forget(sampler->store, submission);
+		drop_submission(submission);
 	}
 	while (sampler->probes) {
 		struct kri_probe *probe = sampler->probes;

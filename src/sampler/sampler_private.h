@@ -15,7 +15,10 @@
 #include "store/store.h"
 #include <kryos/sampler.h>
 
-/* What has not answered after this is recorded as timeout, and sooner where it is due again sooner. */
+/*
+ * What has not answered after this is recorded as timeout: sooner where it is due again sooner, later where more
+ * sensors share a bus than can answer in it (round.c).
+ */
 #define KRI_ROUND_LIMIT_NS KRYOS_SECONDS(10)
 
 /* record.c */

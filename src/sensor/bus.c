@@ -334,49 +334,49 @@ const struct kryos_bus_driver *kri_bus_driver(const struct kri_bus *bus, void **
 	if (ret_priv)
 		*ret_priv = bus->priv;
 	if (ret_generation)
-		*ret_generation = bus->generation;
+		*ret_generation = atomic_load(&bus->open) ? bus->generation : 0;
 	return bus->driver;
 }
 
-int kri_bus_claim_name(struct kryos_ctx *ctx, const char *text)
+int kri_bus_claim_name(struct kryos_ctx *ctx, const char *name)
 {
 	struct buses *buses;
-	struct name *name, *at;
+	struct name *claim, *at;
 	int r = get_buses(ctx, &buses);
 
 	if (r < 0)
 		return r;
-	name = calloc(1, sizeof(*name));
-	if (!name)
+	claim = calloc(1, sizeof(*claim));
+	if (!claim)
 		return -ENOMEM;
-	snprintf(name->text, sizeof(name->text), "%s", text);
+	snprintf(claim->text, sizeof(claim->text), "%s", name);
 	pthread_mutex_lock(&buses->lock);
-	for (at = buses->names; at && strcmp(at->text, text) != 0; at = at->next)
+	for (at = buses->names; at && strcmp(at->text, name) != 0; at = at->next)
 		;
 	if (!at) {
-		name->next = buses->names;
-		buses->names = name;
+		claim->next = buses->names;
+		buses->names = claim;
 	}
 	pthread_mutex_unlock(&buses->lock);
 	if (!at)
 		return 0;
-	free(name);
-	return kryos_fail(-EEXIST, "%s: another open sensor has this name", text);
+	free(claim);
+	return kryos_fail(-EEXIST, "%s: another open sensor has this name", name);
 }
 
-void kri_bus_release_name(struct kryos_ctx *ctx, const char *text)
+void kri_bus_release_name(struct kryos_ctx *ctx, const char *name)
 {
 	struct buses *buses = kri_slot_get(ctx, KRI_SLOT_BUSES);
-	struct name **at, *name;
+	struct name **at, *claim;
 
 	if (!buses)
 		return;
 	pthread_mutex_lock(&buses->lock);
-	for (at = &buses->names; *at && strcmp((*at)->text, text) != 0; at = &(*at)->next)
+	for (at = &buses->names; *at && strcmp((*at)->text, name) != 0; at = &(*at)->next)
 		;
-	name = *at;
-	if (name)
-		*at = name->next;
+	claim = *at;
+	if (claim)
+		*at = claim->next;
 	pthread_mutex_unlock(&buses->lock);
-	free(name);
+	free(claim);
 }

@@ -130,10 +130,13 @@ static void found(void *userdata, const struct kryos_address *address)
 
 static int list_present(struct kryos_dev *dev, struct present *ret_present)
 {
+	unsigned int generation;
 	void *priv;
-	const struct kryos_bus_driver *driver = kri_bus_driver(dev->bus, &priv, NULL);
+	const struct kryos_bus_driver *driver = kri_bus_driver(dev->bus, &priv, &generation);
 
 	*ret_present = (struct present){ .prefix = "" };
+	if (!generation)
+		return -ENODEV;
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(families); i++)
 		if (!strcmp(families[i].driver, dev->device.driver))
 			ret_present->prefix = families[i].prefix;
@@ -248,8 +251,14 @@ static int fail_absent(struct kryos_dev *dev)
 
 int kri_dev_fail(struct kryos_dev *dev, int result)
 {
-	/* Drivers say "not there" in many words, and only here is it known where else there is something. */
-	return result == -ENODEV || result == -ENXIO ? fail_absent(dev) : fail_for(dev, result);
+	unsigned int generation;
+
+	kri_bus_driver(dev->bus, NULL, &generation);
+	/*
+	 * Drivers say "not there" in many words, and only here is it known where else there is something; but where the
+	 * bus itself went, its own sentence says more.
+	 */
+	return generation && (result == -ENODEV || result == -ENXIO) ? fail_absent(dev) : fail_for(dev, result);
 }
 
 struct exchange {

@@ -377,7 +377,7 @@ int kri_measure(struct kryos_sensor *sensor, bool probe_only, int64_t limit_ns, 
 		r = kryos_fail(r, "%s: no answer in %lld s", kryos_dev_name(sensor->dev),
 		               (long long)(limit_ns / KRYOS_SECONDS(1)));
 	} else {
-		batch_unref(batch); /* the job's, which was not taken */
+		atomic_fetch_sub(&batch->refs, 1); /* the job's, which was not taken */
 	}
 	batch_unref(batch);
 	return r;

@@ -51,7 +51,10 @@ bool kri_bus_hangs(struct kri_bus *bus);
 int kri_bus_ready(struct kri_bus *bus);
 /* It has gone (an adapter that was unplugged): the next kri_bus_ready opens it anew. */
 void kri_bus_lost(struct kri_bus *bus);
-/* Driver and private block; valid while open. Changes with each opening: resolved addresses are of one generation. */
+/*
+ * Driver and private block. The generation changes with each opening, so that resolved addresses are of one; while it
+ * is 0 the bus is not open, and no slot of the driver may be called.
+ */
 const struct kryos_bus_driver *kri_bus_driver(const struct kri_bus *bus, void **ret_priv, unsigned int *ret_generation);
 
 /* The sensors of a context, for unique names. -EEXIST. */

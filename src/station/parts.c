@@ -53,7 +53,7 @@ int64_t kri_station_sampler_deadline(const struct kri_station_file *file)
 	}
 	if (every > kri_default_max(KRI_ID_EVERY_NS))
 		return task;
-	/* A round may begin one interval late, and takes at most 10 s. */
+	/* A round may begin one interval late, and takes at most 10 s or, with many sensors on a bus, an interval. */
 	needed = 2 * every + KRYOS_SECONDS(10);
 	if (needed > kri_default_max(KRI_ID_TASK_DEADLINE_NS))
 		return 0;

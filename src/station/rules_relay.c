@@ -88,10 +88,27 @@ bool kri_judge_channel(struct kri_judging *judging, const struct kri_section *se
 	return false;
 }
 
+/* Every profile is one of temperatures; name is a channel of the file. */
+static bool is_temperature(struct kri_judging *judging, const char *name)
+{
+	const struct kryos_sensor_driver *driver;
+	char label[50];
+
+	snprintf(label, sizeof(label), "%.*s", (int)strcspn(name, "."), name);
+	driver = kri_station_driver(judging->ctx, kri_station_find(judging->file, KRI_SECTION_SENSOR, label));
+	for (size_t i = 0; i < driver->channel_count; i++)
+		if (strcmp(driver->channels[i].quantity, strchr(name, '.') + 1) == 0)
+			return strcmp(driver->channels[i].unit, "Cel") == 0;
+	return false;
+}
+
 void kri_judge_alarm(struct kri_judging *judging, const struct kri_section *section)
 {
-	if (kri_needs(judging, section, KRI_ALARM_CHANNEL, "fridge.temperature"))
-		kri_judge_channel(judging, section, KRI_ALARM_CHANNEL, section->entries[KRI_ALARM_CHANNEL].text, false);
+	const char *channel = section->entries[KRI_ALARM_CHANNEL].text;
+
+	if (kri_needs(judging, section, KRI_ALARM_CHANNEL, "fridge.temperature") &&
+	    kri_judge_channel(judging, section, KRI_ALARM_CHANNEL, channel, false) && !is_temperature(judging, channel))
+		kri_wrong(judging, section, KRI_ALARM_CHANNEL, "\"%s\": a profile judges temperatures only", channel);
 	kri_needs(judging, section, KRI_ALARM_PROFILE, "who-refrigerator");
 	if (!kri_station_remark(judging->file, section->line,
 	                        "[alarm %s]: alarms are not evaluated by this version; it will never go off",
@@ -236,8 +253,10 @@ static void judge_files(struct kri_judging *judging, const struct kri_section *s
 		explicit_bzero(password, sizeof(password));
 		kri_judge_secret(judging, section, KRI_RELAY_PASSWORD_FILE);
 	}
-	if (section->entries[KRI_RELAY_PASSWORD_FILE].line && !section->entries[KRI_RELAY_USERNAME].line)
+	if (section->entries[KRI_RELAY_PASSWORD_FILE].line && !section->entries[KRI_RELAY_USERNAME].line) {
 		kri_wrong(judging, section, KRI_RELAY_PASSWORD_FILE, "username is missing beside it");
+		judging->wrong[KRI_RELAY_USERNAME] = true;
+	}
 }
 
 /* Two links with one client id at one broker push each other off for ever (MQTT 3.1.1, 3.1.4-2). */

@@ -157,8 +157,9 @@ static int apply(struct kryos_station *station, const struct kri_station_file *f
 {
 	int r;
 
-	/* Everything hangs off these two. */
-	if (changed(station, file, KRI_SECTION_STORE) || changed(station, file, KRI_SECTION_WATCHDOG)) {
+	/* Everything hangs off these two; and what is open of a broken station is no measure. */
+	if (station->broken || changed(station, file, KRI_SECTION_STORE) ||
+	    changed(station, file, KRI_SECTION_WATCHDOG)) {
 		kri_station_close_parts(station);
 		return kri_station_open_parts(station, file);
 	}
@@ -176,6 +177,7 @@ static int fall_back(struct kryos_station *station, int result)
 
 	kri_station_close_parts(station);
 	r = kri_station_open_parts(station, station->file);
+	station->broken = r < 0;
 	if (r < 0) {
 		kri_log(station->ctx, KRYOS_LOG_ERROR, "station", r,
 		        "the file before the reload is not in force either: %s", kryos_strerror(r));
@@ -214,6 +216,7 @@ int kryos_station_reload(struct kryos_station *station)
 	} else {
 		kri_station_file_free(station->file);
 		station->file = file;
+		station->broken = false;
 		file = NULL;
 	}
 	/* New parts are newer than the station; it must be closed before them. */

@@ -60,6 +60,7 @@ struct kryos_station {
 	int64_t opened_boot_ns;
 	int watchdog_error; /* why there is none although the file asks for one */
 	int rtc_error;
+	bool broken; /* a reload failed, and the file before it could not be put in force again */
 	char watchdog_text[200];
 	char rtc_text[200];
 };

@@ -247,7 +247,7 @@ static bool take_number(struct kri_ini *ini, const struct kri_key_info *info, co
 	return false;
 }
 
-static bool is_choice(const char *text, const char *choices)
+bool kri_is_choice(const char *text, const char *choices)
 {
 	size_t count;
 
@@ -267,7 +267,7 @@ static bool take_text(struct kri_ini *ini, const struct kri_key_info *info, cons
 
 	switch (info->kind) {
 	case KRI_VALUE_CHOICE:
-		if (is_choice(text, info->choices))
+		if (kri_is_choice(text, info->choices))
 			return true;
 		meant = kri_suggest(text, info->choices, near, sizeof(near));
 		if (meant)

@@ -151,6 +151,8 @@ void kri_station_relay_config(const struct kri_section *section, const char *pas
                               struct kryos_relay_config *ret_config);
 /* The first line of a password file, at most 255 bytes. KRYOS_ECONFIG with a sentence. */
 int kri_station_read_password(const char *path, char ret_password[256]);
+/* Whether text is one of the space-separated choices. */
+bool kri_is_choice(const char *text, const char *choices);
 /* What is in force, as kryos_station_check prints it. */
 void kri_station_file_print(const struct kri_station_file *file, FILE *stream);
 

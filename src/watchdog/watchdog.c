@@ -360,7 +360,8 @@ void kryos_watchdog_close(struct kryos_watchdog *watchdog)
 	int64_t end, left;
 	bool ended, clean;
 
-	if (!watchdog)
+	/* In a child after fork there is no watcher, and the hardware is the parent's. */
+	if (!watchdog || kri_ctx_check(watchdog->ctx) < 0)
 		return;
 	kri_object_remove(&watchdog->object);
 	end = kri_real_ns() + kri_ctx_patience(watchdog->ctx, CLOSE_NS);

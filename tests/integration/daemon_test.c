@@ -369,8 +369,11 @@ static void a_simulation_gives_every_row_once(void **state)
 	write_trace(bench, 500);
 	assert_int_equal(RUN(bench, "--simulate", in(bench->folder, "trace.csv")), 0);
 	assert_int_equal(check_store(bench), 500);
+	assert_file_has(bench->program.err, "the trace is over: 500 of its 500 rows were measured");
 	/* Once more: there is nothing to do. */
 	assert_int_equal(RUN(bench, "--simulate", in(bench->folder, "trace.csv")), 0);
+	assert_file_has(bench->program.err,
+	                "500 of the trace's 500 rows are skipped: the store's newest sample is no older");
 	assert_int_equal(check_store(bench), 500);
 	/* The trace has grown. */
 	write_trace(bench, 520);
@@ -515,10 +518,14 @@ static void a_malformed_trace_is_named_by_line_and_nothing_is_stored(void **stat
 		{ "time,celsius\n2026-07-14T00:00:00+02:00,5\n", "is no time" },
 		{ "time,celsius\n2026-07-14T00:00:00Z\n", "trace.csv:2: a comma and a temperature are missing" },
 		{ "time,celsius\n2026-07-14T00:00:00Z,warm\n", "trace.csv:2: \"warm\" is no temperature" },
-		{ "time,celsius\n2026-07-14T00:00:00Z,5,25\n2026-07-14T00:05:00Z,5.\n", "trace.csv:3: \"5.\" is no" },
+		{ "time,celsius,x\n2026-07-14T00:00:00Z,5,25\n2026-07-14T00:05:00Z,5.\n", "trace.csv:3: \"5.\" is no" },
+		{ "time,celsius\n2026-07-14T00:00:00Z,5,25\n",
+		  "trace.csv:2: the row has more columns than the header" },
+		{ "time,celsius,x\n2026-07-14T00:00:00Z,5,\"a\",1\n", "trace.csv:2: the row has more columns" },
 		{ "time,celsius\n2026-07-14T00:00:00Z,125.01\n", "-55 to 125 is allowed" },
 		{ "time,celsius\n2026-07-14T00:00:00Z,5\n2026-07-14T00:00:00Z,5\n", "trace.csv:3: this time is not" },
-		{ "time,celsius\n2026-07-14T00:00:00Z,5\n\n2026-07-14T00:05:00Z,5\n", "trace.csv:3: " },
+		{ "time,celsius\n2026-07-14T00:00:00Z,5\n\n2026-07-14T00:05:00Z,5\n",
+		  "trace.csv:3: the line is empty" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -539,6 +546,16 @@ static void crlf_and_further_columns_are_allowed(void **state)
 	           "time,celsius,door\r\n2026-07-14T00:00:00Z,4,open\r\n2026-07-14T00:05:00.0Z,+4.250,\r\n");
 	assert_int_equal(RUN(bench, "--simulate", in(bench->folder, "trace.csv")), 0);
 	assert_int_equal(check_store(bench), 2);
+}
+
+static void a_spreadsheets_byte_order_mark_and_last_empty_lines_are_allowed(void **state)
+{
+	struct bench *bench = *state;
+
+	write_file(in(bench->folder, "trace.csv"),
+	           "\xef\xbb\xbftime,celsius,note\r\n2026-07-14T00:00:00Z,4,\"a, b\"\r\n\r\n\r\n");
+	assert_int_equal(RUN(bench, "--simulate", in(bench->folder, "trace.csv")), 0);
+	assert_int_equal(check_store(bench), 1);
 }
 
 static void a_simulation_touches_no_real_clock(void **state)
@@ -609,6 +626,7 @@ int main(void)
 		TEST(a_sensor_added_by_a_reload_is_simulated_too),
 		TEST(a_malformed_trace_is_named_by_line_and_nothing_is_stored),
 		TEST(crlf_and_further_columns_are_allowed),
+		TEST(a_spreadsheets_byte_order_mark_and_last_empty_lines_are_allowed),
 		TEST(a_simulation_touches_no_real_clock),
 		TEST(root_becomes_the_user_and_goes_on_writing),
 	};

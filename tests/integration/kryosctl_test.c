@@ -199,8 +199,10 @@ static void tail_prints_the_newest_with_no_daemon(void **state)
 	RUN(bench, &outcome, "tail", "--store", bench->store, "-c", "other.temperature");
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.out, "");
+	assert_string_equal(outcome.err, "kryosctl: the store has no measurement of other.temperature\n");
 	RUN(bench, &outcome, "tail", "--store", bench->store, "-c", "fridge.*", "-n", "3");
 	assert_int_equal(count_lines(outcome.out), 3);
+	assert_string_equal(outcome.err, "");
 	RUN(bench, &outcome, "tail", "--store", bench->store, "--events");
 	assert_status(&outcome, 0);
 	assert_has(outcome.out, "sensor-lost  fridge");
@@ -357,9 +359,14 @@ static void queues_are_listed_and_resent_with_and_without_a_daemon(void **state)
 	assert_status(&outcome, 0);
 	assert_has(outcome.err, "no daemon answers; this is what the store says");
 	assert_has(outcome.out, "main: owes ");
+	assert_null(strstr(outcome.out, " 0 acknowledged"));
 	RUN(bench, &outcome, "queue", "resend", "main", "1", "50", "--socket", bench->socket, "--store", bench->store);
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.out, "main: 1 to 50 are owed again\n");
+	RUN(bench, &outcome, "queue", "list", "--socket", bench->socket, "--store", bench->store);
+	assert_status(&outcome, 0);
+	assert_has(outcome.out, "(oldest seq 1), 0 lent");
+	assert_null(strstr(outcome.out, "main: owes 0 "));
 	RUN(bench, &outcome, "queue", "resend", "none", "1", "50", "--socket", bench->socket, "--store", bench->store);
 	assert_status(&outcome, 1);
 	RUN(bench, &outcome, "tail", "--events", "-n", "100", "--store", bench->store);
@@ -497,6 +504,12 @@ static void verify_tells_a_good_store_from_a_changed_one(void **state)
 	assert_int_equal(count_lines(outcome.out), 5);
 	RUN(bench, &outcome, "verify", in(bench->folder, "nowhere"));
 	assert_status(&outcome, 1);
+	assert_has(outcome.err, "No such file");
+	/* Another file is not called damaged. */
+	RUN(bench, &outcome, "verify", in(bench->store, "state.db"));
+	assert_status(&outcome, 1);
+	assert_has(outcome.err, "neither a store's folder nor a segment");
+	assert_string_equal(outcome.out, "");
 }
 
 static void commands_are_listed_and_carried_out(void **state)

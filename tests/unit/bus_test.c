@@ -371,6 +371,51 @@ static void an_adapter_that_went_away_is_opened_anew(void **state)
 	kri_dev_close(dev);
 }
 
+static int go_on_after_a_loss(struct kryos_dev *dev, void *data)
+{
+	int *results = data;
+	uint8_t bytes[2];
+
+	results[0] = kryos_dev_read_registers(dev, 0xd0, bytes, 2);
+	results[1] = kryos_dev_read_registers(dev, 0xd0, bytes, 2);
+	results[2] = kri_dev_fail(dev, results[0]);
+	return results[2];
+}
+
+/* As the other sensors of a round do, and a driver's remove. */
+static void nothing_reaches_a_bus_between_its_loss_and_its_next_opening(void **state)
+{
+	static const struct kryos_bus_driver listing = {
+		.size = sizeof(listing),
+		.prefix = "i2c-7",
+		.private_size = sizeof(struct scripted),
+		.open = scripted_open,
+		.close = scripted_close,
+		.parse = scripted_parse,
+		.transfer = scripted_transfer,
+		.list = scripted_list,
+	};
+	static const int gone[] = { -ENODEV };
+	struct bench *bench = *state;
+	struct kryos_dev *dev;
+	int results[3] = { 0 };
+	uint8_t bytes[2];
+
+	bench->one.results = gone;
+	bench->one.result_count = 1;
+	assert_ok(kryos_register_bus(bench->ctx, &listing, &bench->one));
+	dev = open_dev(bench, "a@i2c-7:0x40");
+	assert_fails(-ENODEV, kri_dev_call(dev, false, go_on_after_a_loss, results, sizeof(results), KRYOS_SECONDS(5)));
+	assert_int_equal(results[0], -ENODEV);
+	assert_int_equal(results[1], -ENODEV);
+	assert_int_equal(bench->one.closes, 1);
+	assert_int_equal(bench->one.transfers, 1);
+	assert_int_equal(bench->one.lists, 0);
+	assert_ok(call_read(dev, bytes));
+	assert_int_equal(bench->one.opens, 2);
+	kri_dev_close(dev);
+}
+
 static int write_register(struct kryos_dev *dev, void *data)
 {
 	char *seen = data;
@@ -565,6 +610,7 @@ int main(void)
 		TEST(a_stuck_bus_is_recovered_once_and_the_transfer_repeated),
 		TEST(nothing_at_an_address_says_where_it_was_looked_for),
 		TEST(an_adapter_that_went_away_is_opened_anew),
+		TEST(nothing_reaches_a_bus_between_its_loss_and_its_next_opening),
 		TEST(registers_are_written_as_address_and_value),
 		TEST(senseless_transfers_are_refused_without_reaching_the_bus),
 		TEST(an_address_the_kernel_holds_is_refused_unless_it_is_shared),

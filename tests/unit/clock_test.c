@@ -3,9 +3,11 @@
 #include "clock/trust.h"
 #include "support.h"
 #include <errno.h>
+#include <kryos/sys/rtc.h>
 #include <kryos/testing/bus.h>
 #include <kryos/testing/clock.h>
 #include <string.h>
+#include <unistd.h>
 
 #define S INT64_C(1000000000)
 #define T (INT64_C(1763632800) * S) /* 2025-11-20T10:00:00Z */
@@ -581,6 +583,28 @@ static void the_rtc_is_set_from_a_synchronised_clock_only_and_by_itself_once_a_d
 	dispose(&board);
 }
 
+static void a_daily_setting_that_fails_is_made_up_for_within_the_hour(void **state)
+{
+	struct board board;
+
+	(void)state;
+	start(&board, T, T);
+	kryos_fake_clock_set_synced(board.clock, 1);
+	assert_ok(kryos_clock_use_rtc(board.ctx, "ds3231@i2c-1:0x68"));
+	process_for(board.ctx, 50);
+	assert_ok(kryos_model_poke(board.chip, 0x0f, 0x88));
+	kryos_fake_bus_plan(board.bus, KRYOS_FAULT_EIO, 0, -1);
+	kryos_fake_clock_advance(board.clock, KRYOS_HOURS(24) + KRYOS_MINUTES(1));
+	process_for(board.ctx, 100);
+	kryos_fake_bus_plan(board.bus, KRYOS_FAULT_NONE, 0, 0);
+	kryos_fake_clock_advance(board.clock, KRYOS_MINUTES(2));
+	process_for(board.ctx, 50);
+	assert_int_equal(rtc_of(&board).valid, 0);
+	kryos_fake_clock_advance(board.clock, KRYOS_HOURS(1));
+	assert_true(process_until(board.ctx, rtc_is_good, &board, 2000));
+	dispose(&board);
+}
+
 static void a_bus_that_hangs_is_not_waited_for_without_limit(void **state)
 {
 	struct board board;
@@ -593,6 +617,62 @@ static void a_bus_that_hangs_is_not_waited_for_without_limit(void **state)
 	assert_in_range(kri_real_ns() - begin, 1900 * INT64_C(1000000), 4000 * INT64_C(1000000));
 	assert_int_equal(now(&board).trust, KRYOS_TRUST_NONE);
 	kryos_fake_bus_plan(board.bus, KRYOS_FAULT_NONE, 0, 0);
+	dispose(&board);
+}
+
+static atomic_int slow_opens, slow_closes;
+
+static int slow_open(void *priv, struct kryos_dev *dev, const char *path)
+{
+	(void)priv;
+	(void)dev;
+	(void)path;
+	usleep(2300000);
+	atomic_fetch_add(&slow_opens, 1);
+	return 0;
+}
+
+static void slow_close(void *priv, struct kryos_dev *dev)
+{
+	(void)priv;
+	(void)dev;
+	atomic_fetch_add(&slow_closes, 1);
+}
+
+static int slow_read(void *priv, struct kryos_dev *dev, struct kryos_rtc_reading *ret_reading)
+{
+	(void)priv;
+	(void)dev;
+	*ret_reading = (struct kryos_rtc_reading){ .t_wall_ns = T };
+	return 0;
+}
+
+static int slow_set(void *priv, struct kryos_dev *dev, int64_t t_wall_ns)
+{
+	(void)priv;
+	(void)dev;
+	(void)t_wall_ns;
+	return -EIO;
+}
+
+static void a_node_that_answers_after_it_was_given_up_is_closed(void **state)
+{
+	static const struct kryos_rtc_driver driver = { .size = sizeof(driver),
+		                                        .name = "slow",
+		                                        .open = slow_open,
+		                                        .close = slow_close,
+		                                        .read = slow_read,
+		                                        .set = slow_set };
+	struct board board;
+
+	(void)state;
+	start(&board, T, T);
+	assert_ok(kryos_register_rtc(board.ctx, &driver));
+	assert_fails(-ETIMEDOUT, kryos_clock_use_rtc(board.ctx, "slow@/dev/rtc-slow"));
+	for (int i = 0; i < 3000 && !atomic_load(&slow_closes); i++)
+		usleep(1000);
+	assert_int_equal(slow_opens, 1);
+	assert_int_equal(slow_closes, 1);
 	dispose(&board);
 }
 
@@ -631,7 +711,9 @@ int main(void)
 		cmocka_unit_test(the_rtc_is_read_again_every_hour_and_believed_when_it_was_corrected),
 		cmocka_unit_test(a_chip_that_fell_silent_leaves_what_it_said_and_is_asked_again),
 		cmocka_unit_test(the_rtc_is_set_from_a_synchronised_clock_only_and_by_itself_once_a_day),
+		cmocka_unit_test(a_daily_setting_that_fails_is_made_up_for_within_the_hour),
 		cmocka_unit_test(a_bus_that_hangs_is_not_waited_for_without_limit),
+		cmocka_unit_test(a_node_that_answers_after_it_was_given_up_is_closed),
 		cmocka_unit_test(an_rtc_can_be_exchanged_for_another),
 	};
 

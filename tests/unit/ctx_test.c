@@ -49,6 +49,10 @@ static void bad_arguments_change_nothing(void **state)
 	assert_fails(-EINVAL, kryos_ctx_new(&ctx, &(struct kryos_ctx_config){ .size = 0 }));
 	assert_says(-EINVAL, "size");
 	assert_fails(-EINVAL, kryos_ctx_new(&ctx, &newer.config));
+	assert_fails(-EINVAL,
+	             kryos_ctx_new(&ctx, KRYOS_CTX_CONFIG(.clock = &(struct kryos_clock_source){
+								  .size = sizeof(struct kryos_clock_source) })));
+	assert_says(-EINVAL, "boot_ns");
 	assert_ptr_equal(ctx, (void *)(uintptr_t)1);
 	newer.later[0] = 0;
 	assert_ok(kryos_ctx_new(&ctx, &newer.config));

@@ -50,7 +50,7 @@ static void assert_answers(struct bench *bench)
 {
 	struct asking asking = { .path = bench->socket,
 		                 .request = "{\"command\":\"version\"}",
-		                 .timeout_ns = KRYOS_SECONDS(5) };
+		                 .timeout_ns = INT64_MAX };
 
 	ask_beside(bench, &asking);
 	if (asking.result < 0)

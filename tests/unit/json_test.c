@@ -162,6 +162,28 @@ static void pretty_text_ends_in_a_newline(void **state)
 	kri_json_free(value);
 }
 
+static void numbers_that_were_added_can_be_got(void **state)
+{
+	struct kri_json *value = kri_json_object();
+	int64_t number = 0;
+	double real = 0;
+
+	(void)state;
+	kri_json_add_int(value, "owed", 17);
+	kri_json_add_int(value, "big", INT64_MAX);
+	kri_json_add_micro(value, "value", -62500);
+	kri_json_add_raw(value, "list", "[1]");
+	assert_true(kri_json_get_int(value, "owed", &number));
+	assert_int_equal(number, 17);
+	assert_true(kri_json_get_double(value, "value", &real));
+	assert_true(real == -0.0625);
+	assert_false(kri_json_get_int(value, "big", &number));
+	assert_false(kri_json_get_int(value, "value", &number));
+	assert_false(kri_json_get_double(value, "list", &real));
+	assert_int_equal(number, 17);
+	kri_json_free(value);
+}
+
 static void getters_refuse_other_types(void **state)
 {
 	struct kri_json *value =
@@ -329,6 +351,7 @@ int main(void)
 		cmocka_unit_test(bytes_that_are_no_utf8_become_replacement_characters),
 		cmocka_unit_test(a_failed_part_makes_the_whole_unprintable),
 		cmocka_unit_test(pretty_text_ends_in_a_newline),
+		cmocka_unit_test(numbers_that_were_added_can_be_got),
 		cmocka_unit_test(getters_refuse_other_types),
 		cmocka_unit_test(members_and_elements_come_in_order),
 		cmocka_unit_test(parsing_refuses_what_is_not_json_and_names_the_byte),

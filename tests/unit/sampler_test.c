@@ -7,6 +7,7 @@
 #include <sampler/sampler_private.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define C(celsius) ((int64_t)((celsius)*1000000))
 #define NOON INT64_C(1795000000000000000)
@@ -692,12 +693,125 @@ static void each_round_proves_the_samplers_progress(void **state)
 	assert_true(process_until(bench->ctx, task_is_late, bench, 5000));
 }
 
+static int64_t just_started(void *userdata)
+{
+	(void)userdata;
+	return 0;
+}
+
+static int64_t at_noon(void *userdata)
+{
+	(void)userdata;
+	return NOON;
+}
+
+static void no_boot_id(void *userdata, char ret_id[37])
+{
+	(void)userdata;
+	strcpy(ret_id, "1");
+}
+
+static bool has_samples(void *data)
+{
+	take_events(data);
+	return ((struct bench *)data)->count > 0;
+}
+
+static void a_clock_that_begins_at_zero_has_a_round_there(void **state)
+{
+	static const struct kryos_clock_source zero = {
+		.size = sizeof(zero), .boot_ns = just_started, .wall_ns = at_noon, .boot_id = no_boot_id, .simulated = 1
+	};
+	struct bench *bench = *state;
+	struct kryos_model *model;
+
+	kryos_ctx_free(bench->ctx);
+	assert_ok(kryos_fake_bus_add_ds18b20(bench->w1, "28-00000000000a", &model));
+	assert_ok(kryos_ctx_new(&bench->ctx, KRYOS_CTX_CONFIG(.clock = &zero)));
+	assert_ok(kryos_fake_bus_attach(bench->w1, bench->ctx));
+	assert_ok(kryos_store_open(&bench->store, bench->ctx, in(bench->folder, "store"), NULL));
+	assert_ok(kryos_sampler_new(&bench->sampler, bench->store, NULL));
+	assert_ok(kryos_sampler_add(bench->sampler, "a", "ds18b20@w1:any"));
+	assert_true(process_until(bench->ctx, has_samples, bench, 5000));
+	assert_int_equal(bench->samples[0].t_boot_ns, 0);
+}
+
+/* A 1-Wire bus whose chips convert one after the other. */
+static atomic_bool slow;
+
+static int slow_open(void *priv, const char *name, void *userdata)
+{
+	(void)priv;
+	(void)name;
+	(void)userdata;
+	return 0;
+}
+
+static void slow_close(void *priv)
+{
+	(void)priv;
+}
+
+static int slow_parse(void *priv, const char *place, struct kryos_address *ret_address)
+{
+	(void)priv;
+	*ret_address = (struct kryos_address){ .number = 0 };
+	snprintf(ret_address->text, sizeof(ret_address->text), "%.15s", place);
+	return 0;
+}
+
+static int slow_read(void *priv, const struct kryos_address *address, uint8_t scratchpad[9])
+{
+	static const uint8_t warm[9] = { 0x72, 0x01, 0x4b, 0x46, 0x7f, 0xff, 0x0e, 0x10, 0x57 }; /* 23.125 C */
+
+	(void)priv;
+	(void)address;
+	if (atomic_load(&slow))
+		usleep(900000);
+	memcpy(scratchpad, warm, sizeof(warm));
+	return 0;
+}
+
+static void twelve_chips_that_convert_one_after_the_other_are_no_timeout(void **state)
+{
+	static const struct kryos_bus_driver driver = { .size = sizeof(driver),
+		                                        .prefix = "w1",
+		                                        .open = slow_open,
+		                                        .close = slow_close,
+		                                        .parse = slow_parse,
+		                                        .read_scratchpad = slow_read };
+	struct bench *bench = *state;
+	char name[16], device[40];
+	struct kryos_sampler_status status = { .size = sizeof(status) };
+
+	atomic_store(&slow, false);
+	assert_ok(kryos_register_bus(bench->ctx, &driver, NULL));
+	assert_ok(kryos_sampler_new(&bench->sampler, bench->store, KRYOS_SAMPLER_CONFIG(.manual = 1)));
+	for (int i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		snprintf(device, sizeof(device), "ds18b20@w1:28-0000000000%02x", (unsigned int)i);
+		assert_ok(kryos_sampler_add(bench->sampler, name, device));
+	}
+	assert_ok(kryos_sampler_round(bench->sampler));
+	assert_true(process_until(bench->ctx, is_idle, bench, 5000));
+	atomic_store(&slow, true);
+	assert_ok(kryos_sampler_round(bench->sampler));
+	assert_true(process_until(bench->ctx, is_idle, bench, 20000));
+	assert_ok(kryos_sampler_get_status(bench->sampler, &status));
+	assert_int_equal(status.rounds, 2);
+	assert_int_equal(status.failed, 0);
+	atomic_store(&slow, false);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define REAL(name) cmocka_unit_test_setup_teardown(name, setup_real, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_clock_that_begins_at_zero_has_a_round_there),
+		cmocka_unit_test_setup_teardown(twelve_chips_that_convert_one_after_the_other_are_no_timeout,
+		                                setup_real, teardown),
 		TEST(samples_of_a_round_share_number_and_instant),
 		TEST(rounds_are_at_multiples_of_the_interval),
 		TEST(thirteen_readings_five_minutes_apart_make_sixty_minutes),

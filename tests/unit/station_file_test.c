@@ -552,6 +552,10 @@ static void neighbours_of_a_mistake_are_right(void **state)
 		":5: channels: \"fridge.temperature.min\": a ds18b20 has no such channel; there is fridge.temperature");
 	assert_refuses(fixture, SENSOR "record = 15min\n[alarm a]\nchannel = fridge.*\nprofile = fridge-2-8\n",
 	               ":5: channel: \"fridge.*\": a ds18b20 has no such channel; there is fridge.temperature");
+	assert_refuses(fixture,
+	               "[sensor room]\naddress = bme280@i2c-1:0x76\n[alarm a]\nchannel = room.humidity\n"
+	               "profile = fridge-2-8\n",
+	               ":4: channel: \"room.humidity\": a profile judges temperatures only");
 }
 
 static void a_file_without_sensors_is_refused(void **state)

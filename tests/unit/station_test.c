@@ -430,6 +430,34 @@ static void reload_of_other_limits_opens_the_store_anew(void **state)
 	assert_string_equal(after.device, before.device);
 }
 
+static void a_station_that_could_not_fall_back_is_opened_whole_by_the_next_reload(void **state)
+{
+	struct fixture *fixture = *state;
+	char text[600], store[200], away[220];
+	FILE *file;
+
+	open_station(fixture, FRIDGE NO_WATCHDOG);
+	measure(fixture);
+	snprintf(store, sizeof(store), "%.190s", in(fixture->folder, "store"));
+	snprintf(away, sizeof(away), "%s.away", store);
+	assert_int_equal(rename(store, away), 0);
+	file = fopen(store, "w");
+	assert_non_null(file);
+	fclose(file);
+	snprintf(text, sizeof(text), FRIDGE "[store]\npath = %.190s\nsize = 64MB\n" NO_WATCHDOG, store);
+	write_station(fixture, text);
+	assert_true(kryos_station_reload(fixture->station) < 0);
+	assert_null(kryos_station_get_sampler(fixture->station));
+	/* The disk is back, and so is the file that nothing was changed in. */
+	assert_int_equal(unlink(store), 0);
+	assert_int_equal(rename(away, store), 0);
+	write_station(fixture, FRIDGE NO_WATCHDOG);
+	assert_ok(kryos_station_reload(fixture->station));
+	assert_non_null(kryos_station_get_sampler(fixture->station));
+	measure(fixture);
+	assert_int_equal(count_samples(fixture), 2);
+}
+
 /* After a reload the parts are newer than the station; the context must still close it first. */
 static void a_context_closes_a_reloaded_station(void **state)
 {
@@ -616,6 +644,7 @@ int main(void)
 		TEST(reload_removes_and_changes_sensors_and_relays),
 		TEST(reload_of_a_wrong_file_changes_nothing),
 		TEST(reload_of_other_limits_opens_the_store_anew),
+		TEST(a_station_that_could_not_fall_back_is_opened_whole_by_the_next_reload),
 		TEST(a_context_closes_a_reloaded_station),
 		TEST(a_busy_watchdog_costs_the_watchdog_not_the_station),
 		TEST(tasks_are_armed_and_the_hardware_is_petted),

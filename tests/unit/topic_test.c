@@ -140,6 +140,11 @@ static void malformed_urls_name_what_is_allowed(void **state)
 		assert_says(KRYOS_ECONFIG, "url: ");
 		assert_says(KRYOS_ECONFIG, "allowed is scheme://");
 	}
+	assert_fails(KRYOS_ECONFIG, kri_url_parse(&url, "url", "mqtts://me:secret@broker.example.org"));
+	assert_says(KRYOS_ECONFIG, "url: a user goes to username, a password to password_file");
+	assert_null(strstr(kryos_strerror(KRYOS_ECONFIG), "secret"));
+	assert_fails(KRYOS_ECONFIG, kri_url_parse(&url, "url", "mqtts://broker.example.org:8883/plant/7"));
+	assert_says(KRYOS_ECONFIG, "nothing may follow host and port");
 	assert_fails(KRYOS_ECONFIG, kri_url_parse(&url, "url", NULL));
 	assert_true(asprintf(&huge, "mqtts://%0300d", 1) > 0);
 	assert_fails(KRYOS_ECONFIG, kri_url_parse(&url, "url", huge));

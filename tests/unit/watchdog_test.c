@@ -518,6 +518,29 @@ static void auto_takes_the_first_device_that_is_free_and_passes_mistakes_on(void
 	}
 }
 
+static void a_child_after_fork_leaves_the_watchdog_to_its_parent(void **state)
+{
+	struct board board = { .ctx = NULL };
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	start(&board, 0);
+	assert_ok(open_watchdog(&board, "none", 0));
+	child = fork();
+	if (child == 0) {
+		int64_t before = monotonic_ms();
+
+		kryos_watchdog_close(board.watchdog);
+		_exit(monotonic_ms() - before < 500 ? 0 : 1);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(status_of(&board).petting, 1);
+	dispose(&board);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +555,7 @@ int main(void)
 		cmocka_unit_test(a_timeout_far_from_the_asked_one_is_refused_and_a_near_one_is_used),
 		cmocka_unit_test(tasks_are_checked_and_at_most_64),
 		cmocka_unit_test(auto_takes_the_first_device_that_is_free_and_passes_mistakes_on),
+		cmocka_unit_test(a_child_after_fork_leaves_the_watchdog_to_its_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

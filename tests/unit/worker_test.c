@@ -158,6 +158,83 @@ static void a_hanging_job_is_left_behind_and_cleaned_up_when_it_ends(void **stat
 	assert_int_equal(dropped, 1);
 }
 
+static void free_worker(struct kri_job *job)
+{
+	done(job);
+	kri_worker_free(job->worker, KRYOS_SECONDS(5));
+}
+
+static bool have_run(void *data)
+{
+	return atomic_load(&ran) == *(int *)data;
+}
+
+static void what_was_not_delivered_when_one_of_them_frees_the_worker_is_dropped(void **state)
+{
+	struct kryos_ctx *ctx;
+	struct kri_worker *worker;
+	struct task *first = new_task(true);
+	int count = 5;
+
+	(void)state;
+	first->job.done = free_worker;
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kri_worker_new(&worker, ctx, "test", 8, NULL, release));
+	assert_ok(kri_worker_post(worker, &first->job));
+	for (int i = 1; i < count; i++)
+		assert_ok(kri_worker_post(worker, &new_task(true)->job));
+	/* All have run before the first is delivered. */
+	for (int i = 0; i < 5000 && !have_run(&count); i++)
+		usleep(1000);
+	usleep(20000);
+	count = 1;
+	assert_true(process_until(ctx, all_done, &count, 5000));
+	assert_int_equal(finished, 1);
+	assert_int_equal(ran, 5);
+	assert_int_equal(settle(NULL), 0);
+	assert_int_equal(dropped, 5);
+	kryos_ctx_free(ctx);
+}
+
+struct caller {
+	struct kri_worker *worker;
+	int result;
+};
+
+static void *call_and_wait(void *data)
+{
+	struct caller *caller = data;
+
+	caller->result = kri_worker_call(caller->worker, &new_task(false)->job, KRYOS_SECONDS(20));
+	return NULL;
+}
+
+static void a_call_ends_when_another_thread_frees_the_worker(void **state)
+{
+	struct kryos_ctx *ctx;
+	struct caller caller = { .result = 0 };
+	pthread_t thread;
+	int64_t before;
+
+	(void)state;
+	hold = true;
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kri_worker_new(&caller.worker, ctx, "test", 4, NULL, release));
+	assert_ok(kri_worker_post(caller.worker, &new_task(false)->job));
+	assert_int_equal(pthread_create(&thread, NULL, call_and_wait, &caller), 0);
+	usleep(50000);
+	before = kri_real_ns();
+	kri_worker_free(caller.worker, KRYOS_MILLISECONDS(20));
+	pthread_join(thread, NULL);
+	assert_true(kri_real_ns() - before < KRYOS_SECONDS(5));
+	assert_int_equal(caller.result, -ETIMEDOUT);
+	kryos_ctx_free(ctx);
+	hold = false;
+	assert_int_equal(settle(NULL), 0);
+	assert_int_equal(ran, 1);
+	assert_int_equal(dropped, 2);
+}
+
 static void ask_mask(struct kri_job *job)
 {
 	sigset_t mask;
@@ -193,6 +270,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_call_waits_for_the_job, reset, settle),
 		cmocka_unit_test_setup_teardown(a_hanging_job_is_left_behind_and_cleaned_up_when_it_ends, reset,
 		                                settle),
+		cmocka_unit_test_setup_teardown(what_was_not_delivered_when_one_of_them_frees_the_worker_is_dropped,
+		                                reset, settle),
+		cmocka_unit_test_setup_teardown(a_call_ends_when_another_thread_frees_the_worker, reset, settle),
 		cmocka_unit_test_setup_teardown(workers_block_every_signal, reset, settle),
 	};
 
