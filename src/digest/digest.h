@@ -26,6 +26,9 @@ void kri_hex(const void *data, size_t count, char *text);
 /* -EINVAL unless text is exactly 2 * count hex digits. */
 int kri_unhex(const char *text, void *ret_data, size_t count);
 
+/* Frees what libcrypto keeps for the calling thread; the last thing a thread of ours that used this room does. */
+void kri_digest_end_thread(void);
+
 /* SHA-256, reusable: begin, update*, finish. */
 struct kri_sha256;
 int kri_sha256_new(struct kri_sha256 **ret_sha);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #if KRYOS_WITH_CRYPTO
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -16,6 +17,12 @@ struct kri_sha256 {
 	EVP_MD *md;
 	EVP_MD_CTX *md_ctx;
 };
+
+void kri_digest_end_thread(void)
+{
+	/* It would go with the thread, but a program that ends meanwhile would end with it still allocated. */
+	OPENSSL_thread_stop();
+}
 
 int kri_sha256_new(struct kri_sha256 **ret_sha)
 {
@@ -99,6 +106,10 @@ struct kri_sha256 {
 static int unsupported(void)
 {
 	return kryos_fail(-EOPNOTSUPP, "SHA-256: this build has no libcrypto (KRYOS_WITH_CRYPTO)");
+}
+
+void kri_digest_end_thread(void)
+{
 }
 
 int kri_sha256_new(struct kri_sha256 **ret_sha)

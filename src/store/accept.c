@@ -37,6 +37,7 @@ static int hand_over(struct kryos_store *store, struct kri_batch *batch)
 		return kryos_fail(-EAGAIN, "%s: %zu samples already wait for the disk", store->folder,
 		                  store->waiting_samples);
 	batch->next = NULL;
+	batch->number = ++store->handed_over;
 	*store->batches_tail = batch;
 	store->batches_tail = &batch->next;
 	store->waiting_samples += batch->count;
@@ -51,13 +52,19 @@ int kryos_store_append(struct kryos_store *store, struct kryos_sample *samples, 
 
 	if (r < 0)
 		return r;
+	batch.t_boot_ns = kri_boot_ns(store->ctx);
+	/* Another thread may close the store while this one waits. */
+	atomic_fetch_add(&store->refs, 1);
 	pthread_mutex_lock(&store->lock);
 	r = hand_over(store, &batch);
 	while (r >= 0 && !batch.finished)
 		kri_cond_wait(&store->finished, &store->lock, -1);
-	if (r >= 0 && batch.result < 0)
-		r = kryos_fail(batch.result, "%s", store->status.text);
+	if (r >= 0 && batch.result == -ECANCELED)
+		r = kryos_fail(-ECANCELED, "%s: it is being closed", store->folder);
+	else if (r >= 0 && batch.result < 0)
+		r = kryos_fail(batch.result, "%s", store->health[KRI_HEALTH_SAMPLES].text);
 	pthread_mutex_unlock(&store->lock);
+	kri_store_unref(store);
 	return r;
 }
 
@@ -75,6 +82,7 @@ int kri_store_submit(struct kryos_store *store, const struct kryos_sample *sampl
 	batch->samples = (struct kryos_sample *)(batch + 1);
 	memcpy(batch->samples, samples, count * sizeof(*samples));
 	batch->count = count;
+	batch->t_boot_ns = kri_boot_ns(store->ctx);
 	batch->done = done;
 	batch->data = data;
 	pthread_mutex_lock(&store->lock);
@@ -102,30 +110,47 @@ void kri_store_forget(struct kryos_store *store, void *data)
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* Whether a batch handed over up to that number is not durable yet. store->lock held. */
+static bool is_waiting(struct kryos_store *store, uint64_t number)
+{
+	return (store->committing && store->committing->number <= number) ||
+	       (store->batches && store->batches->number <= number);
+}
+
+static int why_not_flushed(struct kryos_store *store)
+{
+	if (store->writer_ended)
+		return kryos_fail(-ECANCELED, "%s: it was closed", store->folder);
+	if (store->status.error)
+		return kryos_fail(store->status.error, "%s", store->status.text);
+	return kryos_fail(-ETIMEDOUT, "%s: the disk has not answered", store->folder);
+}
+
 int kryos_store_flush(struct kryos_store *store, int64_t timeout_ns)
 {
-	int64_t end = kri_real_ns() + timeout_ns, left;
+	int64_t now = kri_real_ns(), end, left;
+	uint64_t number, wanted;
 	int r = 0;
 
 	if (!store)
 		return kryos_fail(-EINVAL, "no store given");
 	if (kri_ctx_check(store->ctx) < 0)
 		return KRYOS_EFORK;
+	end = timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+	atomic_fetch_add(&store->refs, 1);
 	pthread_mutex_lock(&store->lock);
-	store->commit_wanted++;
+	number = store->handed_over;
+	wanted = ++store->commit_wanted;
 	pthread_cond_broadcast(&store->changed);
-	for (uint64_t wanted = store->commit_wanted;
-	     store->batches || store->committing || store->commit_done < wanted;) {
+	while (r >= 0 && (is_waiting(store, number) || store->commit_done < wanted)) {
 		left = end - kri_real_ns();
-		if (left <= 0) {
-			r = store->status.error
-			            ? kryos_fail(store->status.error, "%s", store->status.text)
-			            : kryos_fail(-ETIMEDOUT, "%s: the disk has not answered", store->folder);
-			break;
-		}
-		kri_cond_wait(&store->finished, &store->lock, left);
+		if (left <= 0 || store->writer_ended)
+			r = why_not_flushed(store);
+		else
+			kri_cond_wait(&store->finished, &store->lock, left);
 	}
 	pthread_mutex_unlock(&store->lock);
+	kri_store_unref(store);
 	return r;
 }
 

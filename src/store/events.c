@@ -13,19 +13,27 @@ static void copy_line(char *to, size_t size, const char *from)
 			*at = ' ';
 }
 
-int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event)
+struct kryos_time kri_store_now(struct kryos_store *store)
 {
-	struct kri_stored_event *stored;
 	struct kryos_time now = { 0 };
 
-	if (store->events_waiting >= KRI_MAX_EVENTS_WAITING)
+	if (kryos_clock_now(store->ctx, &now) < 0)
+		now.t_boot_ns = kri_boot_ns(store->ctx);
+	return now;
+}
+
+int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event, struct kryos_time now)
+{
+	struct kri_stored_event *stored;
+	/* What was given up must be said: of gaps there may be one for each queue and hole. */
+	int limit = event->type == KRYOS_EVENT_GAP ? KRI_MAX_GAPS_WAITING : KRI_MAX_EVENTS_WAITING;
+
+	if (store->events_waiting >= limit)
 		return kryos_fail(-EAGAIN, "%s: %d events already wait for the disk", store->folder,
 		                  store->events_waiting);
 	stored = calloc(1, sizeof(*stored));
 	if (!stored)
 		return -ENOMEM;
-	if (kryos_clock_now(store->ctx, &now) < 0)
-		now.t_boot_ns = kri_boot_ns(store->ctx);
 	stored->t_boot_ns = event->sample.t_boot_ns ? event->sample.t_boot_ns : now.t_boot_ns;
 	stored->t_wall_ns = now.t_wall_ns - (now.t_boot_ns - stored->t_boot_ns);
 	stored->trust = now.trust;
@@ -45,11 +53,12 @@ int kri_store_put_event(struct kryos_store *store, const struct kryos_event *eve
 
 void kri_store_announce(struct kryos_store *store, const struct kryos_event *event)
 {
+	struct kryos_time now = kri_store_now(store);
 	int r;
 
 	kri_event_push(store->ctx, event);
 	pthread_mutex_lock(&store->lock);
-	r = kri_store_put_event(store, event);
+	r = kri_store_put_event(store, event, now);
 	pthread_mutex_unlock(&store->lock);
 	if (r < 0)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "event %s is not stored: %s",
@@ -58,6 +67,7 @@ void kri_store_announce(struct kryos_store *store, const struct kryos_event *eve
 
 int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *event)
 {
+	struct kryos_time now;
 	int r;
 
 	if (!store || !event)
@@ -68,8 +78,9 @@ int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *e
 		return kryos_fail(-EINVAL, "store: events of type %d can't be stored", (int)event->type);
 	if ((event->name && strlen(event->name) > 63) || (event->text && strlen(event->text) > 1000))
 		return kryos_fail(-EINVAL, "store: an event has a name of at most 63 and a text of at most 1000 bytes");
+	now = kri_store_now(store);
 	pthread_mutex_lock(&store->lock);
-	r = kri_store_put_event(store, event);
+	r = kri_store_put_event(store, event, now);
 	pthread_mutex_unlock(&store->lock);
 	return r;
 }

@@ -21,14 +21,35 @@ static long lock_owner(int fd)
 	return count > 0 ? strtol(text, NULL, 10) : 0;
 }
 
+/* Its name must outlive a power cut as all in it does. */
+static int make_folder(const char *folder)
+{
+	char parent[PATH_MAX];
+	size_t length;
+
+	if (mkdir(folder, 0770))
+		return errno == EEXIST ? 0
+		                       : kryos_fail(-errno, "%s: can't make the folder: %s", folder, strerror(errno));
+	length = strlen(folder);
+	while (length > 1 && folder[length - 1] == '/')
+		length--;
+	while (length && folder[length - 1] != '/')
+		length--;
+	if (length >= sizeof(parent))
+		return kryos_fail(-ENAMETOOLONG, "%s: the name is too long", folder);
+	snprintf(parent, sizeof(parent), "%.*s", length ? (int)length : 1, length ? folder : ".");
+	return kri_sync_folder(parent);
+}
+
 int kri_lock_folder(const char *folder, int *ret_fd)
 {
 	char path[PATH_MAX], text[32];
 	struct stat status;
 	int fd, length, r;
 
-	if (mkdir(folder, 0770) && errno != EEXIST)
-		return kryos_fail(-errno, "%s: can't make the folder: %s", folder, strerror(errno));
+	r = make_folder(folder);
+	if (r < 0)
+		return r;
 	if (stat(folder, &status))
 		return kryos_fail(-errno, "%s: %s", folder, strerror(errno));
 	if (!S_ISDIR(status.st_mode))

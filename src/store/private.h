@@ -6,7 +6,7 @@
  *   store->lock     what callers hand to the writer, the list of segments, status
  *   queue->lock     one queue's delivery state and its scan; taken before store->lock, never after
  *
- * Nothing holds a lock while it waits for the disk.
+ * Nothing holds a lock while it waits for the disk, but queue->lock is held while that queue reads rows.
  */
 #ifndef KRI_STORE_PRIVATE_H
 #define KRI_STORE_PRIVATE_H
@@ -21,6 +21,7 @@
 #define KRI_WAL_LIMIT_FRAMES 970      /* of 536 bytes: 512 KiB */
 #define KRI_MAX_WAITING 4096          /* samples handed over and not yet durable */
 #define KRI_MAX_EVENTS_WAITING 256
+#define KRI_MAX_GAPS_WAITING 2048
 #define KRI_SCAN_ROWS 64
 #define KRI_EVENT_ROWS 8
 #define KRI_MAX_RUNS 1000
@@ -39,6 +40,11 @@ void kri_vfs_count(struct kri_sync_counts *counts); /* for this thread; NULL: st
 
 /* sql.c */
 int kri_sql_open(sqlite3 **ret_db, const char *path, int flags);
+/*
+ * A reader of another user leaves a -shm file that we may not write, where it found none; it would make the database
+ * read-only to us. What is in it is made anew from the WAL. For the one who writes.
+ */
+void kri_sql_free_shm(const char *path);
 int kri_sql_exec(sqlite3 *db, const char *sql);
 int kri_sql_prepare(sqlite3 *db, sqlite3_stmt **ret_statement, const char *sql);
 /* Steps to the end, resets and unbinds: for statements without rows. */
@@ -81,8 +87,11 @@ struct kri_segment_info {
 	int64_t bytes;
 	int64_t samples; /* rows: seqs between may be events */
 	uint16_t last_trust;
-	bool closed; /* no WAL any more: complete, read-only */
-	bool bad;
+	int64_t seal_at_ns; /* not sealed before this (real time): somebody read it, or the disk failed */
+	bool closed;        /* no WAL any more: complete, read-only */
+	bool recorded;      /* state.db has it as closed */
+	bool bad;           /* damaged: what it held is a gap */
+	bool left_out;      /* a newer version's, or the disk gives errors: it stays owed, and is not ours to remove */
 	char hash[KRI_HASH_TEXT];
 };
 
@@ -100,6 +109,9 @@ struct kri_segment {
 	uint32_t epoch_crc, boot;
 	char device[33];
 	int wal_frames;
+	int held_frames;    /* a checkpoint could not finish at so many: no use to ask again before there are more */
+	bool sealed;        /* has its seal, so nothing may be added */
+	bool in_wal;        /* as it was found */
 	uint32_t *channels; /* the context's number -> this segment's, 0: not yet */
 	uint32_t channel_slots, channel_count;
 };
@@ -108,7 +120,10 @@ struct kri_header_entry {
 };
 int kri_segment_create(struct kri_segment **ret_segment, const char *path, int64_t first_seq, uint64_t epoch,
                        const char *device, const struct kri_header_entry *entries, size_t count);
+/* Opens one to add to or to seal it. What is in DELETE mode stays so: it is closed but for its entry in state.db. */
 int kri_segment_open(struct kri_segment **ret_segment, const char *path, int64_t first_seq, struct kryos_ctx *ctx);
+/* 0: ours; KRYOS_EFORMAT: newer; -ENOENT: a cut came before it was begun; KRYOS_ECORRUPT. */
+int kri_segment_check_format(sqlite3 *db, const char *path);
 void kri_segment_close(struct kri_segment *segment); /* NULL is allowed; leaves the WAL as it is */
 struct kri_commit {
 	struct kryos_ctx *ctx;
@@ -174,7 +189,7 @@ struct kri_state {
 	sqlite3_stmt *insert_event, *put_queue, *insert_dead, *insert_gap, *put_boot, *put_seal, *put_meta;
 	struct kri_chain chain;
 	uint32_t epoch_crc;
-	int wal_frames;
+	int wal_frames, held_frames; /* as a segment's */
 	bool created;
 };
 int kri_state_open(struct kri_state **ret_state, const char *folder);
@@ -222,6 +237,8 @@ bool kri_ranges_has(const struct kri_ranges *ranges, int64_t seq);
 /* The first owed seq >= from and the end of its run; false: none. */
 bool kri_ranges_next(const struct kri_ranges *ranges, int64_t from, struct kri_run *ret_run);
 int64_t kri_ranges_count(const struct kri_ranges *ranges, int64_t up_to);
+/* How many seqs are in one, up to a_to, or in the other, up to b_to. */
+int64_t kri_ranges_count_either(const struct kri_ranges *a, int64_t a_to, const struct kri_ranges *b, int64_t b_to);
 void kri_ranges_clear(struct kri_ranges *ranges);
 char *kri_ranges_text(const struct kri_ranges *ranges); /* "5-9,12-"; free() it */
 int kri_ranges_parse(struct kri_ranges *ranges, const char *text);
@@ -244,6 +261,8 @@ struct kri_batch {
 	struct kri_batch *next;
 	struct kryos_sample *samples;
 	size_t count;
+	uint64_t number;     /* in order of handing over */
+	int64_t t_boot_ns;   /* when it was handed over: the stamp of samples that have none */
 	bool waiting_caller; /* samples are the caller's own; else they follow the struct */
 	bool finished;
 	int result;
@@ -251,12 +270,19 @@ struct kri_batch {
 	void *data;
 };
 
+/* Samples are written to a segment, all else to state.db; one can fail without the other. */
+enum kri_health { KRI_HEALTH_SAMPLES, KRI_HEALTH_STATE, KRI_HEALTH_PARTS };
+
+#define KRI_MAX_QUEUES 64
+
 struct kryos_store {
 	struct kri_object object;
 	struct kryos_ctx *ctx;
 	char *folder;
 	struct kryos_store_config config;
 	int64_t limit_bytes;
+	_Atomic int64_t retry_ns; /* how long a failed write waits for its next try */
+	_Atomic int64_t quiet_ns; /* how long nothing must come before idle work is done */
 	int lock_fd;
 	atomic_int refs; /* the handle, the writer, each queue */
 
@@ -274,7 +300,10 @@ struct kryos_store {
 	struct kri_sync_counts syncs;
 	uint64_t epoch;
 	int64_t next_seq;
-	int64_t retry_at_ns, last_retention_ns;
+	int64_t claim_seq; /* from here to next_seq the outcome of commits is unknown; 0: none */
+	int64_t samples_at_ns, state_at_ns, rotate_at_ns; /* after a failure: no other try before (real time) */
+	int64_t last_retention_ns;                        /* INT64_MAX: it is due */
+	bool untidy, no_space;
 	int last_group_callers;
 	char last_hash[KRI_HASH_TEXT]; /* of the segment before this one */
 	int64_t last_segment;
@@ -285,6 +314,7 @@ struct kryos_store {
 	struct kri_batch *batches, **batches_tail;
 	struct kri_batch *committing; /* the group the writer is at */
 	size_t waiting_samples;
+	uint64_t handed_over;
 	struct kri_stored_event *events, **events_tail;
 	int events_waiting;
 	struct kri_batch *delivered, **delivered_tail; /* finished ones with done, for the context thread */
@@ -292,7 +322,12 @@ struct kryos_store {
 	struct kri_segment_info *segments;
 	int segment_count;
 	struct kryos_queue *queues;
+	bool queue_touched; /* since the writer last asked queues when they want their state committed */
 	struct kryos_store_status status;
+	struct {
+		int error;
+		char text[160];
+	} health[KRI_HEALTH_PARTS];
 	int64_t durable_seq; /* newest sample or event that queues may see */
 	int64_t stored_event_seq;
 	uint32_t last_round;
@@ -306,6 +341,7 @@ struct kryos_store {
 	uint64_t commit_wanted, commit_done; /* numbered requests to commit delivery state */
 	int64_t damaged_segment;             /* a queue found it unreadable: first seq, 0: none */
 	bool writer_started, writer_ended, stopping, full;
+	bool detached; /* closed, though the writer may still hang: nobody is to be told anything */
 	struct kri_clock_listener listener;
 	bool listening;
 };
@@ -314,21 +350,35 @@ struct kryos_store {
 void kri_store_deliver(struct kri_note *note);
 /* writer.c: groups of samples, events and delivery state, idle work. */
 void kri_writer_main(void *store);
-/* Commits what state.db is owed. store->lock held, let go meanwhile. */
-void kri_store_commit_state(struct kryos_store *store);
+void kri_store_publish_syncs(struct kryos_store *store);
+void kri_store_wake_queues(struct kryos_store *store);
+/* state_commit.c; writer thread, store->lock held and let go meanwhile. Commits what state.db is owed. */
+int kri_store_commit_state(struct kryos_store *store);
+/* When state.db wants a commit (real time, 0: now; INT64_MAX: not). */
+int64_t kri_store_state_due(struct kryos_store *store);
+/* The open queues, each with a reference; store->lock held. */
+int kri_store_take_queues(struct kryos_store *store, struct kryos_queue *queues[KRI_MAX_QUEUES]);
+/* status.c: how writing of that part went; announced when the store's health changes. store->lock held. */
+void kri_store_set_health(struct kryos_store *store, enum kri_health part, int error, struct kryos_time now);
 /* recover.c: what an open finds, as a cut, another board or a newer version may have left it. */
 int kri_store_recover(struct kryos_store *store);
+/* For status: from when on there are samples; the oldest segment changes as others are removed. Takes store->lock. */
+void kri_store_learn_first(struct kryos_store *store);
 /* rotate.c; writer thread. Ends the present segment, if any, and begins another at next_seq. */
 int kri_store_new_segment(struct kryos_store *store);
 bool kri_store_wants_rotation(struct kryos_store *store, int percent);
-/* Seals the oldest one that is not; 1: done, ask again; 0: none, or somebody reads it. */
+/* Seals the oldest one that is not; 1: ask again; 0: none is to be sealed, or only what had to be put off. */
 int kri_store_seal_one(struct kryos_store *store);
 /* The list of segments; store->lock held. */
 struct kri_segment_info *kri_store_find_segment(struct kryos_store *store, int64_t first_seq);
 int kri_store_add_segment(struct kryos_store *store, const struct kri_segment_info *info);
 void kri_store_drop_segment(struct kryos_store *store, struct kri_segment_info *info); /* of the list */
-/* Hands an event to the writer. Any thread; store->lock held. -EAGAIN: too many wait. */
-int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event);
+/*
+ * Hands an event of that time to the writer. Any thread; store->lock held. -EAGAIN: too many wait. The clock is asked
+ * before, without the lock: it takes one that a log callback, which may call the store, is called under.
+ */
+int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event, struct kryos_time now);
+struct kryos_time kri_store_now(struct kryos_store *store);
 /* The same, and to the context as news; takes store->lock. */
 void kri_store_announce(struct kryos_store *store, const struct kryos_event *event);
 /* retention.c; writer thread */
@@ -361,6 +411,7 @@ struct kryos_queue {
 		int64_t at;          /* looks from here on */
 		int64_t from, until; /* the scan's buffer holds all rows between; until < from: nothing */
 		bool unreadable;     /* the rows between are there, but not for us */
+		int64_t failing_segment, failing_since_ns; /* the disk gives an error there; 0: none */
 		struct kri_scan scan;
 	} live, backlog;
 	int64_t event_at;
@@ -375,7 +426,7 @@ struct kryos_queue {
 	uint32_t dirty, storing; /* changes since the last commit, and those in the one under way */
 	int64_t dirty_since_ns;
 	struct kri_dead *dead, **dead_tail; /* to be stored */
-	uint32_t dead_storing;
+	uint32_t dead_waiting, dead_storing;
 	void (*wake)(void *data);
 	void *wake_data;
 };
@@ -393,7 +444,10 @@ int kri_queue_store(struct kryos_queue *queue, struct kri_state *state);
 void kri_queue_stored(struct kryos_queue *queue, bool well);
 void kri_queue_wake(struct kryos_queue *queue);
 char *kri_queue_cursor_text(struct kryos_queue *queue); /* "samples events" as stored; free() it */
-/* first to last are gone: nothing of it is owed any more. */
-int64_t kri_queue_forget(struct kryos_queue *queue, int64_t first, int64_t last);
+/*
+ * first to last are gone: nothing of it is owed any more. Gives the runs that were, at most max of them (the last
+ * then spans what is left), and how many.
+ */
+int kri_queue_forget(struct kryos_queue *queue, int64_t first, int64_t last, struct kri_run *ret_runs, int max);
 
 #endif

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GIVE_UP_NS KRYOS_SECONDS(60)
+
 static int find_lent(const struct kryos_queue *queue, int64_t seq)
 {
 	int low = 0, high = (int)queue->lent_count;
@@ -61,8 +63,9 @@ static void touched(struct kryos_queue *queue)
 	queue->dirty++;
 	if (queue->dirty == 1)
 		queue->dirty_since_ns = kri_real_ns();
-	if (queue->dirty == 1 || queue->dirty == queue->config.commit_acks) {
+	if (queue->dirty == 1 || queue->dirty >= queue->config.commit_acks) {
 		pthread_mutex_lock(&store->lock);
+		store->queue_touched = true;
 		pthread_cond_broadcast(&store->changed);
 		pthread_mutex_unlock(&store->lock);
 	}
@@ -113,6 +116,18 @@ static bool segment_for(struct kryos_store *store, int64_t from, struct kri_segm
 	return found;
 }
 
+/* A disk may give errors for a moment; a sector that still does later is lost, and must not hold up the rest. */
+static bool is_given_up(struct kri_stream *stream, int64_t segment)
+{
+	int64_t now = kri_real_ns();
+
+	if (stream->failing_segment != segment) {
+		stream->failing_segment = segment;
+		stream->failing_since_ns = now;
+	}
+	return now - stream->failing_since_ns >= GIVE_UP_NS;
+}
+
 /* Makes the stream's buffer hold the rows from seq on. 1; 0: there are none up to `to`; < 0. */
 static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t seq, int64_t to)
 {
@@ -135,14 +150,14 @@ static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t se
 		stream->until = info.first_seq - 1; /* nothing between two segments */
 		return 1;
 	}
-	if (info.bad) {
+	if (info.bad || info.left_out) {
 		stream->until = info.last_seq;
-		stream->unreadable = true;
+		stream->unreadable = info.left_out;
 		return 1;
 	}
 	to = to < info.last_seq ? to : info.last_seq;
 	r = kri_scan_fill(&stream->scan, &info, seq, to);
-	if (r == KRYOS_ECORRUPT) {
+	if (r == KRYOS_ECORRUPT || (r == -EIO && is_given_up(stream, info.first_seq))) {
 		pthread_mutex_lock(&store->lock);
 		store->damaged_segment = info.first_seq;
 		pthread_cond_broadcast(&store->changed);
@@ -151,6 +166,7 @@ static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t se
 	}
 	if (r < 0)
 		return r;
+	stream->failing_segment = 0;
 	stream->until = r == KRI_SCAN_ROWS ? stream->scan.buffer[r - 1].seq : to;
 	return 1;
 }
@@ -193,7 +209,7 @@ static int next_sample(struct kryos_queue *queue, struct kri_stream *stream, int
 			int64_t hole = row - 1 < stream->until ? row - 1 : stream->until;
 
 			hole = hole < last ? hole : last;
-			/* What a newer version wrote stays owed: that version will deliver it. */
+			/* What can't be read now, or a newer version wrote, stays owed. */
 			r = stream->unreadable ? 0 : kri_ranges_remove(&queue->samples, run.first, hole);
 			if (r < 0)
 				return r;
@@ -422,6 +438,7 @@ int kryos_queue_reject(struct kryos_queue *queue, int64_t seq, const char *reaso
 		snprintf(dead->reason, sizeof(dead->reason), "%s", reason ? reason : "");
 		*queue->dead_tail = dead;
 		queue->dead_tail = &dead->next;
+		queue->dead_waiting++;
 		queue->rejected++;
 		if (queue->dead_letters < KRI_MAX_DEAD)
 			queue->dead_letters++;
@@ -533,7 +550,7 @@ int kryos_queue_get_status(struct kryos_queue *queue, struct kryos_queue_status 
 	pthread_mutex_lock(&queue->lock);
 	status.lent = queue->lent_count;
 	memcpy(status.name, queue->name, sizeof(status.name));
-	status.owed = kri_ranges_count(&queue->samples, durable) + kri_ranges_count(&queue->events, newest_event);
+	status.owed = kri_ranges_count_either(&queue->samples, durable, &queue->events, newest_event);
 	if (kri_ranges_next(&queue->samples, 1, &sample) && sample.first <= durable)
 		status.oldest_seq = sample.first;
 	if (kri_ranges_next(&queue->events, 1, &event) && event.first <= newest_event &&

@@ -50,13 +50,15 @@ int64_t kri_queue_due(struct kryos_queue *queue)
 	return due;
 }
 
-static int store_dead(struct kryos_queue *queue, struct kri_state *state)
+/* The first count dead letters: only the writer takes them off the list, so they need no lock. */
+static int store_dead(struct kryos_queue *queue, struct kri_state *state, struct kri_dead *dead, uint32_t count)
 {
 	char epoch[17], sql[200];
 	int r = 0;
 
-	queue->dead_storing = 0;
-	for (struct kri_dead *dead = queue->dead; dead && r >= 0; dead = dead->next) {
+	for (uint32_t i = 0; i < count && r >= 0; i++) {
+		if (i)
+			dead = dead->next;
 		kri_epoch_text(dead->epoch, epoch);
 		kri_sql_bind_text(state->insert_dead, 1, queue->name);
 		sqlite3_bind_int64(state->insert_dead, 2, dead->seq);
@@ -64,9 +66,8 @@ static int store_dead(struct kryos_queue *queue, struct kri_state *state)
 		sqlite3_bind_int64(state->insert_dead, 4, dead->event);
 		kri_sql_bind_text(state->insert_dead, 5, dead->reason);
 		r = kri_sql_run(state->insert_dead);
-		queue->dead_storing++;
 	}
-	if (r >= 0 && queue->dead_storing) {
+	if (r >= 0 && count) {
 		snprintf(sql, sizeof(sql),
 		         "DELETE FROM dead WHERE queue='%s' AND id NOT IN"
 		         " (SELECT id FROM dead WHERE queue='%s' ORDER BY id DESC LIMIT %d)",
@@ -79,29 +80,30 @@ static int store_dead(struct kryos_queue *queue, struct kri_state *state)
 int kri_queue_store(struct kryos_queue *queue, struct kri_state *state)
 {
 	char *samples = NULL, *events = NULL;
-	int r = 0;
+	struct kri_dead *dead;
+	int r = -ENOMEM;
 
 	pthread_mutex_lock(&queue->lock);
 	queue->storing = queue->dirty;
-	queue->dead_storing = 0;
-	if (!queue->dirty)
-		goto unlock;
-	samples = kri_ranges_text(&queue->samples);
-	events = kri_ranges_text(&queue->events);
-	if (!samples || !events) {
-		r = -ENOMEM;
-		goto unlock;
+	queue->dead_storing = queue->storing ? queue->dead_waiting : 0;
+	dead = queue->dead;
+	if (queue->storing) {
+		samples = kri_ranges_text(&queue->samples);
+		events = kri_ranges_text(&queue->events);
+		sqlite3_bind_int64(state->put_queue, 4, (sqlite3_int64)queue->acked);
+		sqlite3_bind_int64(state->put_queue, 5, (sqlite3_int64)queue->rejected);
 	}
-	kri_sql_bind_text(state->put_queue, 1, queue->name);
-	kri_sql_bind_text(state->put_queue, 2, samples);
-	kri_sql_bind_text(state->put_queue, 3, events);
-	sqlite3_bind_int64(state->put_queue, 4, (sqlite3_int64)queue->acked);
-	sqlite3_bind_int64(state->put_queue, 5, (sqlite3_int64)queue->rejected);
-	r = kri_sql_run(state->put_queue);
-	if (r >= 0)
-		r = store_dead(queue, state);
-unlock:
 	pthread_mutex_unlock(&queue->lock);
+	if (!queue->storing)
+		return 0;
+	if (samples && events) {
+		kri_sql_bind_text(state->put_queue, 1, queue->name);
+		kri_sql_bind_text(state->put_queue, 2, samples);
+		kri_sql_bind_text(state->put_queue, 3, events);
+		r = kri_sql_run(state->put_queue);
+		if (r >= 0)
+			r = store_dead(queue, state, dead, queue->dead_storing);
+	}
 	free(samples);
 	free(events);
 	return r;
@@ -111,7 +113,7 @@ void kri_queue_stored(struct kryos_queue *queue, bool well)
 {
 	pthread_mutex_lock(&queue->lock);
 	if (well) {
-		queue->dirty -= queue->storing;
+		queue->dirty -= queue->dirty < queue->storing ? queue->dirty : queue->storing;
 		queue->dirty_since_ns = kri_real_ns();
 		for (; queue->dead_storing; queue->dead_storing--) {
 			struct kri_dead *dead = queue->dead;
@@ -119,6 +121,7 @@ void kri_queue_stored(struct kryos_queue *queue, bool well)
 			queue->dead = dead->next;
 			if (!queue->dead)
 				queue->dead_tail = &queue->dead;
+			queue->dead_waiting--;
 			free(dead);
 		}
 	}
@@ -157,21 +160,25 @@ char *kri_queue_cursor_text(struct kryos_queue *queue)
 	return text;
 }
 
-int64_t kri_queue_forget(struct kryos_queue *queue, int64_t first, int64_t last)
+int kri_queue_forget(struct kryos_queue *queue, int64_t first, int64_t last, struct kri_run *ret_runs, int max)
 {
-	int64_t before, after = 0;
+	struct kri_run run;
+	int count = 0;
 
 	pthread_mutex_lock(&queue->lock);
-	before = kri_ranges_count(&queue->samples, last);
-	if (before && kri_ranges_remove(&queue->samples, first, last) >= 0) {
-		after = kri_ranges_count(&queue->samples, last);
-		queue->dirty++;
-		queue->dirty_since_ns = kri_real_ns();
-	} else {
-		after = before;
+	for (int64_t at = first; kri_ranges_next(&queue->samples, at, &run) && run.first <= last; at = run.last + 1) {
+		run.last = run.last < last ? run.last : last;
+		if (count < max)
+			ret_runs[count++] = run;
+		else
+			ret_runs[max - 1].last = run.last;
+	}
+	if (count && kri_ranges_remove(&queue->samples, first, last) >= 0) {
+		if (!queue->dirty++)
+			queue->dirty_since_ns = kri_real_ns();
 	}
 	pthread_mutex_unlock(&queue->lock);
-	return before - after;
+	return count;
 }
 
 static int64_t offset_of(void *data, uint32_t boot, uint16_t *ret_trust)
@@ -256,13 +263,17 @@ static int commit_within(struct kryos_store *store, int64_t timeout_ns)
 	pthread_mutex_lock(&store->lock);
 	wanted = ++store->commit_wanted;
 	pthread_cond_broadcast(&store->changed);
-	while (store->commit_done < wanted && !store->writer_ended) {
+	while (r >= 0 && store->commit_done < wanted) {
 		left = end - kri_real_ns();
-		if (left <= 0) {
+		if (store->writer_ended)
+			r = kryos_fail(-ECANCELED, "%s: it was closed", store->folder);
+		else if (left > 0)
+			kri_cond_wait(&store->finished, &store->lock, left);
+		else if (store->health[KRI_HEALTH_STATE].error)
+			r = kryos_fail(store->health[KRI_HEALTH_STATE].error, "%s",
+			               store->health[KRI_HEALTH_STATE].text);
+		else
 			r = kryos_fail(-ETIMEDOUT, "%s: the disk has not answered", store->folder);
-			break;
-		}
-		kri_cond_wait(&store->finished, &store->lock, left);
 	}
 	pthread_mutex_unlock(&store->lock);
 	return r;
@@ -303,12 +314,34 @@ void kryos_queue_close(struct kryos_queue *queue)
 		destroy(&queue->object);
 }
 
+/* A misspelt list would owe nothing and say nothing. */
+static int check_channels(const char *list)
+{
+	while (list) {
+		size_t length, name;
+
+		list += strspn(list, " ");
+		length = name = strcspn(list, ",");
+		if (name && list[name - 1] == '*')
+			name--;
+		if (!length || strspn(list, "abcdefghijklmnopqrstuvwxyz0123456789_.-") < name)
+			return kryos_fail(-EINVAL,
+			                  "queue config.channels: \"%.*s\" is no channel; allowed are names as "
+			                  "\"fridge.temperature\" or \"fridge.*\", joined by commas",
+			                  (int)length, list);
+		list = list[length] ? list + length + 1 : NULL;
+	}
+	return 0;
+}
+
 static int take_config(struct kryos_queue *queue, const struct kryos_queue_config *config)
 {
 	struct kryos_queue_config *own = &queue->config;
 	int64_t acks;
 	int r = kri_config_copy(own, sizeof(*own), config);
 
+	if (r >= 0)
+		r = check_channels(own->channels);
 	if (r >= 0 && own->channels && !(queue->channels = strdup(own->channels)))
 		return -ENOMEM;
 	own->channels = NULL;
@@ -325,19 +358,28 @@ static int take_config(struct kryos_queue *queue, const struct kryos_queue_confi
 	return r;
 }
 
+/* store->lock held. */
+static int check_name(struct kryos_store *store, const char *name)
+{
+	int count = 0;
+
+	for (struct kryos_queue *other = store->queues; other; other = other->next) {
+		count++;
+		if (strcmp(other->name, name) == 0)
+			return kryos_fail(-EBUSY, "queue %s: it is open already", name);
+	}
+	if (count >= KRI_MAX_QUEUES)
+		return kryos_fail(-ENOSPC, "queue %s: %d queues are open already", name, KRI_MAX_QUEUES);
+	return 0;
+}
+
 static int link_queue(struct kryos_queue *queue)
 {
 	struct kryos_store *store = queue->store;
-	int r = 0, count = 0;
+	int r;
 
 	pthread_mutex_lock(&store->lock);
-	for (struct kryos_queue *other = store->queues; other && r >= 0; other = other->next) {
-		count++;
-		if (strcmp(other->name, queue->name) == 0)
-			r = kryos_fail(-EBUSY, "queue %s: it is open already", queue->name);
-	}
-	if (r >= 0 && count >= 64)
-		r = kryos_fail(-ENOSPC, "queue %s: 64 queues are open already", queue->name);
+	r = check_name(store, queue->name);
 	if (r >= 0) {
 		queue->next = store->queues;
 		store->queues = queue;
@@ -362,6 +404,14 @@ static int begin_owing(struct kryos_queue *queue)
 		r = kri_ranges_add(&queue->events, first, INT64_MAX);
 	queue->dirty = 1;
 	return r;
+}
+
+/* Nothing was delivered: its close need not wait for the disk once more. */
+static void abandon(struct kryos_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->dirty = 0;
+	pthread_mutex_unlock(&queue->lock);
 }
 
 int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, const char *name,
@@ -396,6 +446,12 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 	}
 	r = take_config(queue, config);
 	if (r >= 0) {
+		/* While its namesake is still being closed, what that one owes is not on the disk yet. */
+		pthread_mutex_lock(&store->lock);
+		r = check_name(store, name);
+		pthread_mutex_unlock(&store->lock);
+	}
+	if (r >= 0) {
 		queue->lent = calloc(queue->config.max_lent, sizeof(*queue->lent));
 		queue->event_buffer = calloc(KRI_EVENT_ROWS, sizeof(*queue->event_buffer));
 		r = queue->lent && queue->event_buffer ? load(queue) : -ENOMEM;
@@ -411,6 +467,7 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 	kri_object_add(store->ctx, &queue->object, destroy);
 	/* A new queue's beginning must be on the disk, or a crash would move it. */
 	if (queue->dirty && (r = kryos_queue_commit(queue)) < 0) {
+		abandon(queue);
 		destroy(&queue->object);
 		return r;
 	}

@@ -149,6 +149,27 @@ int64_t kri_ranges_count(const struct kri_ranges *ranges, int64_t up_to)
 	return count;
 }
 
+int64_t kri_ranges_count_either(const struct kri_ranges *a, int64_t a_to, const struct kri_ranges *b, int64_t b_to)
+{
+	int64_t both = 0, to = a_to < b_to ? a_to : b_to;
+	int i = 0, j = 0;
+
+	while (i < a->count && j < b->count) {
+		const struct kri_run *x = &a->runs[i], *y = &b->runs[j];
+		int64_t first = x->first > y->first ? x->first : y->first;
+		int64_t last = x->last < y->last ? x->last : y->last;
+
+		last = last < to ? last : to;
+		if (last >= first)
+			both += last - first + 1;
+		if (x->last < y->last)
+			i++;
+		else
+			j++;
+	}
+	return kri_ranges_count(a, a_to) + kri_ranges_count(b, b_to) - both;
+}
+
 void kri_ranges_clear(struct kri_ranges *ranges)
 {
 	free(ranges->runs);

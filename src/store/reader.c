@@ -16,6 +16,7 @@ struct kryos_reader {
 	int segment_count, segment_at;
 	int64_t next_seq;
 	uint64_t damaged;
+	int64_t unreadable; /* newest segment that was counted as a whole */
 	struct kryos_record record;
 	struct kri_stored_event *events;
 	uint64_t epochs[KRI_EVENT_ROWS];
@@ -151,6 +152,15 @@ int kryos_reader_seek(struct kryos_reader *reader, int64_t seq)
 	return list(reader);
 }
 
+/* Once for each segment, however often its end is looked at. */
+static void count_unreadable(struct kryos_reader *reader, int64_t segment)
+{
+	if (reader->unreadable < segment) {
+		reader->unreadable = segment;
+		reader->damaged++;
+	}
+}
+
 int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record)
 {
 	struct kri_scan *scan;
@@ -180,13 +190,13 @@ int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **r
 			struct kri_segment_info *info = &reader->segments[reader->segment_at];
 
 			r = info->bad ? 0 : kri_scan_fill(scan, info, reader->next_seq, info->last_seq);
-			/* Gone since it was listed (retention), never begun, newer or damaged: the next one. */
 			if (r > 0)
 				continue;
-			if (r == -EBUSY || r == -ENOMEM)
+			/* Gone since it was listed (retention), never begun, newer or damaged: the next one. */
+			if (r < 0 && r != -ENOENT && r != KRYOS_ECORRUPT && r != KRYOS_EFORMAT && r != -EIO)
 				return r;
 			if (r < 0 && r != -ENOENT)
-				reader->damaged++;
+				count_unreadable(reader, info->first_seq);
 			if (reader->segment_at + 1 < reader->segment_count) {
 				reader->segment_at++;
 				reader->next_seq = reader->segments[reader->segment_at].first_seq;
@@ -214,8 +224,10 @@ int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall_ns)
 		struct kri_segment_info *next = &reader->segments[reader->segment_at + 1];
 
 		r = next->bad ? 0 : kri_scan_fill(&reader->scan, next, next->first_seq, next->last_seq);
-		if (r > 0) {
-			kri_scan_record(&reader->scan, 0, &reader->record);
+		while (reader->scan.at < reader->scan.count && reader->scan.bad[reader->scan.at])
+			reader->scan.at++;
+		if (r > 0 && reader->scan.at < reader->scan.count) {
+			kri_scan_record(&reader->scan, reader->scan.at, &reader->record);
 			if (reader->record.sample.t_wall_ns >= t_wall_ns)
 				break;
 		}
@@ -299,39 +311,45 @@ int kryos_reader_get_damaged(struct kryos_reader *reader, uint64_t *ret_rows)
 	return 0;
 }
 
-/* The newest seq in use, from outside: of samples, or of events. */
-static int64_t newest_seq(struct kryos_reader *reader, sqlite3 *db)
+/* The newest sample's seq, from outside; 0: none that can be read. */
+static int64_t newest_sample(struct kryos_reader *reader)
 {
-	int64_t newest = 0, sample = 0;
 	char path[PATH_MAX];
 	sqlite3 *segment = NULL;
+	int64_t newest = 0;
 
-	if (kri_sql_int(db, "SELECT coalesce(max(seq),0) FROM event", &newest) < 0)
-		newest = 0;
-	if (!reader->segment_count)
-		return newest;
-	kri_segment_path(reader->folder, reader->segments[reader->segment_count - 1].first_seq, path, sizeof(path));
-	if (kri_sql_open(&segment, path, SQLITE_OPEN_READWRITE) >= 0 &&
-	    kri_sql_int(segment, "SELECT coalesce(max(seq),0) FROM sample", &sample) < 0)
-		sample = 0;
-	sqlite3_close_v2(segment);
-	return sample > newest ? sample : newest;
+	for (int i = reader->segment_count - 1; i >= 0 && !newest; i--) {
+		kri_segment_path(reader->folder, reader->segments[i].first_seq, path, sizeof(path));
+		if (kri_sql_open(&segment, path, SQLITE_OPEN_READWRITE) >= 0 &&
+		    kri_sql_int(segment, "SELECT coalesce(max(seq),0) FROM sample", &newest) < 0)
+			newest = 0;
+		sqlite3_close_v2(segment);
+		segment = NULL;
+	}
+	return newest;
 }
 
 static int fill_queue(struct kryos_reader *reader, sqlite3 *db, sqlite3_stmt *row, struct kryos_queue_status *status)
 {
 	struct kri_ranges samples = { 0 }, events = { 0 };
-	int64_t newest = newest_seq(reader, db);
+	int64_t newest = newest_sample(reader), newest_event = 0;
 	struct kri_run run;
 	int r;
 
+	if (kri_sql_int(db, "SELECT coalesce(max(seq),0) FROM event", &newest_event) < 0)
+		newest_event = 0;
+	/* Seqs up to the newest of either kind may be samples. */
+	newest = newest > newest_event ? newest : newest_event;
 	snprintf(status->name, sizeof(status->name), "%s", kri_sql_text(row, 0));
 	r = kri_ranges_parse(&samples, kri_sql_text(row, 1));
 	if (r >= 0)
 		r = kri_ranges_parse(&events, kri_sql_text(row, 2));
 	if (r >= 0) {
-		status->owed = kri_ranges_count(&samples, newest);
+		status->owed = kri_ranges_count_either(&samples, newest, &events, newest_event);
 		if (kri_ranges_next(&samples, 1, &run) && run.first <= newest)
+			status->oldest_seq = run.first;
+		if (kri_ranges_next(&events, 1, &run) && run.first <= newest_event &&
+		    (!status->oldest_seq || run.first < status->oldest_seq))
 			status->oldest_seq = run.first;
 		status->acked = (uint64_t)sqlite3_column_int64(row, 3);
 		status->rejected = (uint64_t)sqlite3_column_int64(row, 4);

@@ -29,11 +29,13 @@ struct found {
 
 static void report(struct kryos_store *store, enum kryos_event_type type, int code, const char *text)
 {
+	struct kryos_time now = kri_store_now(store);
+
 	kri_log(store->ctx, KRYOS_LOG_WARNING, "store", code, "%s", text);
 	pthread_mutex_lock(&store->lock);
 	/* 256 may wait; an open reports a handful. */
-	(void)!kri_store_put_event(store,
-	                           &(struct kryos_event){ .type = type, .code = code, .name = "store", .text = text });
+	(void)!kri_store_put_event(
+		store, &(struct kryos_event){ .type = type, .code = code, .name = "store", .text = text }, now);
 	pthread_mutex_unlock(&store->lock);
 }
 
@@ -168,7 +170,7 @@ static int read_seals(struct kryos_store *store, struct found *found)
 			kri_store_drop_segment(store, info);
 			continue;
 		}
-		info->closed = true;
+		info->closed = info->recorded = true;
 		info->last_seq = sqlite3_column_int64(rows, 1);
 		snprintf(info->hash, sizeof(info->hash), "%s", kri_sql_text(rows, 2));
 		info->last_wall_ns = sqlite3_column_int64(rows, 3);
@@ -180,21 +182,35 @@ static int read_seals(struct kryos_store *store, struct found *found)
 	return r;
 }
 
-static int mark_bad(struct kryos_store *store, struct kri_segment_info *info, int why)
+/* More rows than fit in the file it cannot have held: no later seq can meet one of its own. */
+static void assume_end(struct kryos_store *store, struct kri_segment_info *info)
 {
 	char path[PATH_MAX];
+
+	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
+	info->bytes = kri_db_bytes(path);
+	info->last_seq = info->first_seq + info->bytes / 16 + KRI_MAX_WAITING;
+	if (info + 1 < store->segments + store->segment_count && info->last_seq >= info[1].first_seq)
+		info->last_seq = info[1].first_seq - 1;
+}
+
+/* The store goes on without it: for good if it is damaged, else until it can be read again. */
+static void leave_out(struct kryos_store *store, struct kri_segment_info *info, int why)
+{
+	char text[PATH_MAX];
 	int r;
 
-	snprintf(path, sizeof(path), "%s/%020" PRId64 ".seg: %s", store->folder, info->first_seq, kryos_strerror(why));
-	report(store, KRYOS_EVENT_STORE, why, path);
-	info->bad = true;
-	/* More rows than fit in the file it cannot have held: no later seq can meet one of its own. */
-	info->last_seq = info->first_seq + info->bytes / 16 + KRI_MAX_WAITING;
-	if (why == KRYOS_EFORMAT)
-		return 0;
+	snprintf(text, sizeof(text), "%020" PRId64 ".seg: %s", info->first_seq, kryos_strerror(why));
+	report(store, KRYOS_EVENT_STORE, why, text);
+	assume_end(store, info);
+	info->left_out = why != KRYOS_ECORRUPT;
+	if (info->left_out)
+		return;
 	store->damaged_segment = info->first_seq;
 	r = kri_store_condemn(store);
-	return r;
+	/* Without its marker it is found damaged at the next open again. */
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
 }
 
 /* Without reading every row, which takes too long for an open: seqs between the first and the last are samples or
@@ -212,42 +228,56 @@ static int count_samples(struct kryos_store *store, struct kri_segment_info *inf
 	return r;
 }
 
+/* Whether what comes next may be written to it. */
+static bool goes_on(struct kryos_store *store, const struct kri_segment_info *info, const struct kri_segment *segment)
+{
+	return info == &store->segments[store->segment_count - 1] && segment->in_wal && !segment->sealed &&
+	       strcmp(segment->device, store->device) == 0;
+}
+
+static int take_found(struct kryos_store *store, struct kri_segment_info *info, struct kri_segment *segment,
+                      struct found *found)
+{
+	info->closed = !segment->in_wal;
+	info->last_seq = segment->last_seq;
+	info->last_wall_ns = segment->last_wall_ns;
+	info->last_trust = segment->last_trust;
+	kri_chain_text(&segment->chain, info->hash);
+	if (segment->boot > found->newest_boot)
+		found->newest_boot = segment->boot;
+	return count_samples(store, info);
+}
+
 /* Looks into one segment that state.db does not know as closed. */
 static int look_into(struct kryos_store *store, int index, struct found *found)
 {
 	struct kri_segment_info *info = &store->segments[index];
-	bool newest = index == store->segment_count - 1;
 	struct kri_segment *segment = NULL;
 	char path[PATH_MAX];
 	int r;
 
 	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
 	info->bytes = kri_db_bytes(path);
-	/* Made read-only, and then a cut before state.db knew of it: it is sealed again, to the same seal. */
-	if (info->closed && chmod(path, 0640))
-		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
 	r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
 	if (r == -ENOENT || (r >= 0 && segment->last_seq < segment->first_seq)) {
 		kri_segment_close(segment);
 		r = kri_remove_db(path);
+		if (r < 0)
+			kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
 		kri_store_drop_segment(store, info);
-		return r;
+		return 0;
 	}
-	if (r == KRYOS_ECORRUPT)
+	/* A sector that can't be read must not keep a device from measuring; ids in a new epoch meet none of its. */
+	if (r == KRYOS_ECORRUPT || r == -EIO)
 		found->damage = true;
-	if (r == KRYOS_ECORRUPT || r == KRYOS_EFORMAT)
-		return mark_bad(store, info, r);
+	if (r == KRYOS_ECORRUPT || r == -EIO || r == KRYOS_EFORMAT) {
+		leave_out(store, info, r);
+		return 0;
+	}
 	if (r < 0)
 		return r;
-	info->closed = false;
-	info->last_seq = segment->last_seq;
-	info->last_wall_ns = segment->last_wall_ns;
-	info->last_trust = segment->last_trust;
-	r = count_samples(store, info);
-	kri_chain_text(&segment->chain, info->hash);
-	if (segment->boot > found->newest_boot)
-		found->newest_boot = segment->boot;
-	if (newest && strcmp(segment->device, store->device) == 0) {
+	r = take_found(store, info, segment, found);
+	if (r >= 0 && goes_on(store, info, segment)) {
 		store->segment = segment;
 		found->epoch = (int64_t)segment->epoch;
 		return r;
@@ -264,10 +294,13 @@ static int look_into_all(struct kryos_store *store, struct found *found)
 		int before = store->segment_count;
 		struct kri_segment_info *info = &store->segments[i];
 
-		if (!info->bad && (!info->closed || !info->hash[0]))
+		if (info->bad) {
+			assume_end(store, info);
+			/* It may have been condemned in an epoch that no row was written in yet. */
+			found->damage |= i == store->segment_count - 1;
+		} else if (!info->recorded) {
 			r = look_into(store, i, found);
-		else if (info->bad)
-			info->last_seq = info->first_seq + info->bytes / 16 + KRI_MAX_WAITING;
+		}
 		if (store->segment_count == before)
 			i++;
 	}
@@ -383,10 +416,60 @@ static int choose_epoch(struct kryos_store *store, const struct found *found)
 	return kri_state_put_meta(store->state, "epoch", text);
 }
 
+/* What state.db has closed and retention has not removed must be there. Said once: the gap is stored with its event. */
+static int report_missing(struct kryos_store *store)
+{
+	sqlite3_stmt *rows;
+	int r = kri_sql_prepare(store->state->db, &rows,
+	                        "SELECT first_seq, last_seq FROM seal WHERE dropped=0 AND NOT EXISTS (SELECT 1 FROM gap"
+	                        " WHERE gap.first_seq=seal.first_seq AND gap.last_seq=seal.last_seq)"),
+	    code;
+
+	if (r < 0)
+		return r;
+	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
+		int64_t first = sqlite3_column_int64(rows, 0);
+
+		if (kri_store_find_segment(store, first))
+			continue;
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", -ENOENT, "segment %" PRId64 " is missing", first);
+		kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+		                                                 .name = "store",
+		                                                 .first_seq = first,
+		                                                 .last_seq = sqlite3_column_int64(rows, 1),
+		                                                 .text = "the segment's file is missing" });
+	}
+	r = kri_sql_fail(store->state->db, code);
+	sqlite3_finalize(rows);
+	return r;
+}
+
+void kri_store_learn_first(struct kryos_store *store)
+{
+	char path[PATH_MAX];
+	sqlite3 *db = NULL;
+	int64_t first = 0, wall = 0;
+
+	pthread_mutex_lock(&store->lock);
+	for (int i = 0; i < store->segment_count && !first; i++)
+		if (!store->segments[i].bad)
+			first = store->segments[i].first_seq;
+	pthread_mutex_unlock(&store->lock);
+	if (first) {
+		kri_segment_path(store->folder, first, path, sizeof(path));
+		if (kri_sql_open(&db, path, SQLITE_OPEN_READWRITE) >= 0)
+			(void)!kri_sql_int(db, "SELECT t_wall_ns FROM sample ORDER BY seq LIMIT 1", &wall);
+		sqlite3_close_v2(db);
+	}
+	pthread_mutex_lock(&store->lock);
+	store->status.first_wall_ns = wall;
+	pthread_mutex_unlock(&store->lock);
+}
+
 int kri_store_recover(struct kryos_store *store)
 {
 	struct found found = { .damage = false };
-	int64_t newest_event = 0, untrusted = 0;
+	int64_t newest_event = 0, untrusted = 0, gaps = 0;
 	int r;
 
 	store->syncs.cause = KRI_SYNC_ROTATION;
@@ -399,7 +482,9 @@ int kri_store_recover(struct kryos_store *store)
 		r = read_seals(store, &found);
 	if (r >= 0)
 		r = look_into_all(store, &found);
-	if (r >= 0 && found.damage)
+	if (r >= 0)
+		r = report_missing(store);
+	if (r >= 0 && store->state->created)
 		r = restore_from_header(store);
 	if (r >= 0)
 		r = read_boots(store, &found);
@@ -434,5 +519,9 @@ int kri_store_recover(struct kryos_store *store)
 			store->segment = NULL;
 		}
 	}
+	if (r >= 0)
+		r = kri_sql_int(store->state->db, "SELECT count(*) FROM gap", &gaps);
+	store->status.gaps = (uint64_t)gaps;
+	kri_store_learn_first(store);
 	return r;
 }

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MAX_GAPS 16 /* for one queue and one segment; what is more is said of together */
+
 static int64_t total_bytes(struct kryos_store *store)
 {
 	char path[PATH_MAX];
@@ -28,23 +30,15 @@ static int64_t total_bytes(struct kryos_store *store)
 	return total;
 }
 
-static int take_queues(struct kryos_store *store, struct kryos_queue *queues[64])
-{
-	int count = 0;
-
-	pthread_mutex_lock(&store->lock);
-	for (struct kryos_queue *queue = store->queues; queue && count < 64; queue = queue->next)
-		queues[count++] = kri_queue_ref(queue);
-	pthread_mutex_unlock(&store->lock);
-	return count;
-}
-
 static bool is_owed(struct kryos_store *store, const struct kri_segment_info *info)
 {
-	struct kryos_queue *queues[64];
-	int count = take_queues(store, queues);
+	struct kryos_queue *queues[KRI_MAX_QUEUES];
 	bool owed = false;
+	int count;
 
+	pthread_mutex_lock(&store->lock);
+	count = kri_store_take_queues(store, queues);
+	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
 		struct kri_run run;
 
@@ -56,52 +50,89 @@ static bool is_owed(struct kryos_store *store, const struct kri_segment_info *in
 	return owed;
 }
 
+/* How many samples a closed segment has there; -1: it can't be read. */
+static int64_t count_samples(struct kryos_store *store, const struct kri_segment_info *info, const struct kri_run *run)
+{
+	char path[PATH_MAX], sql[120];
+	int64_t count = -1;
+	sqlite3 *db = NULL;
+
+	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM sample WHERE seq BETWEEN %" PRId64 " AND %" PRId64, run->first,
+	         run->last);
+	if (kri_sql_open(&db, path, SQLITE_OPEN_READONLY) < 0 || kri_sql_int(db, sql, &count) < 0)
+		count = -1;
+	sqlite3_close_v2(db);
+	return count;
+}
+
+static void announce_gap(struct kryos_store *store, const struct kri_segment_info *info, const char *queue,
+                         const struct kri_run *run, const char *why)
+{
+	int64_t count = count_samples(store, info, run);
+	char text[200];
+
+	if (!count)
+		return; /* seqs of events, or of none */
+	if (count > 0)
+		snprintf(text, sizeof(text), "%s; %" PRId64 " samples were not delivered", why, count);
+	else
+		snprintf(text, sizeof(text), "%s; what was not delivered can't be counted", why);
+	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                 .name = queue,
+	                                                 .first_seq = run->first,
+	                                                 .last_seq = run->last,
+	                                                 .text = text });
+}
+
 /* What is no longer to be delivered becomes a gap, for each queue that still owed of it. why NULL: said elsewhere. */
 static void forget(struct kryos_store *store, const struct kri_segment_info *info, const char *why)
 {
-	struct kryos_queue *queues[64];
-	int count = take_queues(store, queues);
+	struct kryos_queue *queues[KRI_MAX_QUEUES];
+	struct kri_run runs[MAX_GAPS];
+	int count;
 
+	pthread_mutex_lock(&store->lock);
+	count = kri_store_take_queues(store, queues);
+	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
-		int64_t lost = kri_queue_forget(queues[i], info->first_seq, info->last_seq);
-		char text[200];
+		int lost = kri_queue_forget(queues[i], info->first_seq, info->last_seq, runs, MAX_GAPS);
 
-		if (lost > 0 && why) {
-			snprintf(text, sizeof(text), "%s; %" PRId64 " records were not delivered", why, lost);
-			kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-			                                                 .name = queues[i]->name,
-			                                                 .first_seq = info->first_seq,
-			                                                 .last_seq = info->last_seq,
-			                                                 .text = text });
-		}
+		for (int j = 0; j < lost && why; j++)
+			announce_gap(store, info, queues[i]->name, &runs[j], why);
 		kri_queue_unref(queues[i]);
 	}
 }
 
 static int drop(struct kryos_store *store, const struct kri_segment_info *chosen, const char *why)
 {
-	struct kri_segment_info info = *chosen, *at;
+	struct kri_segment_info info = *chosen;
 	char sql[120], path[PATH_MAX];
 	int r;
 
-	store->syncs.cause = KRI_SYNC_ROTATION;
 	snprintf(sql, sizeof(sql), "UPDATE seal SET dropped=1 WHERE first_seq=%" PRId64, info.first_seq);
+	/* On a disk that is full the gap may not find room either: then nothing is given up. */
+	if (store->no_space || store->state_at_ns) {
+		snprintf(path, sizeof(path), "%" PRId64, info.first_seq);
+		r = kri_state_put_meta(store->state, "making_room", path);
+		if (r < 0)
+			return r;
+	}
 	forget(store, &info, why);
 	pthread_mutex_lock(&store->lock);
-	kri_store_commit_state(store);
-	r = store->events ? -EIO : 0; /* the gap is not on the disk: keep the data */
+	r = kri_store_commit_state(store);
 	pthread_mutex_unlock(&store->lock);
 	store->syncs.cause = KRI_SYNC_ROTATION;
 	if (r >= 0)
 		r = kri_sql_exec(store->state->db, sql);
 	if (r < 0)
-		return r;
+		return r; /* the gap is not on the disk: the data stays */
 	kri_segment_path(store->folder, info.first_seq, path, sizeof(path));
 	pthread_mutex_lock(&store->lock);
-	at = kri_store_find_segment(store, info.first_seq);
-	kri_store_drop_segment(store, at);
+	kri_store_drop_segment(store, kri_store_find_segment(store, info.first_seq));
 	pthread_mutex_unlock(&store->lock);
 	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "removed %s: %s", path, why);
+	kri_store_learn_first(store);
 	return kri_remove_db(path);
 }
 
@@ -115,77 +146,155 @@ static bool is_old(struct kryos_store *store, const struct kri_segment_info *inf
 	return now.t_wall_ns - info->last_wall_ns > store->config.keep_ns;
 }
 
+/* What may go: the oldest of all, the oldest that nobody is owed of, the oldest that is too old. NULL: none. */
+struct choice {
+	const struct kri_segment_info *oldest, *delivered, *old;
+};
+
+/* Only this thread changes the list. */
+static struct choice choose(struct kryos_store *store)
+{
+	struct choice choice = { NULL, NULL, NULL };
+	bool judged = false;
+
+	/* The newest is the one written to. */
+	for (int i = 0; i + 1 < store->segment_count && !(choice.delivered && judged); i++) {
+		const struct kri_segment_info *info = &store->segments[i];
+
+		if (info->left_out || (!info->recorded && !info->bad) ||
+		    (store->segment && store->segment->first_seq == info->first_seq))
+			continue;
+		if (!choice.oldest)
+			choice.oldest = info;
+		if (!choice.delivered && !is_owed(store, info))
+			choice.delivered = info;
+		/* Age goes by order: what is behind one that is kept is younger. A damaged one has no age. */
+		if (!info->bad && !judged) {
+			judged = true;
+			choice.old = is_old(store, info) ? info : NULL;
+		}
+	}
+	return choice;
+}
+
+/* The oldest event that a queue still owes. */
+static int64_t oldest_owed_event(struct kryos_store *store)
+{
+	struct kryos_queue *queues[KRI_MAX_QUEUES];
+	int64_t oldest = INT64_MAX;
+	int count;
+
+	pthread_mutex_lock(&store->lock);
+	count = kri_store_take_queues(store, queues);
+	pthread_mutex_unlock(&store->lock);
+	for (int i = 0; i < count; i++) {
+		struct kri_run run;
+
+		pthread_mutex_lock(&queues[i]->lock);
+		if (kri_ranges_next(&queues[i]->events, 1, &run) && run.first < oldest)
+			oldest = run.first;
+		pthread_mutex_unlock(&queues[i]->lock);
+		kri_queue_unref(queues[i]);
+	}
+	return oldest;
+}
+
+/* Of what is in use of state.db an eighth of the limit may be events: else the older half of them goes, if delivered.
+ */
+static int trim_events(struct kryos_store *store)
+{
+	sqlite3 *db = store->state->db;
+	int64_t pages = 0, unused = 0, middle = 0, owed;
+	char sql[80];
+	int r;
+
+	r = kri_sql_int(db, "PRAGMA page_count", &pages);
+	if (r >= 0)
+		r = kri_sql_int(db, "PRAGMA freelist_count", &unused);
+	if (r < 0 || (pages - unused) * 512 <= store->limit_bytes / 8)
+		return r;
+	r = kri_sql_int(db,
+	                "SELECT coalesce((SELECT seq FROM event ORDER BY seq LIMIT 1"
+	                " OFFSET (SELECT count(*) / 2 FROM event)), 0)",
+	                &middle);
+	if (r < 0)
+		return r;
+	owed = oldest_owed_event(store);
+	snprintf(sql, sizeof(sql), "DELETE FROM event WHERE seq < %" PRId64, owed < middle ? owed : middle);
+	store->syncs.cause = KRI_SYNC_STATE;
+	return kri_sql_exec(db, sql);
+}
+
 int kri_store_retain(struct kryos_store *store)
 {
+	int trimmed = trim_events(store);
+
+	if (trimmed < 0)
+		return trimmed;
 	for (;;) {
-		struct kri_segment_info list[2] = { { .first_seq = 0 },
-			                            { .first_seq = 0 } }; /* oldest, oldest delivered */
-		bool full = total_bytes(store) > store->limit_bytes, old;
-		int count, r;
+		bool over = total_bytes(store) > store->limit_bytes, full = over || store->no_space;
+		bool drops = store->config.full == KRYOS_FULL_DROP_OLDEST;
+		struct choice choice = choose(store);
+		const struct kri_segment_info *gone;
+		int r;
 
 		pthread_mutex_lock(&store->lock);
-		count = store->segment_count;
+		store->full = over && !drops && !choice.delivered;
 		pthread_mutex_unlock(&store->lock);
-		/* The newest is the one written to. Only this thread changes the list. */
-		for (int i = 0; i + 1 < count && !list[1].first_seq; i++) {
-			struct kri_segment_info *info = &store->segments[i];
-
-			if (!info->closed || info->bad)
-				continue;
-			if (!list[0].first_seq)
-				list[0] = *info;
-			if (!is_owed(store, info))
-				list[1] = *info;
-			else if (!full)
-				break; /* age goes by order */
-		}
-		old = list[0].first_seq && is_old(store, &list[0]);
-		pthread_mutex_lock(&store->lock);
-		store->full = full && store->config.full == KRYOS_FULL_REFUSE && !list[1].first_seq;
-		pthread_mutex_unlock(&store->lock);
-		if (!list[0].first_seq || (!full && !old) || (full && store->full))
+		gone = full ? choice.delivered : choice.old;
+		if (!gone && full && drops)
+			gone = choice.oldest;
+		if (!gone)
 			return 0;
-		if (full && list[1].first_seq)
-			r = drop(store, &list[1], "removed to make room");
-		else if (full)
-			r = drop(store, &list[0], "removed to make room");
-		else
-			r = drop(store, &list[0], "older than is to be kept");
+		r = drop(store, gone, full ? "removed to make room" : "older than is to be kept");
 		if (r < 0)
 			return r;
+		store->no_space = false; /* the next commit knows */
 	}
+}
+
+/* A marker beside it: database, WAL and shared memory can't be renamed as one. */
+static int put_marker(struct kryos_store *store, int64_t first_seq)
+{
+	char path[PATH_MAX];
+	int fd, r = 0;
+
+	snprintf(path, sizeof(path), "%s/%020" PRId64 ".seg.bad", store->folder, first_seq);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0440);
+	if (fd < 0)
+		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
+	if (fsync(fd))
+		r = kryos_fail(-errno, "%s: sync: %s", path, strerror(errno));
+	close(fd);
+	return r < 0 ? r : kri_sync_folder(store->folder);
 }
 
 int kri_store_condemn(struct kryos_store *store)
 {
-	struct kri_segment_info info, *at;
-	char path[PATH_MAX];
-	int fd, r;
+	struct kri_segment_info info = { .first_seq = 0 }, *at;
+	uint64_t epoch = 0;
+	int r = 0;
 
 	pthread_mutex_lock(&store->lock);
 	at = kri_store_find_segment(store, store->damaged_segment);
 	store->damaged_segment = 0;
-	if (at) {
+	if (at && !at->bad) {
 		at->bad = true;
 		info = *at;
 	}
 	pthread_mutex_unlock(&store->lock);
-	if (!at)
+	if (!info.first_seq)
 		return 0;
-	/* A marker beside it: database, WAL and shared memory can't be renamed as one. */
-	snprintf(path, sizeof(path), "%s/%020" PRId64 ".seg.bad", store->folder, info.first_seq);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0440);
-	if (fd < 0)
-		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
-	r = fsync(fd) ? -errno : 0;
-	close(fd);
-	if (r >= 0)
-		r = kri_sync_folder(store->folder);
+	/* Nothing more goes into it, marked or not. */
 	if (store->segment && store->segment->first_seq == info.first_seq) {
 		kri_segment_close(store->segment);
 		store->segment = NULL;
-		while (r >= 0 && (r = kri_random(&store->epoch, sizeof(store->epoch))) >= 0 && !store->epoch)
-			;
+		while (r >= 0 && !epoch)
+			r = kri_random(&epoch, sizeof(epoch));
+		pthread_mutex_lock(&store->lock);
+		if (epoch)
+			store->epoch = epoch;
+		pthread_mutex_unlock(&store->lock);
 	}
 	/* Whether or not a queue is open: what is not delivered must be said. */
 	forget(store, &info, NULL);
@@ -194,5 +303,5 @@ int kri_store_condemn(struct kryos_store *store)
 	                                                 .first_seq = info.first_seq,
 	                                                 .last_seq = info.last_seq,
 	                                                 .text = "the segment is damaged" });
-	return r;
+	return r < 0 ? r : put_marker(store, info.first_seq);
 }

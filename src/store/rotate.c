@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_ENTRIES 64
+#define MAX_ENTRIES (32 + 2 * KRI_MAX_QUEUES)
+#define RETRY_NS KRYOS_SECONDS(10)
 
 struct kri_segment_info *kri_store_find_segment(struct kryos_store *store, int64_t first_seq)
 {
@@ -41,7 +42,7 @@ bool kri_store_wants_rotation(struct kryos_store *store, int percent)
 	struct kri_segment *segment = store->segment;
 	int64_t age;
 
-	if (!segment || segment->last_seq < segment->first_seq)
+	if (!segment || segment->last_seq < segment->first_seq || kri_real_ns() < store->rotate_at_ns)
 		return false;
 	age = segment->age_ns + kri_boot_ns(store->ctx) - segment->opened_boot_ns;
 	return age >= store->config.segment_ns / 100 * percent ||
@@ -84,12 +85,11 @@ KRYOS_PRINTF(3, 4) static void add_text(struct header *header, const char *key, 
 
 static void add_queues(struct kryos_store *store, struct header *header)
 {
-	struct kryos_queue *queues[16];
-	int count = 0;
+	struct kryos_queue *queues[KRI_MAX_QUEUES];
+	int count;
 
 	pthread_mutex_lock(&store->lock);
-	for (struct kryos_queue *queue = store->queues; queue && count < 16; queue = queue->next)
-		queues[count++] = kri_queue_ref(queue);
+	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
 		char *cursor = kri_queue_cursor_text(queues[i]);
@@ -107,9 +107,11 @@ static void add_queues(struct kryos_store *store, struct header *header)
 
 static void add_offsets(struct kryos_store *store, struct header *header)
 {
-	/* The newest ones: older boots' segments carry theirs. */
-	int from = store->offset_count > 8 ? store->offset_count - 8 : 0;
+	int from;
 
+	pthread_mutex_lock(&store->lock);
+	/* The newest ones: older boots' segments carry theirs. */
+	from = store->offset_count > 8 ? store->offset_count - 8 : 0;
 	for (int i = from; i < store->offset_count; i++) {
 		add_text(header, NULL, "boot_offset:%" PRIu32, store->offsets[i].boot);
 		if (header->text_count < MAX_ENTRIES - 1) {
@@ -119,22 +121,17 @@ static void add_offsets(struct kryos_store *store, struct header *header)
 			         (unsigned int)store->offsets[i].trust);
 		}
 	}
+	pthread_mutex_unlock(&store->lock);
 }
 
-int kri_store_new_segment(struct kryos_store *store)
+/* The file of a new segment, with its header, from first_seq on. */
+static int create(struct kryos_store *store, struct kri_segment **ret_segment, const char *path, int64_t first_seq)
 {
-	struct kri_segment_info info = { .first_seq = store->next_seq, .last_seq = store->next_seq - 1 };
-	struct kri_segment *segment = NULL, *before = store->segment;
+	char epoch_text[17], when[KRYOS_TEXT_MAX];
 	struct header header = { .count = 0 };
-	char path[PATH_MAX], epoch_text[17], when[KRYOS_TEXT_MAX];
 	struct kryos_time now = { 0 };
 	int r;
 
-	store->syncs.cause = KRI_SYNC_ROTATION;
-	if (before) {
-		kri_chain_text(&before->chain, store->last_hash);
-		store->last_segment = before->first_seq;
-	}
 	r = kryos_clock_now(store->ctx, &now);
 	if (r < 0)
 		return r;
@@ -144,7 +141,7 @@ int kri_store_new_segment(struct kryos_store *store)
 	add(&header, "epoch", epoch_text);
 	add(&header, "previous_hash", store->last_hash);
 	add_text(&header, "previous_segment", "%" PRId64, store->last_segment);
-	add_text(&header, "first_seq", "%" PRId64, store->next_seq);
+	add_text(&header, "first_seq", "%" PRId64, first_seq);
 	add_text(&header, "boot", "%" PRIu32, store->boot);
 	add(&header, "created", kryos_time_text(now.t_wall_ns, when));
 	add(&header, "created_trust", kryos_trust_name(now.trust));
@@ -153,28 +150,66 @@ int kri_store_new_segment(struct kryos_store *store)
 	add_queues(store, &header);
 	add_offsets(store, &header);
 
-	kri_segment_path(store->folder, store->next_seq, path, sizeof(path));
 	/* What may stand there was never accepted: nothing has this seq yet. */
-	r = kri_file_bytes(path) || access(path, F_OK) == 0 ? kri_remove_db(path) : 0;
+	r = access(path, F_OK) == 0 ? kri_remove_db(path) : 0;
 	if (r >= 0)
-		r = kri_segment_create(&segment, path, store->next_seq, store->epoch, store->device, header.entries,
+		r = kri_segment_create(ret_segment, path, first_seq, store->epoch, store->device, header.entries,
 		                       header.count);
 	for (size_t i = 0; i < header.text_count; i++)
 		free(header.texts[i]);
-	if (r < 0)
-		return r;
-	segment->opened_boot_ns = now.t_boot_ns;
-	info.bytes = kri_segment_bytes(segment);
-	pthread_mutex_lock(&store->lock);
-	if (!kri_store_find_segment(store, info.first_seq))
-		r = kri_store_add_segment(store, &info);
-	pthread_mutex_unlock(&store->lock);
-	if (r < 0) {
-		kri_segment_close(segment);
-		return r;
+	if (r >= 0)
+		(*ret_segment)->opened_boot_ns = now.t_boot_ns;
+	return r;
+}
+
+/*
+ * A file begun in vain must go before the present segment takes the seqs it is named for: whoever reads takes them to
+ * be in it. Where it stays, the present segment ends here, and the next commit tries again to begin at that name.
+ */
+static void undo_create(struct kryos_store *store, const char *path)
+{
+	if (access(path, F_OK) == 0 && kri_remove_db(path) < 0) {
+		kri_segment_close(store->segment);
+		store->segment = NULL;
 	}
-	kri_segment_close(before);
+}
+
+int kri_store_new_segment(struct kryos_store *store)
+{
+	int64_t first_seq = store->claim_seq ? store->claim_seq : store->next_seq;
+	struct kri_segment_info info = { .first_seq = first_seq, .last_seq = first_seq - 1 };
+	struct kri_segment *segment = NULL;
+	char path[PATH_MAX];
+	int r;
+
+	store->syncs.cause = KRI_SYNC_ROTATION;
+	if (store->segment) {
+		kri_chain_text(&store->segment->chain, store->last_hash);
+		store->last_segment = store->segment->first_seq;
+	}
+	kri_segment_path(store->folder, first_seq, path, sizeof(path));
+	r = create(store, &segment, path, first_seq);
+	if (r >= 0) {
+		info.bytes = kri_segment_bytes(segment);
+		pthread_mutex_lock(&store->lock);
+		r = kri_store_add_segment(store, &info);
+		pthread_mutex_unlock(&store->lock);
+	}
+	if (r < 0) {
+		/* The sentence is to say why, not how the tidying up went. */
+		char why[160];
+
+		snprintf(why, sizeof(why), "%s", kryos_strerror(r));
+		kri_segment_close(segment);
+		undo_create(store, path);
+		store->rotate_at_ns = kri_real_ns() + RETRY_NS;
+		return kryos_fail(r, "%s", why);
+	}
+	kri_segment_close(store->segment);
 	store->segment = segment;
+	store->rotate_at_ns = 0;
+	store->claim_seq = 0;
+	store->last_retention_ns = INT64_MAX; /* now: the one before counts */
 	return 0;
 }
 
@@ -190,21 +225,27 @@ static int record_seal(struct kryos_store *store, struct kri_segment *segment, c
 		                 .signature = signature,
 		                 .last_trust = segment->last_trust };
 	struct kri_segment_info *info;
+	char sql[80];
 	int r;
 
 	store->syncs.cause = KRI_SYNC_ROTATION;
+	/* Rows behind the last accepted one are of a commit that failed. */
 	pthread_mutex_lock(&store->lock);
 	info = kri_store_find_segment(store, segment->first_seq);
-	seal.samples = info ? info->samples : 0;
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM sample WHERE seq <= %" PRId64,
+	         info ? info->last_seq : segment->last_seq);
 	pthread_mutex_unlock(&store->lock);
-	r = kri_state_put_seal(store->state, &seal);
+	r = kri_sql_int(segment->db, sql, &seal.samples);
+	if (r >= 0)
+		r = kri_state_put_seal(store->state, &seal);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&store->lock);
 	info = kri_store_find_segment(store, segment->first_seq);
 	if (info) {
-		info->closed = true;
+		info->closed = info->recorded = true;
 		info->bytes = seal.bytes;
+		info->samples = seal.samples;
 		info->last_wall_ns = seal.last_wall_ns;
 		info->last_trust = seal.last_trust;
 		snprintf(info->hash, sizeof(info->hash), "%s", hash);
@@ -238,31 +279,42 @@ static int seal(struct kryos_store *store, int64_t first_seq)
 	return r;
 }
 
-int kri_store_seal_one(struct kryos_store *store)
+/* The oldest that is to be sealed and not put off; 0: none. */
+static int64_t choose_to_seal(struct kryos_store *store)
 {
-	int64_t first_seq = 0;
-	int r;
+	int64_t now = kri_real_ns(), first_seq = 0;
 
 	pthread_mutex_lock(&store->lock);
-	for (int i = 0; i < store->segment_count && !first_seq; i++) {
+	for (int i = 0; i + 1 < store->segment_count && !first_seq; i++) {
 		struct kri_segment_info *info = &store->segments[i];
 
-		if (!info->closed && !info->bad && (!store->segment || info->first_seq != store->segment->first_seq) &&
-		    i + 1 < store->segment_count)
+		if (!info->recorded && !info->bad && now >= info->seal_at_ns &&
+		    (!store->segment || info->first_seq != store->segment->first_seq))
 			first_seq = info->first_seq;
 	}
 	pthread_mutex_unlock(&store->lock);
+	return first_seq;
+}
+
+int kri_store_seal_one(struct kryos_store *store)
+{
+	struct kri_segment_info *info;
+	int64_t first_seq = choose_to_seal(store);
+	int r;
+
 	if (!first_seq)
 		return 0;
 	r = seal(store, first_seq);
 	if (r >= 0)
 		return 1;
-	if (r == KRYOS_ECORRUPT) {
-		pthread_mutex_lock(&store->lock);
+	pthread_mutex_lock(&store->lock);
+	info = kri_store_find_segment(store, first_seq);
+	if (info)
+		info->seal_at_ns = kri_real_ns() + RETRY_NS;
+	if (r == KRYOS_ECORRUPT)
 		store->damaged_segment = first_seq;
-		pthread_mutex_unlock(&store->lock);
-	} else if (r != -EBUSY) {
+	pthread_mutex_unlock(&store->lock);
+	if (r != KRYOS_ECORRUPT && r != -EBUSY)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "sealing waits: %s", kryos_strerror(r));
-	}
-	return 0;
+	return 1; /* the others need not wait for this one */
 }

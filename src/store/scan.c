@@ -126,6 +126,8 @@ static int use_segment(struct kri_scan *scan, const struct kri_segment_info *seg
 	if (r >= 0)
 		r = kri_sql_exec(scan->db, "PRAGMA cache_size=-64");
 	if (r >= 0)
+		r = kri_segment_check_format(scan->db, path);
+	if (r >= 0)
 		r = read_header(scan);
 	if (r >= 0)
 		r = read_channels(scan);

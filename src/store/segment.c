@@ -125,6 +125,7 @@ int kri_segment_create(struct kri_segment **ret_segment, const char *path, int64
 	if (r < 0)
 		return r;
 	segment->epoch = epoch;
+	segment->in_wal = true;
 	strncpy(segment->device, device, sizeof(segment->device) - 1);
 	r = kri_sql_open(&segment->db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 	if (r >= 0)
@@ -215,6 +216,31 @@ static int read_channels(struct kri_segment *segment, struct kryos_ctx *ctx)
 	return r;
 }
 
+/* A restart does not make a segment younger: what its samples span counts, as far as their stamps can be believed. */
+static int read_age(struct kri_segment *segment)
+{
+	int64_t first = 0;
+	int r;
+
+	if (segment->last_trust < KRYOS_TRUST_RTC || segment->last_seq < segment->first_seq)
+		return 0;
+	r = kri_sql_int(segment->db,
+	                "SELECT CASE WHEN trust >= 2 THEN t_wall_ns ELSE 0 END FROM sample ORDER BY seq LIMIT 1",
+	                &first);
+	if (r >= 0 && first && segment->last_wall_ns > first)
+		segment->age_ns = segment->last_wall_ns - first;
+	return r;
+}
+
+static int read_seal(struct kri_segment *segment)
+{
+	int64_t seals = 0;
+	int r = kri_sql_int(segment->db, "SELECT count(*) FROM seal", &seals);
+
+	segment->sealed = seals > 0;
+	return r;
+}
+
 /* Where the chain stands: the last row's hash, or the header's. */
 static int read_end(struct kri_segment *segment)
 {
@@ -250,26 +276,58 @@ static int read_end(struct kri_segment *segment)
 	return r;
 }
 
+int kri_segment_check_format(sqlite3 *db, const char *path)
+{
+	int64_t version = 0, tables = 0;
+	int r = kri_sql_int(db, "PRAGMA user_version", &version);
+
+	if (r >= 0 && !version)
+		r = kri_sql_int(db, "SELECT count(*) FROM sqlite_master", &tables);
+	if (r < 0 || version == KRI_STORE_FORMAT)
+		return r;
+	/* The version comes with the first commit, so tables without one have lost it. */
+	if (tables)
+		return kryos_fail(KRYOS_ECORRUPT, "%s: its header names no version", path);
+	if (!version)
+		return kryos_fail(-ENOENT, "%s: was never begun", path);
+	return kryos_fail(KRYOS_EFORMAT, "%s: format %" PRId64 "; this version knows %d", path, version,
+	                  KRI_STORE_FORMAT);
+}
+
+static int read_mode(struct kri_segment *segment)
+{
+	sqlite3_stmt *row;
+	int r = kri_sql_prepare(segment->db, &row, "PRAGMA journal_mode"), code;
+
+	if (r < 0)
+		return r;
+	code = sqlite3_step(row);
+	if (code == SQLITE_ROW)
+		segment->in_wal = strcmp(kri_sql_text(row, 0), "wal") == 0;
+	else
+		r = kri_sql_fail(segment->db, code);
+	sqlite3_finalize(row);
+	return r;
+}
+
 int kri_segment_open(struct kri_segment **ret_segment, const char *path, int64_t first_seq, struct kryos_ctx *ctx)
 {
 	struct kri_segment *segment = NULL;
-	int64_t version = 0, boot = 0;
+	int64_t boot = 0;
 	int r;
 
 	r = new_segment(&segment, path, first_seq);
 	if (r < 0)
 		return r;
+	kri_sql_free_shm(path);
 	r = kri_sql_open(&segment->db, path, SQLITE_OPEN_READWRITE);
 	if (r >= 0)
 		r = kri_sql_exec(segment->db, pragmas);
 	if (r >= 0)
-		r = kri_sql_int(segment->db, "PRAGMA user_version", &version);
-	if (r >= 0 && version > KRI_STORE_FORMAT)
-		r = kryos_fail(KRYOS_EFORMAT, "%s: format %" PRId64 "; this version writes %d", path, version,
-		               KRI_STORE_FORMAT);
-	if (r >= 0 && version == 0)
-		r = kryos_fail(-ENOENT, "%s: was never begun", path);
+		r = kri_segment_check_format(segment->db, path);
 	if (r >= 0)
+		r = read_mode(segment);
+	if (r >= 0 && segment->in_wal)
 		r = kri_sql_exec(segment->db, wal_pragmas);
 	if (r >= 0)
 		r = read_header(segment);
@@ -277,6 +335,10 @@ int kri_segment_open(struct kri_segment **ret_segment, const char *path, int64_t
 		r = read_channels(segment, ctx);
 	if (r >= 0)
 		r = read_end(segment);
+	if (r >= 0)
+		r = read_age(segment);
+	if (r >= 0)
+		r = read_seal(segment);
 	if (r >= 0)
 		r = kri_sql_int(segment->db, "SELECT coalesce(max(boot),0) FROM boot", &boot);
 	segment->boot = (uint32_t)boot;
@@ -426,6 +488,7 @@ int kri_segment_checkpoint(struct kri_segment *segment)
 	int frames = 0, done = 0, code;
 
 	code = sqlite3_wal_checkpoint_v2(segment->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done);
+	segment->held_frames = segment->wal_frames;
 	if (code != SQLITE_OK && code != SQLITE_BUSY)
 		return kri_sql_fail(segment->db, code);
 	/* All of it is in the database, so the next commit begins the WAL again, in the same file, without growing it.
@@ -450,15 +513,13 @@ int kri_segment_seal(struct kri_segment *segment, struct kri_key *key, char ret_
 {
 	uint8_t signature[KRI_SIGNATURE_SIZE];
 	sqlite3_stmt *insert = NULL;
-	int64_t sealed = 0;
 	char text[256];
 	size_t length;
-	int r;
+	int r = 0;
 
 	ret_signature[0] = '\0';
 	kri_chain_text(&segment->chain, ret_hash);
-	r = kri_sql_int(segment->db, "SELECT count(*) FROM seal", &sealed);
-	if (r >= 0 && key && segment->chain.sha) {
+	if (key && segment->chain.sha) {
 		length = kri_seal_text(text, segment->device, segment->epoch, segment->first_seq, segment->last_seq,
 		                       ret_hash);
 		r = kri_key_sign(key, text, length, signature);
@@ -466,7 +527,7 @@ int kri_segment_seal(struct kri_segment *segment, struct kri_key *key, char ret_
 			kri_hex(signature, sizeof(signature), ret_signature);
 	}
 	/* Ed25519 is deterministic, so a seal that a cut left behind is this same one. */
-	if (r >= 0 && !sealed && ret_signature[0]) {
+	if (r >= 0 && !segment->sealed && segment->in_wal && ret_signature[0]) {
 		r = kri_sql_prepare(segment->db, &insert, "INSERT INTO seal VALUES(?,?,?,?)");
 		if (r >= 0) {
 			sqlite3_bind_int64(insert, 1, segment->first_seq);
@@ -488,7 +549,9 @@ int kri_segment_seal(struct kri_segment *segment, struct kri_key *key, char ret_
 	r = kri_sql_exec(segment->db, "PRAGMA synchronous=EXTRA; PRAGMA journal_mode=DELETE");
 	if (r >= 0 && chmod(segment->path, 0440))
 		r = kryos_fail(-errno, "%s: %s", segment->path, strerror(errno));
-	if (r >= 0)
+	if (r >= 0) {
+		segment->wal_frames = 0;
 		segment->db_bytes = kri_file_bytes(segment->path);
+	}
 	return r;
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* SQLite calls, with its errors as ours. */
 #include "private.h"
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int to_errno(sqlite3 *db, int code)
 {
@@ -34,6 +38,16 @@ static int to_errno(sqlite3 *db, int code)
 	}
 }
 
+/*
+ * What is in WAL mode needs its -shm file, which SQLite makes where it is missing: in a folder that may not be written
+ * that fails with an errno that speaks of the -shm, not of the database.
+ */
+static bool lacks_shm(sqlite3 *db, const char *file, int code)
+{
+	return (code & 0xff) == SQLITE_CANTOPEN && file && *file && sqlite3_system_errno(db) != ENOMEM &&
+	       access(file, R_OK) == 0;
+}
+
 int kri_sql_fail(sqlite3 *db, int code)
 {
 	const char *file = db ? sqlite3_db_filename(db, "main") : NULL;
@@ -43,6 +57,9 @@ int kri_sql_fail(sqlite3 *db, int code)
 		r = to_errno(db, code);
 	if (!r)
 		return 0;
+	if (db && lacks_shm(db, file, code))
+		return kryos_fail(-EACCES, "%s: its -shm file can't be made or opened (%s); read it as a user who may",
+		                  file, strerror(sqlite3_system_errno(db)));
 	return kryos_fail(r, "%s: %s", file && *file ? file : "store", db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
 }
 
@@ -69,6 +86,15 @@ int kri_sql_open(sqlite3 **ret_db, const char *path, int flags)
 	sqlite3_busy_timeout(db, 200);
 	*ret_db = db;
 	return 0;
+}
+
+void kri_sql_free_shm(const char *path)
+{
+	char shm[PATH_MAX];
+
+	snprintf(shm, sizeof(shm), "%s-shm", path);
+	if (access(shm, F_OK) == 0 && access(shm, W_OK))
+		unlink(shm);
 }
 
 int kri_sql_exec(sqlite3 *db, const char *sql)

@@ -101,6 +101,7 @@ int kri_state_open(struct kri_state **ret_state, const char *folder)
 		return -ENOMEM;
 	snprintf(path, sizeof(path), "%s/state.db", folder);
 	r = kri_chain_new(&state->chain);
+	kri_sql_free_shm(path);
 	if (r >= 0)
 		r = kri_sql_open(&state->db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 	if (r >= 0)
@@ -241,6 +242,7 @@ int kri_state_checkpoint(struct kri_state *state)
 	int frames = 0, done = 0, code;
 
 	code = sqlite3_wal_checkpoint_v2(state->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done);
+	state->held_frames = state->wal_frames;
 	if (code != SQLITE_OK && code != SQLITE_BUSY)
 		return kri_sql_fail(state->db, code);
 	if (done == frames)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What others ask of a store. */
 #include "private.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,33 @@ int kryos_store_get_status(struct kryos_store *store, struct kryos_store_status 
 	ret_status->size = size;
 	pthread_mutex_unlock(&store->lock);
 	return 0;
+}
+
+void kri_store_set_health(struct kryos_store *store, enum kri_health part, int error, struct kryos_time now)
+{
+	struct kryos_store_status *status = &store->status;
+	int before = status->error;
+
+	store->health[part].error = error;
+	snprintf(store->health[part].text, sizeof(store->health[part].text), "%s", error ? kryos_strerror(error) : "");
+	status->error = 0;
+	status->text[0] = '\0';
+	for (int i = KRI_HEALTH_PARTS - 1; i >= 0; i--) {
+		if (!store->health[i].error)
+			continue;
+		status->error = store->health[i].error;
+		memcpy(status->text, store->health[i].text, sizeof(status->text));
+	}
+	if (status->error != before) {
+		struct kryos_event event = { .type = KRYOS_EVENT_STORE,
+			                     .code = status->error,
+			                     .name = "store",
+			                     .text = status->error ? status->text : "writing again" };
+
+		kri_event_push(store->ctx, &event);
+		/* At 256 waiting ones the oldest tell of this already. */
+		(void)!kri_store_put_event(store, &event, now);
+	}
 }
 
 struct kryos_ctx *kri_store_get_ctx(struct kryos_store *store)

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #define CLOSE_NS KRYOS_SECONDS(4)
+#define RETRY_NS KRYOS_SECONDS(1)
+#define QUIET_NS KRYOS_MILLISECONDS(20)
 
 void kri_store_unref(struct kryos_store *store)
 {
@@ -57,13 +59,15 @@ static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, i
 {
 	struct kryos_store *store = KRI_CONTAINER_OF(listener, struct kryos_store, listener);
 	struct kri_boot_offset *last, *grown;
+	struct kryos_time now = kri_store_now(store);
 
 	/* The clock has told the context already; here it is kept. */
 	pthread_mutex_lock(&store->lock);
-	(void)!kri_store_put_event(store, &(struct kryos_event){ .type = KRYOS_EVENT_CLOCK,
-	                                                         .code = trust,
-	                                                         .name = "clock",
-	                                                         .text = kryos_trust_name(trust) });
+	(void)!kri_store_put_event(
+		store,
+		&(struct kryos_event){
+			.type = KRYOS_EVENT_CLOCK, .code = trust, .name = "clock", .text = kryos_trust_name(trust) },
+		now);
 	if (trust < KRYOS_TRUST_RTC || !store->untrusted_in_boot) {
 		pthread_mutex_unlock(&store->lock);
 		return;
@@ -83,11 +87,13 @@ static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, i
 		last->trust = trust;
 		last->offset_ns = offset_ns;
 		store->offset_changed = true;
-		(void)!kri_store_put_event(store, &(struct kryos_event){ .type = KRYOS_EVENT_CORRECTED,
-		                                                         .code = (int)store->boot,
-		                                                         .name = "clock",
-		                                                         .value_ns = offset_ns,
-		                                                         .text = kryos_trust_name(trust) });
+		(void)!kri_store_put_event(store,
+		                           &(struct kryos_event){ .type = KRYOS_EVENT_CORRECTED,
+		                                                  .code = (int)store->boot,
+		                                                  .name = "clock",
+		                                                  .value_ns = offset_ns,
+		                                                  .text = kryos_trust_name(trust) },
+		                           now);
 		pthread_cond_broadcast(&store->changed);
 	}
 	pthread_mutex_unlock(&store->lock);
@@ -105,6 +111,7 @@ static void destroy(struct kri_object *object)
 	/* A sync that hangs is left to end by itself: the writer holds what it needs, the lock on the folder too. */
 	while (store->writer_started && !store->writer_ended && (left = end - kri_real_ns()) > 0)
 		kri_cond_wait(&store->finished, &store->lock, left);
+	store->detached = true;
 	pthread_mutex_unlock(&store->lock);
 	kri_note_cancel(store->ctx, &store->note);
 	kri_object_remove(&store->object);
@@ -170,6 +177,8 @@ static int new_store(struct kryos_store **ret_store, struct kryos_ctx *ctx, cons
 	atomic_init(&store->refs, 1);
 	store->ctx = kri_ctx_ref(ctx);
 	store->lock_fd = -1;
+	store->retry_ns = RETRY_NS;
+	store->quiet_ns = QUIET_NS;
 	store->batches_tail = &store->batches;
 	store->events_tail = &store->events;
 	store->delivered_tail = &store->delivered;

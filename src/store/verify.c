@@ -256,6 +256,38 @@ static int check_seal(struct check *check, int64_t last_seq)
 	return 0;
 }
 
+/* Whether state.db knows that a segment was removed by retention: 1, 0, or -ENOENT where it does not know it. */
+static int was_removed(const char *folder, int64_t first_seq)
+{
+	char path[PATH_MAX], sql[120];
+	sqlite3 *db = NULL;
+	int64_t dropped = 0;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/state.db", folder);
+	snprintf(sql, sizeof(sql), "SELECT dropped FROM seal WHERE first_seq=%" PRId64, first_seq);
+	r = kri_sql_open(&db, path, SQLITE_OPEN_READWRITE);
+	if (r == -EACCES || r == -EROFS)
+		r = kri_sql_open(&db, path, SQLITE_OPEN_READONLY);
+	if (r >= 0)
+		r = kri_sql_int(db, sql, &dropped);
+	sqlite3_close_v2(db);
+	return r < 0 ? -ENOENT : dropped != 0;
+}
+
+/* Another segment than the one listed before this one is named: well if retention took it. */
+static void check_hole(struct check *check, const char *folder)
+{
+	int removed = was_removed(folder, check->previous_segment);
+
+	/* In front of all that is kept, what state.db does not know (it was lost, say) cannot be held against anyone.
+	 */
+	if (removed == 1 || (removed < 0 && !check->before))
+		return;
+	check->result->bad_links++;
+	problem(check, "the segment before it, %" PRId64 ", is missing", check->previous_segment);
+}
+
 /* The segment named as the one before must hold the hash that is named, as its last, or where a failed commit left it.
  */
 static int check_link(struct check *check, const char *folder)
@@ -265,6 +297,8 @@ static int check_link(struct check *check, const char *folder)
 	int64_t found = 0;
 	int r;
 
+	if (check->previous_segment && check->previous_segment != check->before)
+		check_hole(check, folder);
 	if (!check->before || check->previous_segment != check->before || !check->previous[0])
 		return 0;
 	if (strcmp(check->previous, check->before_last) == 0)
@@ -289,7 +323,7 @@ static int check_link(struct check *check, const char *folder)
 static int check_segment(struct check *check, const char *path, int64_t first_seq, const char *folder)
 {
 	const char *slash = strrchr(path, '/');
-	int64_t version = 0, last_seq = 0;
+	int64_t last_seq = 0;
 	int r;
 
 	check->file = slash ? slash + 1 : path;
@@ -299,10 +333,7 @@ static int check_segment(struct check *check, const char *path, int64_t first_se
 	if (r == -EACCES || r == -EROFS)
 		r = kri_sql_open(&check->db, path, SQLITE_OPEN_READONLY);
 	if (r >= 0)
-		r = kri_sql_int(check->db, "PRAGMA user_version", &version);
-	if (r >= 0 && version != KRI_STORE_FORMAT)
-		r = version > KRI_STORE_FORMAT ? kryos_fail(KRYOS_EFORMAT, "%s: made by a newer version", path)
-		                               : kryos_fail(KRYOS_ECORRUPT, "%s: is no segment", path);
+		r = kri_segment_check_format(check->db, path);
 	if (r >= 0)
 		r = read_header(check);
 	if (r >= 0 && folder)
@@ -318,8 +349,11 @@ static int check_segment(struct check *check, const char *path, int64_t first_se
 	}
 	sqlite3_close_v2(check->db);
 	check->db = NULL;
-	check->before = first_seq;
-	kri_chain_text(&check->chain, check->before_last);
+	/* One without rows (a failed beginning that could not be removed) is not in the chain. */
+	if (last_seq >= first_seq) {
+		check->before = first_seq;
+		kri_chain_text(&check->chain, check->before_last);
+	}
 	return r;
 }
 
@@ -347,8 +381,10 @@ int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_re
 			kri_segment_path(path, list[i].first_seq, file, sizeof(file));
 			r = check_segment(&check, file, list[i].first_seq, path);
 			/* Removed by retention since it was listed. */
-			if (r == -ENOENT)
+			if (r == -ENOENT) {
+				result.segments--;
 				r = 0;
+			}
 		}
 	} else if (r >= 0) {
 		const char *slash = strrchr(path, '/');

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #define LINGER_NS KRYOS_MILLISECONDS(1)
-#define RETRY_NS KRYOS_SECONDS(1)
 #define IDLE_NS KRYOS_SECONDS(10)
 #define GROUPS_PER_IDLE 256 /* a store that is never idle must still seal and remove */
+#define PIECES_AT_ONCE 16
 #define RETAIN_EVERY_NS KRYOS_SECONDS(60)
 
 static const char *place_of(void *data, uint32_t channel)
@@ -30,14 +30,15 @@ static const char *place_of(void *data, uint32_t channel)
 	return place;
 }
 
-static void stamp(struct kryos_store *store, const struct kryos_sample *given, struct kryos_sample *sample, int64_t seq,
-                  const struct kryos_time *now)
+static void stamp(struct kryos_store *store, const struct kri_batch *batch, size_t index, struct kryos_sample *sample,
+                  int64_t seq, const struct kryos_time *now)
 {
-	*sample = *given;
+	*sample = batch->samples[index];
 	sample->seq = seq;
 	sample->boot = store->boot;
+	/* Not now: the disk may have been away for an hour since. */
 	if (!sample->t_boot_ns)
-		sample->t_boot_ns = now->t_boot_ns;
+		sample->t_boot_ns = batch->t_boot_ns;
 	if (!sample->t_wall_ns) {
 		/* The trust of a stamp that we give is ours. */
 		sample->t_wall_ns = now->t_wall_ns - (now->t_boot_ns - sample->t_boot_ns);
@@ -53,9 +54,12 @@ static int write_rows(struct kryos_store *store, struct kri_batch *group, const 
 	struct kryos_sample sample;
 	int r = 0;
 
-	if (!store->segment || kri_store_wants_rotation(store, 125))
+	if (!store->segment || kri_store_wants_rotation(store, 125)) {
 		r = kri_store_new_segment(store);
-	if (r < 0)
+		store->untidy = true;
+	}
+	/* Without a new one the present one goes on: rather too long than not at all. */
+	if (r < 0 && !store->segment)
 		return r;
 	store->syncs.cause = KRI_SYNC_COMMIT;
 	r = kri_segment_begin(store->segment);
@@ -64,7 +68,7 @@ static int write_rows(struct kryos_store *store, struct kri_batch *group, const 
 
 		for (struct kri_batch *batch = group; batch && r >= 0; batch = batch->next) {
 			for (size_t i = 0; i < batch->count && r >= 0; i++) {
-				stamp(store, &batch->samples[i], &sample, seq++, now);
+				stamp(store, batch, i, &sample, seq++, now);
 				r = pass ? kri_segment_add(store->segment, &sample,
 				                           !batch->next && i + 1 == batch->count)
 				         : kri_segment_declare(store->segment, &commit, &sample);
@@ -107,7 +111,8 @@ static bool abandon(struct kryos_store *store)
  * A commit that failed has an unknown outcome: a later sync on the same descriptor may say "done" for
  * pages that were dropped (fsync errors are reported once). So that segment is left as it is, and
  * the same rows with the same ids go to a new one; readers take each id from the newer. If that fails
- * too, those ids are never used again, for they may be on the disk after all.
+ * too, those ids are never used again, for they may be on the disk after all; the next segment that
+ * can be written claims them, so that nobody reads what was never accepted.
  */
 static int write_group(struct kryos_store *store, struct kri_batch *group, size_t samples, const struct kryos_time *now)
 {
@@ -121,8 +126,13 @@ static int write_group(struct kryos_store *store, struct kri_batch *group, size_
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "a commit failed: %s", kryos_strerror(r));
 		tried |= abandon(store);
 	}
-	if (tried)
+	if (tried) {
+		if (!store->claim_seq)
+			store->claim_seq = store->next_seq;
+		pthread_mutex_lock(&store->lock);
 		store->next_seq += (int64_t)samples;
+		pthread_mutex_unlock(&store->lock);
+	}
 	return r;
 }
 
@@ -178,7 +188,7 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 
 	for (struct kri_batch *batch = group; batch; batch = batch->next) {
 		for (size_t i = 0; i < batch->count; i++) {
-			stamp(store, &batch->samples[i], &batch->samples[i], seq++, now);
+			stamp(store, batch, i, &batch->samples[i], seq++, now);
 			if (batch->samples[i].trust < KRYOS_TRUST_RTC)
 				untrusted = true;
 			else if (batch->samples[i].t_wall_ns > newest_trusted)
@@ -200,6 +210,8 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	store->durable_seq = seq - 1;
 	store->last_round = store->segment->last_round;
 	store->last_wall_ns = store->segment->last_wall_ns;
+	if (!store->status.first_wall_ns)
+		store->status.first_wall_ns = group->samples[0].t_wall_ns;
 	info = kri_store_find_segment(store, store->segment->first_seq);
 	if (info) {
 		info->last_seq = seq - 1;
@@ -238,7 +250,7 @@ static void finish_group(struct kryos_store *store, struct kri_batch *group, int
 		batch->finished = true;
 		if (batch->waiting_caller)
 			continue;
-		if (batch->done) {
+		if (batch->done && !store->detached) {
 			*store->delivered_tail = batch;
 			store->delivered_tail = &batch->next;
 			kri_note_post(store->ctx, &store->note);
@@ -255,7 +267,7 @@ static void finish_group(struct kryos_store *store, struct kri_batch *group, int
 	pthread_cond_broadcast(&store->finished);
 }
 
-static void publish_syncs(struct kryos_store *store)
+void kri_store_publish_syncs(struct kryos_store *store)
 {
 	store->status.commit_syncs = store->syncs.count[KRI_SYNC_COMMIT];
 	store->status.checkpoint_syncs = store->syncs.count[KRI_SYNC_CHECKPOINT];
@@ -263,36 +275,34 @@ static void publish_syncs(struct kryos_store *store)
 	store->status.rotation_syncs = store->syncs.count[KRI_SYNC_ROTATION];
 }
 
-static void set_health(struct kryos_store *store, int error)
+void kri_store_wake_queues(struct kryos_store *store)
 {
-	bool changed = store->status.error != error;
-
-	store->status.error = error;
-	snprintf(store->status.text, sizeof(store->status.text), "%s", error ? kryos_strerror(error) : "");
-	if (changed)
-		kri_store_put_event(store,
-		                    &(struct kryos_event){ .type = KRYOS_EVENT_STORE,
-		                                           .code = error,
-		                                           .text = error ? store->status.text : "writing again" });
-}
-
-static void wake_queues(struct kryos_store *store)
-{
-	struct kryos_queue *queue, *next;
+	struct kryos_queue *queues[KRI_MAX_QUEUES];
+	int count;
 
 	pthread_mutex_lock(&store->lock);
-	queue = store->queues ? kri_queue_ref(store->queues) : NULL;
+	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
-	while (queue) {
-		kri_queue_wake(queue);
-		pthread_mutex_lock(&store->lock);
-		next = queue->next ? kri_queue_ref(queue->next) : NULL;
-		pthread_mutex_unlock(&store->lock);
-		kri_queue_unref(queue);
-		queue = next;
+	for (int i = 0; i < count; i++) {
+		kri_queue_wake(queues[i]);
+		kri_queue_unref(queues[i]);
 	}
 }
 
+/* At the limit of the WAL this cannot wait for an idle moment. */
+static void checkpoint_at_limit(struct kryos_store *store)
+{
+	int r;
+
+	if (store->segment->wal_frames < KRI_WAL_LIMIT_FRAMES)
+		return;
+	store->syncs.cause = KRI_SYNC_CHECKPOINT;
+	r = kri_segment_checkpoint(store->segment);
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "checkpoint: %s", kryos_strerror(r));
+}
+
+/* store->lock held, and let go meanwhile. */
 static void commit_group(struct kryos_store *store)
 {
 	struct kri_batch *group;
@@ -308,176 +318,52 @@ static void commit_group(struct kryos_store *store)
 	r = kryos_clock_now(store->ctx, &now);
 	if (r >= 0)
 		r = write_group(store, group, samples, &now);
-	if (r >= 0)
+	store->no_space = r == -ENOSPC;
+	if (store->no_space)
+		store->last_retention_ns = kri_boot_ns(store->ctx) - RETAIN_EVERY_NS; /* room is made now, or never */
+	store->samples_at_ns = r < 0 ? kri_real_ns() + store->retry_ns : 0;
+	if (r >= 0) {
 		accepted(store, group, samples, &now, kri_real_ns() - began);
-	else
-		store->retry_at_ns = kri_real_ns() + RETRY_NS;
-	/* At the limit of the WAL this cannot wait for an idle moment. */
-	if (r >= 0 && store->segment->wal_frames >= KRI_WAL_LIMIT_FRAMES) {
-		int checkpointed;
-
-		store->syncs.cause = KRI_SYNC_CHECKPOINT;
-		checkpointed = kri_segment_checkpoint(store->segment);
-		if (checkpointed < 0)
-			kri_log(store->ctx, KRYOS_LOG_WARNING, "store", checkpointed, "checkpoint: %s",
-			        kryos_strerror(checkpointed));
+		checkpoint_at_limit(store);
 	}
 	pthread_mutex_lock(&store->lock);
-	set_health(store, r < 0 ? r : 0);
-	publish_syncs(store);
+	kri_store_set_health(store, KRI_HEALTH_SAMPLES, r < 0 ? r : 0, now);
+	kri_store_publish_syncs(store);
 	finish_group(store, group, r);
 	pthread_mutex_unlock(&store->lock);
 	if (r >= 0)
-		wake_queues(store);
+		kri_store_wake_queues(store);
 	pthread_mutex_lock(&store->lock);
 }
 
-/* What of state.db is to be committed together: events, delivery state, this boot's offset. */
-struct state_commit {
-	struct kri_stored_event *events;
-	int event_count;
-	struct kryos_queue *queues[64];
-	int queue_count;
-	struct kri_boot_offset offset;
-	bool has_offset;
-	uint64_t wanted;
-};
-
-static int write_state(struct kryos_store *store, struct state_commit *work)
+static bool wants_checkpoint(int frames, int held_frames)
 {
-	int64_t seq = store->next_seq;
-	int r;
-
-	store->syncs.cause = KRI_SYNC_STATE;
-	r = kri_sql_exec(store->state->db, "BEGIN IMMEDIATE");
-	for (struct kri_stored_event *event = work->events; event && r >= 0; event = event->next) {
-		event->seq = seq++;
-		event->boot = store->boot;
-		r = kri_state_put_event(store->state, event, store->epoch);
-		if (r >= 0 && event->type == KRYOS_EVENT_GAP)
-			r = kri_state_put_gap(store->state, event->first_seq, event->last_seq, event->text);
-	}
-	for (int i = 0; i < work->queue_count && r >= 0; i++)
-		r = kri_queue_store(work->queues[i], store->state);
-	if (r >= 0 && work->has_offset)
-		r = kri_state_put_boot(store->state, store->boot, store->boot_id, &work->offset);
-	return r < 0 ? r : kri_sql_exec(store->state->db, "COMMIT");
+	return frames >= KRI_WAL_LIMIT_FRAMES / 2 && frames != held_frames;
 }
 
-void kri_store_commit_state(struct kryos_store *store)
-{
-	uint8_t hash[KRI_SHA256_SIZE];
-	struct state_commit work = { .events = store->events, .event_count = store->events_waiting };
-	struct kri_stored_event *last = NULL;
-	int64_t now = kri_real_ns();
-	int r;
-
-	store->events = NULL;
-	store->events_tail = &store->events;
-	work.wanted = store->commit_wanted;
-	for (struct kryos_queue *queue = store->queues; queue && work.queue_count < 64; queue = queue->next)
-		work.queues[work.queue_count++] = kri_queue_ref(queue);
-	if (store->offset_changed) {
-		work.has_offset = true;
-		work.offset = store->offsets[store->offset_count - 1];
-		store->offset_changed = false;
-	}
-	pthread_mutex_unlock(&store->lock);
-
-	memcpy(hash, store->state->chain.hash, sizeof(hash));
-	r = write_state(store, &work);
-	if (r < 0) {
-		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "delivery state waits: %s", kryos_strerror(r));
-		if (!sqlite3_get_autocommit(store->state->db))
-			sqlite3_exec(store->state->db, "ROLLBACK", NULL, NULL, NULL);
-		memcpy(store->state->chain.hash, hash, sizeof(hash));
-		store->next_seq +=
-			work.event_count; /* they may be on the disk after all: nothing else gets these ids */
-		store->retry_at_ns = now + RETRY_NS;
-	}
-	for (int i = 0; i < work.queue_count; i++)
-		kri_queue_stored(work.queues[i], r >= 0);
-
-	pthread_mutex_lock(&store->lock);
-	if (r >= 0) {
-		while (work.events) {
-			struct kri_stored_event *event = work.events;
-
-			work.events = event->next;
-			store->next_seq = event->seq + 1;
-			store->durable_seq = event->seq;
-			store->stored_event_seq = event->seq;
-			free(event);
-		}
-		store->events_waiting -= work.event_count;
-		store->commit_done = work.wanted;
-		pthread_cond_broadcast(&store->finished);
-	} else {
-		for (last = work.events; last && last->next;)
-			last = last->next;
-		if (last) {
-			last->next = store->events;
-			if (!store->events)
-				store->events_tail = &last->next;
-			store->events = work.events;
-		}
-		store->offset_changed |= work.has_offset;
-	}
-	pthread_mutex_unlock(&store->lock);
-	if (r >= 0 && work.event_count)
-		wake_queues(store);
-	for (int i = 0; i < work.queue_count; i++)
-		kri_queue_unref(work.queues[i]);
-	pthread_mutex_lock(&store->lock);
-}
-
-/* When state.db wants a commit; store->lock held, and let go while queues are asked. */
-static int64_t state_due(struct kryos_store *store)
-{
-	struct kryos_queue *queues[64];
-	int64_t due = INT64_MAX;
-	int count = 0;
-
-	if (store->events || store->offset_changed || store->commit_wanted != store->commit_done)
-		return 0;
-	for (struct kryos_queue *queue = store->queues; queue && count < 64; queue = queue->next)
-		queues[count++] = kri_queue_ref(queue);
-	pthread_mutex_unlock(&store->lock);
-	for (int i = 0; i < count; i++) {
-		int64_t wants = kri_queue_due(queues[i]);
-
-		due = wants < due ? wants : due;
-		kri_queue_unref(queues[i]);
-	}
-	pthread_mutex_lock(&store->lock);
-	return due;
-}
-
-/* One piece of work that nobody waits for; true: ask again. */
+/*
+ * One piece of work that nobody waits for; true: ask again. A piece that fails, or that somebody's open read holds up,
+ * is not due again for a while, so that it never keeps the others from being done.
+ */
 static bool idle_work(struct kryos_store *store)
 {
 	int64_t now = kri_boot_ns(store->ctx);
-	int r = 0;
+	bool damaged;
+	int r;
 
-	if (store->damaged_segment) {
+	pthread_mutex_lock(&store->lock);
+	damaged = store->damaged_segment != 0;
+	pthread_mutex_unlock(&store->lock);
+	if (damaged) {
 		r = kri_store_condemn(store);
 	} else if (kri_store_wants_rotation(store, 100)) {
 		r = kri_store_new_segment(store);
-		store->last_retention_ns = now - RETAIN_EVERY_NS;
-	} else if (store->segment && store->segment->wal_frames >= KRI_WAL_LIMIT_FRAMES / 2) {
-		int before = store->segment->wal_frames;
-
+	} else if (store->segment && wants_checkpoint(store->segment->wal_frames, store->segment->held_frames)) {
 		store->syncs.cause = KRI_SYNC_CHECKPOINT;
 		r = kri_segment_checkpoint(store->segment);
-		if (r >= 0 && store->segment->wal_frames == before)
-			return false; /* a reader holds it: the next commit asks again */
-	} else if (store->state->wal_frames >= KRI_WAL_LIMIT_FRAMES / 2) {
-		int before = store->state->wal_frames;
-
+	} else if (wants_checkpoint(store->state->wal_frames, store->state->held_frames)) {
 		store->syncs.cause = KRI_SYNC_CHECKPOINT;
 		r = kri_state_checkpoint(store->state);
-		if (r >= 0 && store->state->wal_frames == before)
-			return false;
 	} else if (now - store->last_retention_ns >= RETAIN_EVERY_NS || now < store->last_retention_ns) {
 		store->last_retention_ns = now;
 		r = kri_store_retain(store);
@@ -486,24 +372,118 @@ static bool idle_work(struct kryos_store *store)
 	}
 	if (r < 0)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
-	return r >= 0;
+	return true;
+}
+
+/* Between two groups of a store that is never idle. store->lock held, and let go meanwhile. */
+static void tidy_up(struct kryos_store *store)
+{
+	store->untidy = false;
+	pthread_mutex_unlock(&store->lock);
+	for (int i = 0; i < PIECES_AT_ONCE && idle_work(store); i++)
+		;
+	pthread_mutex_lock(&store->lock);
 }
 
 /* store->lock held; let go while waiting. What came while the lock was let go before is seen here. */
 static void wait_for_work(struct kryos_store *store, int64_t due)
 {
 	int64_t now = kri_real_ns(), until = now + IDLE_NS;
-	bool work = store->batches || store->events || store->offset_changed || store->damaged_segment ||
-	            store->commit_wanted != store->commit_done;
 
 	if (store->stopping)
 		return;
-	if (due < until || work)
-		until = work ? now : due;
-	if (store->retry_at_ns > now && until < store->retry_at_ns)
-		until = store->retry_at_ns;
+	if (store->batches && store->samples_at_ns < until)
+		until = store->samples_at_ns;
+	if (store->events || store->offset_changed || store->commit_wanted != store->commit_done)
+		due = 0;
+	if (due < store->state_at_ns)
+		due = store->state_at_ns;
+	if (due < until)
+		until = due;
+	if (store->damaged_segment || store->queue_touched)
+		until = now;
 	if (until > now)
 		kri_cond_wait(&store->changed, &store->lock, until - now);
+}
+
+/* The last tries, whatever the waiting times; then those who still wait are told. store->lock held. */
+static void finish_all(struct kryos_store *store)
+{
+	size_t lost = 0;
+
+	do {
+		store->samples_at_ns = 0;
+		if (store->batches)
+			commit_group(store);
+	} while (store->batches && !store->samples_at_ns);
+	/* Delivery state that no timer has asked for yet. */
+	store->commit_wanted++;
+	(void)kri_store_commit_state(store);
+	while (store->batches) {
+		struct kri_batch *batch = store->batches;
+
+		store->batches = batch->next;
+		store->waiting_samples -= batch->count;
+		batch->result = -ECANCELED;
+		batch->finished = true;
+		if (!batch->waiting_caller) {
+			lost += batch->count;
+			free(batch);
+		}
+	}
+	store->batches_tail = &store->batches;
+	if (lost) {
+		pthread_mutex_unlock(&store->lock);
+		kri_log(store->ctx, KRYOS_LOG_ERROR, "store", -EIO, "%s: closed before %zu samples could be written",
+		        store->folder, lost);
+		pthread_mutex_lock(&store->lock);
+	}
+}
+
+static void let_go(struct kryos_store *store)
+{
+	kri_segment_close(store->segment);
+	store->segment = NULL;
+	kri_state_close(store->state);
+	store->state = NULL;
+	kri_vfs_count(NULL);
+	close(store->lock_fd);
+	store->lock_fd = -1;
+	kri_digest_end_thread();
+}
+
+/*
+ * Whoever closes waits for this and frees what is left: this thread must have nothing more to do then, for the program
+ * may be at its end, and libcrypto with it. If nobody waits any more, it is for this thread.
+ */
+static void end(struct kryos_store *store)
+{
+	bool alone;
+
+	pthread_mutex_lock(&store->lock);
+	store->writer_ended = true;
+	alone = store->detached;
+	if (!alone)
+		atomic_fetch_sub(&store->refs, 1);
+	pthread_cond_broadcast(&store->finished);
+	pthread_mutex_unlock(&store->lock);
+	if (alone)
+		kri_store_unref(store);
+}
+
+/*
+ * Who appends one commit after another comes back within moments of each: what looks idle then is not, and a
+ * checkpoint then would come twice as often as needed, and in the way. store->lock held, let go while waiting.
+ */
+static bool is_quiet(struct kryos_store *store)
+{
+	int64_t now = kri_real_ns();
+
+	if (store->stopping || (store->batches && now >= store->samples_at_ns))
+		return false;
+	if ((store->events || store->commit_wanted != store->commit_done) && now >= store->state_at_ns)
+		return false;
+	return kri_cond_wait(&store->changed, &store->lock, store->quiet_ns) == -ETIMEDOUT;
 }
 
 void kri_writer_main(void *data)
@@ -513,54 +493,33 @@ void kri_writer_main(void *data)
 
 	kri_vfs_count(&store->syncs);
 	pthread_mutex_lock(&store->lock);
-	for (;;) {
+	while (!store->stopping) {
 		int64_t now = kri_real_ns(), due;
 		bool more;
 
-		publish_syncs(store);
-		if (store->batches && (now >= store->retry_at_ns || store->stopping)) {
+		kri_store_publish_syncs(store);
+		if (store->batches && now >= store->samples_at_ns) {
 			commit_group(store);
-			if (++groups % GROUPS_PER_IDLE == 0) {
-				pthread_mutex_unlock(&store->lock);
-				idle_work(store);
-				pthread_mutex_lock(&store->lock);
-			}
-			if (!store->stopping || store->retry_at_ns <= now)
-				continue;
-		}
-		due = state_due(store);
-		if (due <= now && (now >= store->retry_at_ns || store->stopping)) {
-			kri_store_commit_state(store);
-			if (!store->stopping || store->retry_at_ns <= now)
-				continue;
-		}
-		if (store->stopping)
-			break;
-		if (store->batches || due <= now) {
-			wait_for_work(store, due);
+			if (++groups % GROUPS_PER_IDLE == 0 || store->untidy || store->no_space)
+				tidy_up(store);
 			continue;
 		}
+		due = kri_store_state_due(store);
+		if (due <= now && now >= store->state_at_ns) {
+			(void)kri_store_commit_state(store);
+			continue;
+		}
+		if (!is_quiet(store))
+			continue;
 		pthread_mutex_unlock(&store->lock);
 		more = idle_work(store);
 		pthread_mutex_lock(&store->lock);
-		if (!more && !store->batches && !store->stopping)
-			wait_for_work(store, state_due(store));
+		if (!more)
+			wait_for_work(store, kri_store_state_due(store));
 	}
-	/* Delivery state that no timer has asked for yet. */
-	store->commit_wanted++;
-	kri_store_commit_state(store);
+	finish_all(store);
+	kri_store_publish_syncs(store);
 	pthread_mutex_unlock(&store->lock);
-
-	kri_segment_close(store->segment);
-	store->segment = NULL;
-	kri_state_close(store->state);
-	store->state = NULL;
-	kri_vfs_count(NULL);
-	close(store->lock_fd);
-	store->lock_fd = -1;
-	pthread_mutex_lock(&store->lock);
-	store->writer_ended = true;
-	pthread_cond_broadcast(&store->finished);
-	pthread_mutex_unlock(&store->lock);
-	kri_store_unref(store);
+	let_go(store);
+	end(store);
 }

@@ -194,7 +194,7 @@ static int64_t checkpoint_syncs(struct run *run)
 	struct kryos_store_status status = { .size = sizeof(status) };
 
 	/* Idle work is done while nobody asks for anything. */
-	process_for(run->ctx, 2);
+	process_for(run->ctx, 40);
 	take_news(run);
 	assert_ok(kryos_store_get_status(run->store, &status));
 	return (int64_t)status.checkpoint_syncs;

@@ -278,6 +278,22 @@ static void a_list_of_channels_owes_nothing_else(void **state)
 	assert_int_equal(status_of(rig).owed, 0);
 }
 
+static void a_misspelt_list_of_channels_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"", "Fridge", "a b", ",", "room.*,", "room .temperature", "room.*, ,fridge"
+	};
+	struct rig *rig = *state;
+	struct kryos_queue *queue = NULL;
+
+	start(rig);
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(wrong); i++)
+		assert_fails(-EINVAL,
+		             kryos_queue_open(&queue, rig->store, "other", KRYOS_QUEUE_CONFIG(.channels = wrong[i])));
+	assert_says(-EINVAL, "is no channel");
+	assert_null(queue);
+}
+
 static void resending_owes_a_range_again(void **state)
 {
 	struct rig *rig = *state;
@@ -427,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_rejected_record_becomes_a_dead_letter_and_blocks_nothing, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_list_of_channels_owes_nothing_else, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_misspelt_list_of_channels_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(resending_owes_a_range_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_window_of_lent_records_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_queues_know_nothing_of_each_other_and_a_name_is_open_once, setup,

@@ -101,9 +101,26 @@ static void text_that_is_no_list_is_refused(void **state)
 	assert_int_equal(ranges.count, 0);
 }
 
+static void what_is_in_either_is_counted_once(void **state)
+{
+	struct kri_ranges a = { 0 }, b = { 0 };
+
+	(void)state;
+	assert_ok(kri_ranges_parse(&a, "1-10,20-"));
+	assert_ok(kri_ranges_parse(&b, "5-25,30-30"));
+	assert_int_equal(kri_ranges_count_either(&a, 40, &b, 40), 40);
+	assert_int_equal(kri_ranges_count_either(&a, 40, &b, 7), 10 + 21);
+	assert_int_equal(kri_ranges_count_either(&a, 7, &b, 40), 25 + 1);
+	assert_int_equal(kri_ranges_count_either(&a, 0, &b, 0), 0);
+	kri_ranges_clear(&b);
+	assert_int_equal(kri_ranges_count_either(&a, 22, &b, 40), 13);
+	kri_ranges_clear(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_in_either_is_counted_once),
 		cmocka_unit_test(ranges_equal_a_set_after_any_operations),
 		cmocka_unit_test(an_open_run_has_no_end),
 		cmocka_unit_test(too_many_runs_owe_too_much_never_too_little),

@@ -303,6 +303,45 @@ static void segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check(void 
 	assert_int_equal(status_of(rig).samples, 51);
 }
 
+static void a_sealed_segment_that_is_gone_is_a_gap_and_no_good_store(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_verify_result result = { .size = sizeof(result) };
+	const struct kryos_event *event;
+	struct kri_segment_info gone;
+	char path[4096];
+	int gaps;
+
+	start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
+	for (int i = 0; i < 4; i++) {
+		append(rig, 12);
+		process_for(rig->ctx, 30);
+	}
+	assert_true(process_until(rig->ctx, sealed_two, rig, 20000));
+	gone = rig->store->segments[1];
+	assert_int_equal(status_of(rig).first_wall_ns, START);
+	stop(rig);
+	snprintf(path, sizeof(path), "%s/store/%020d.seg", rig->folder, (int)gone.first_seq);
+	assert_int_equal(unlink(path), 0);
+	for (int round = 0; round < 2; round++) {
+		start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
+		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
+		gaps = 0;
+		while (kryos_ctx_next_event(rig->ctx, &event) > 0) {
+			if (event->type != KRYOS_EVENT_GAP)
+				continue;
+			assert_int_equal(event->first_seq, gone.first_seq);
+			assert_int_equal(event->last_seq, gone.last_seq);
+			gaps++;
+		}
+		assert_int_equal(gaps, round == 0);
+		assert_ok(kryos_verify(rig->ctx, in(rig->folder, "store"), &result));
+		assert_true(result.bad_links > 0);
+		assert_non_null(strstr(result.first_problem, "is missing"));
+		stop(rig);
+	}
+}
+
 static void a_changed_value_is_found_by_verify(void **state)
 {
 	struct rig *rig = *state;
@@ -528,6 +567,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_second_process_is_told_who_writes, setup, teardown),
 		cmocka_unit_test_setup_teardown(unusable_folders_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check, setup,
+		                                teardown),
+		cmocka_unit_test_setup_teardown(a_sealed_segment_that_is_gone_is_a_gap_and_no_good_store, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_changed_value_is_found_by_verify, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_boot_later_found_out_of_time_is_corrected_on_reading, setup,

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writer thread: what state.db is owed, committed together. */
+#include "private.h"
+#include <stdlib.h>
+#include <string.h>
+
+int kri_store_take_queues(struct kryos_store *store, struct kryos_queue *queues[KRI_MAX_QUEUES])
+{
+	int count = 0;
+
+	/* No more can be open (link_queue). */
+	for (struct kryos_queue *queue = store->queues; queue && count < KRI_MAX_QUEUES; queue = queue->next)
+		queues[count++] = kri_queue_ref(queue);
+	return count;
+}
+
+/* Events, delivery state, this boot's offset. */
+struct state_commit {
+	struct kri_stored_event *events;
+	int event_count;
+	struct kryos_queue *queues[KRI_MAX_QUEUES];
+	int queue_count;
+	struct kri_boot_offset offset;
+	bool has_offset;
+	uint64_t wanted;
+	int64_t next_seq;
+};
+
+static int write_state(struct kryos_store *store, struct state_commit *work)
+{
+	int r;
+
+	store->syncs.cause = KRI_SYNC_STATE;
+	r = kri_sql_exec(store->state->db, "BEGIN IMMEDIATE");
+	for (struct kri_stored_event *event = work->events; event && r >= 0; event = event->next) {
+		/* After a failure it may be on the disk all the same: so it keeps its id, and nothing else gets it. */
+		if (!event->seq)
+			event->seq = work->next_seq++;
+		event->boot = store->boot;
+		r = kri_state_put_event(store->state, event, store->epoch);
+		if (r >= 0 && event->type == KRYOS_EVENT_GAP)
+			r = kri_state_put_gap(store->state, event->first_seq, event->last_seq, event->text);
+	}
+	for (int i = 0; i < work->queue_count && r >= 0; i++)
+		r = kri_queue_store(work->queues[i], store->state);
+	if (r >= 0 && work->has_offset)
+		r = kri_state_put_boot(store->state, store->boot, store->boot_id, &work->offset);
+	return r < 0 ? r : kri_sql_exec(store->state->db, "COMMIT");
+}
+
+/* store->lock held. */
+static void take_work(struct kryos_store *store, struct state_commit *work)
+{
+	*work = (struct state_commit){ .events = store->events,
+		                       .event_count = store->events_waiting,
+		                       .wanted = store->commit_wanted,
+		                       .next_seq = store->next_seq };
+	store->events = NULL;
+	store->events_tail = &store->events;
+	work->queue_count = kri_store_take_queues(store, work->queues);
+	if (store->offset_changed) {
+		work->has_offset = true;
+		work->offset = store->offsets[store->offset_count - 1];
+		store->offset_changed = false;
+	}
+}
+
+/* store->lock held. */
+static void settle(struct kryos_store *store, struct state_commit *work)
+{
+	while (work->events) {
+		struct kri_stored_event *event = work->events;
+
+		work->events = event->next;
+		if (store->durable_seq < event->seq)
+			store->durable_seq = event->seq;
+		store->stored_event_seq = event->seq;
+		store->status.gaps += event->type == KRYOS_EVENT_GAP;
+		free(event);
+	}
+	store->events_waiting -= work->event_count;
+	store->commit_done = work->wanted;
+	if (store->full)
+		store->last_retention_ns = INT64_MAX; /* what was delivered may go now */
+	pthread_cond_broadcast(&store->finished);
+}
+
+/* For the next try, before what came since. store->lock held. */
+static void put_back(struct kryos_store *store, struct state_commit *work)
+{
+	struct kri_stored_event *last = work->events;
+
+	while (last && last->next)
+		last = last->next;
+	if (last) {
+		last->next = store->events;
+		if (!store->events)
+			store->events_tail = &last->next;
+		store->events = work->events;
+	}
+	store->offset_changed |= work->has_offset;
+}
+
+int kri_store_commit_state(struct kryos_store *store)
+{
+	uint8_t hash[KRI_SHA256_SIZE];
+	struct state_commit work;
+	struct kryos_time now;
+	int r;
+
+	take_work(store, &work);
+	pthread_mutex_unlock(&store->lock);
+
+	memcpy(hash, store->state->chain.hash, sizeof(hash));
+	r = write_state(store, &work);
+	if (r < 0) {
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "delivery state waits: %s", kryos_strerror(r));
+		if (!sqlite3_get_autocommit(store->state->db))
+			sqlite3_exec(store->state->db, "ROLLBACK", NULL, NULL, NULL);
+		memcpy(store->state->chain.hash, hash, sizeof(hash));
+	}
+	now = kri_store_now(store);
+	store->state_at_ns = r < 0 ? kri_real_ns() + store->retry_ns : 0;
+	for (int i = 0; i < work.queue_count; i++)
+		kri_queue_stored(work.queues[i], r >= 0);
+
+	pthread_mutex_lock(&store->lock);
+	store->next_seq = work.next_seq;
+	kri_store_set_health(store, KRI_HEALTH_STATE, r < 0 ? r : 0, now);
+	if (r >= 0)
+		settle(store, &work);
+	else
+		put_back(store, &work);
+	pthread_mutex_unlock(&store->lock);
+	if (r >= 0 && work.event_count)
+		kri_store_wake_queues(store);
+	for (int i = 0; i < work.queue_count; i++)
+		kri_queue_unref(work.queues[i]);
+	pthread_mutex_lock(&store->lock);
+	return r;
+}
+
+int64_t kri_store_state_due(struct kryos_store *store)
+{
+	struct kryos_queue *queues[KRI_MAX_QUEUES];
+	int64_t due = INT64_MAX;
+	int count;
+
+	if (store->events || store->offset_changed || store->commit_wanted != store->commit_done)
+		return 0;
+	/* What is touched while the lock is let go is asked for again. */
+	store->queue_touched = false;
+	count = kri_store_take_queues(store, queues);
+	pthread_mutex_unlock(&store->lock);
+	for (int i = 0; i < count; i++) {
+		int64_t wants = kri_queue_due(queues[i]);
+
+		due = wants < due ? wants : due;
+		kri_queue_unref(queues[i]);
+	}
+	pthread_mutex_lock(&store->lock);
+	return due;
+}

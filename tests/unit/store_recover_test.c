@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an open and the writer make of what they find: each a state that once cost rows, a seal or a thread. */
+#include "cutvfs.h"
+#include "store/private.h"
+#include "support.h"
+#include <fcntl.h>
+#include <inttypes.h>
+#include <kryos/testing/clock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define START INT64_C(1795165920000000000)
+
+struct rig {
+	char *folder;
+	struct cutvfs *vfs;
+	struct kryos_fake_clock *clock;
+	struct kryos_ctx *ctx;
+	struct kryos_store *store;
+	struct kryos_queue *queue;
+	uint32_t channel;
+};
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	rig->folder = scratch_new();
+	rig->vfs = cutvfs_new();
+	assert_ok(kryos_fake_clock_new(&rig->clock, START));
+	kryos_fake_clock_set_synced(rig->clock, 1);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	cutvfs_fail(rig->vfs, CUT_CALL_OPEN, NULL, 0, 0, false);
+	cutvfs_delay_sync(rig->vfs, 0);
+	kryos_ctx_free(rig->ctx);
+	kryos_fake_clock_free(rig->clock);
+	cutvfs_free(rig->vfs);
+	scratch_free(rig->folder);
+	free(rig);
+	return 0;
+}
+
+static void start(struct rig *rig)
+{
+	assert_ok(kryos_ctx_new(&rig->ctx,
+	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
+	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->channel));
+	assert_ok(kryos_store_open(&rig->store, rig->ctx, rig->folder,
+	                           KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .board = "one")));
+	rig->store->quiet_ns = KRYOS_MILLISECONDS(1);
+	assert_ok(kryos_queue_open(&rig->queue, rig->store, "modem", NULL));
+}
+
+static void stop(struct rig *rig)
+{
+	kryos_ctx_free(rig->ctx);
+	rig->ctx = NULL;
+	rig->store = NULL;
+	rig->queue = NULL;
+}
+
+static int64_t append(struct rig *rig, int64_t value)
+{
+	struct kryos_sample sample = { .channel = rig->channel, .value_micro = value };
+
+	assert_ok(kryos_store_append(rig->store, &sample, 1));
+	return sample.seq;
+}
+
+static struct kryos_store_status status_of(struct rig *rig)
+{
+	struct kryos_store_status status = { .size = sizeof(status) };
+
+	assert_ok(kryos_store_get_status(rig->store, &status));
+	return status;
+}
+
+/* A little over ten minutes pass, and the writer has an idle moment. */
+static void rotate(struct rig *rig)
+{
+	uint32_t before = status_of(rig).segments;
+
+	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(601));
+	for (int i = 0; i < 500 && status_of(rig).segments == before; i++) {
+		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+		process_for(rig->ctx, 5);
+	}
+	process_for(rig->ctx, 20);
+}
+
+static const char *first_segment(struct rig *rig)
+{
+	return in(rig->folder, "00000000000000000001.seg");
+}
+
+static void sql(const char *path, const char *statement)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, statement, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", statement, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+static struct kryos_verify_result verify(struct rig *rig)
+{
+	struct kryos_verify_result result = { .size = sizeof(result) };
+
+	assert_ok(kryos_verify(rig->ctx, rig->folder, &result));
+	return result;
+}
+
+static int64_t count_read(struct rig *rig)
+{
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	int64_t count = 0;
+
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
+	while (kryos_reader_next(reader, &record) > 0)
+		count++;
+	kryos_reader_close(reader);
+	return count;
+}
+
+static int count_owed(struct rig *rig)
+{
+	const struct kryos_record *record;
+	int count = 0, r;
+
+	while ((r = kryos_queue_next(rig->queue, &record)) > 0) {
+		count += !record->event;
+		assert_ok(kryos_queue_ack(rig->queue, record->seq));
+	}
+	assert_ok(r);
+	return count;
+}
+
+/* Sealed, but its entry in state.db was cut off, and nothing was appended in the two runs since. */
+static void a_sealed_segment_is_never_written_to_again(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	append(rig, 1);
+	append(rig, 2);
+	rotate(rig);
+	stop(rig);
+	sql(in(rig->folder, "state.db"), "DELETE FROM seal");
+	for (int i = 0; i < 2; i++) {
+		start(rig);
+		stop(rig);
+	}
+	start(rig);
+	append(rig, 3);
+	rotate(rig);
+	assert_string_equal(verify(rig).first_problem, "");
+	assert_int_equal(verify(rig).samples, 3);
+	assert_int_equal(verify(rig).sealed, 2);
+}
+
+/* One flipped bit makes the version 0, as in a file that was never begun: those are removed at open. */
+static void a_segment_that_lost_its_version_is_damaged_and_not_empty(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	append(rig, 1);
+	stop(rig);
+	sql(first_segment(rig), "PRAGMA user_version=0");
+	start(rig);
+	append(rig, 2);
+	assert_int_equal(access(first_segment(rig), F_OK), 0);
+	assert_int_equal(access(in(rig->folder, "00000000000000000001.seg.bad"), F_OK), 0);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_int_equal(status_of(rig).gaps, 1);
+}
+
+static void damage_of_a_segment_leaves_delivery_state_alone(void **state)
+{
+	struct rig *rig = *state;
+	int64_t last = 0;
+
+	start(rig);
+	append(rig, 1);
+	rotate(rig);
+	for (int i = 0; i < 5; i++)
+		last = append(rig, i);
+	rotate(rig);
+	append(rig, 9);
+	assert_int_equal(count_owed(rig), 7);
+	assert_ok(kryos_queue_commit(rig->queue));
+	stop(rig);
+	/* An older one, which state.db does not know as closed, is damaged. */
+	sql(in(rig->folder, "state.db"), "DELETE FROM seal WHERE first_seq=1");
+	assert_int_equal(chmod(first_segment(rig), 0640), 0);
+	sql(first_segment(rig), "PRAGMA user_version=0");
+	start(rig);
+	assert_int_equal(count_owed(rig), 0);
+	assert_true(last > 1);
+}
+
+static void a_gap_of_a_damaged_segment_ends_where_the_next_begins(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	int64_t next, gaps = 0;
+
+	start(rig);
+	append(rig, 1);
+	rotate(rig);
+	next = append(rig, 2);
+	stop(rig);
+	sql(in(rig->folder, "state.db"), "DELETE FROM seal WHERE first_seq=1");
+	assert_int_equal(chmod(first_segment(rig), 0640), 0);
+	sql(first_segment(rig), "PRAGMA user_version=0");
+	start(rig);
+	append(rig, 3);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
+	while (kryos_reader_next_event(reader, &record) > 0) {
+		if (record->event->type != KRYOS_EVENT_GAP)
+			continue;
+		assert_int_equal(record->event->first_seq, 1);
+		assert_in_range(record->event->last_seq, 1, next - 1);
+		gaps++;
+	}
+	assert_int_equal(gaps, 1);
+	assert_int_equal(count_owed(rig), 2);
+}
+
+static void a_segment_that_cannot_be_read_is_left_out_and_comes_back(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t epoch;
+
+	start(rig);
+	append(rig, 1);
+	epoch = status_of(rig).epoch;
+	stop(rig);
+	cutvfs_fail(rig->vfs, CUT_CALL_READ, ".seg", 1, SQLITE_IOERR_READ, true);
+	assert_ok(kryos_ctx_new(&rig->ctx,
+	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
+	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->channel));
+	assert_ok(kryos_store_open(&rig->store, rig->ctx, rig->folder, KRYOS_STORE_CONFIG(.board = "one")));
+	assert_true(status_of(rig).epoch != epoch);
+	cutvfs_fail(rig->vfs, CUT_CALL_READ, NULL, 0, 0, false);
+	append(rig, 2);
+	assert_ok(kryos_queue_open(&rig->queue, rig->store, "modem", NULL));
+	assert_int_equal(count_owed(rig), 1);
+	assert_ok(kryos_queue_commit(rig->queue));
+	assert_int_equal(status_of(rig).gaps, 0);
+	stop(rig);
+	start(rig);
+	assert_int_equal(count_read(rig), 2);
+	assert_int_equal(count_owed(rig), 1); /* it stayed owed */
+}
+
+/* A sector that gives errors for long is given up: a gap, and what is behind it is delivered. */
+static void a_queue_does_not_wait_for_a_dead_sector_for_ever(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+	int owed = 0;
+
+	start(rig);
+	append(rig, 1);
+	rotate(rig);
+	append(rig, 2);
+	while (kryos_queue_next_of(rig->queue, KRYOS_STREAM_EVENTS, &record) > 0)
+		;
+	cutvfs_fail(rig->vfs, CUT_CALL_READ, "01.seg", 1, SQLITE_IOERR_READ, true);
+	assert_fails(-EIO, kryos_queue_next(rig->queue, &record));
+	assert_fails(-EIO, kryos_queue_next(rig->queue, &record));
+	rig->queue->live.failing_since_ns -= KRYOS_SECONDS(61);
+	for (int i = 0; i < 200 && !owed; i++) {
+		if (kryos_queue_next_of(rig->queue, KRYOS_STREAM_LIVE, &record) > 0)
+			owed = (int)record->sample.value_micro;
+		process_for(rig->ctx, 5);
+	}
+	assert_int_equal(owed, 2);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_int_equal(status_of(rig).gaps, 1);
+}
+
+/* Devices with bad power never run for a day. */
+static void age_counts_over_restarts(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	append(rig, 1);
+	for (int i = 0; i < 3; i++) {
+		kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(5));
+		append(rig, 2);
+		stop(rig);
+		kryos_fake_clock_reboot(rig->clock);
+		kryos_fake_clock_set_synced(rig->clock, 1);
+		start(rig);
+	}
+	append(rig, 3);
+	assert_int_equal(status_of(rig).segments, 2);
+}
+
+static void the_first_row_being_damaged_does_not_disturb_seeking_by_time(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	char path[64];
+	int64_t seq;
+
+	start(rig);
+	append(rig, 1);
+	rotate(rig);
+	seq = append(rig, 2);
+	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(10));
+	append(rig, 3);
+	stop(rig);
+	snprintf(path, sizeof(path), "UPDATE sample SET channel=0 WHERE seq=%" PRId64, seq);
+	for (int64_t first = seq; first > 1; first--) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%020" PRId64 ".seg", first);
+		if (access(in(rig->folder, name), F_OK) == 0) {
+			sql(in(rig->folder, name), path);
+			break;
+		}
+	}
+	start(rig);
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
+	assert_ok(kryos_reader_seek_time(reader, START + KRYOS_SECONDS(605)));
+	assert_int_equal(kryos_reader_next(reader, &record), 1);
+	assert_int_equal(record->sample.value_micro, 3);
+}
+
+static void a_sample_without_a_stamp_has_the_time_it_was_handed_in(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_sample sample;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+
+	start(rig);
+	append(rig, 1);
+	rig->store->retry_ns = KRYOS_MILLISECONDS(5);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "-wal", 1, SQLITE_IOERR_WRITE, true);
+	sample = (struct kryos_sample){ .channel = rig->channel, .value_micro = 2 };
+	assert_ok(kryos_store_submit(rig->store, &sample, 1));
+	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(50)));
+	kryos_fake_clock_advance(rig->clock, KRYOS_HOURS(1));
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
+	assert_int_equal(kryos_reader_next(reader, &record), 1);
+	assert_int_equal(kryos_reader_next(reader, &record), 1);
+	assert_int_equal(record->sample.value_micro, 2);
+	assert_int_equal(record->sample.t_wall_ns, START);
+}
+
+struct waiting {
+	struct rig *rig;
+	struct kryos_sample samples[3000];
+	int result;
+};
+
+static void *append_large(void *data)
+{
+	struct waiting *waiting = data;
+
+	waiting->result = kryos_store_append(waiting->rig->store, waiting->samples, 3000);
+	return NULL;
+}
+
+/* Two groups wait; the disk fails while the store is closed: each caller is told, none waits for ever. */
+static void callers_that_wait_while_the_store_is_closed_come_back(void **state)
+{
+	struct waiting *waiting = calloc(3, sizeof(*waiting));
+	struct rig *rig = *state;
+	pthread_t threads[3];
+	bool waits = false;
+
+	start(rig);
+	append(rig, 1);
+	cutvfs_delay_sync(rig->vfs, 150);
+	cutvfs_fail(rig->vfs, CUT_CALL_SYNC, ".seg-wal", 1, SQLITE_IOERR_FSYNC, true);
+	for (int i = 0; i < 3; i++) {
+		waiting[i].rig = rig;
+		for (int j = 0; j < 3000; j++)
+			waiting[i].samples[j] = (struct kryos_sample){ .channel = rig->channel, .value_micro = j };
+		assert_int_equal(pthread_create(&threads[i], NULL, append_large, &waiting[i]), 0);
+	}
+	for (int i = 0; i < 1000 && !waits; i++) {
+		pthread_mutex_lock(&rig->store->lock);
+		waits = rig->store->waiting_samples == 9000;
+		pthread_mutex_unlock(&rig->store->lock);
+		usleep(1000);
+	}
+	assert_true(waits);
+	kryos_store_close(rig->store);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_true(waiting[i].result == -EIO || waiting[i].result == -ECANCELED);
+	}
+	free(waiting);
+}
+
+static void a_queue_that_outlives_its_store_says_what_is_not_committed(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+
+	start(rig);
+	append(rig, 1);
+	assert_int_equal(kryos_queue_next_of(rig->queue, KRYOS_STREAM_LIVE, &record), 1);
+	kryos_store_close(rig->store);
+	assert_ok(kryos_queue_ack(rig->queue, record->seq));
+	assert_fails(-ECANCELED, kryos_queue_commit(rig->queue));
+	assert_says(-ECANCELED, "it was closed");
+}
+
+static void trouble_with_the_disk_is_news_and_ends(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_sample sample;
+	const struct kryos_event *event;
+	int bad = 0, good = 0;
+
+	start(rig);
+	append(rig, 1);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, ".seg-wal", 1, SQLITE_FULL, true);
+	sample = (struct kryos_sample){ .channel = rig->channel };
+	assert_fails(-ENOSPC, kryos_store_append(rig->store, &sample, 1));
+	assert_int_equal(status_of(rig).error, -ENOSPC);
+	assert_non_null(strstr(status_of(rig).text, "full"));
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	append(rig, 2);
+	assert_int_equal(status_of(rig).error, 0);
+	/* state.db alone can fail too. */
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_IOERR_WRITE, true);
+	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(50)));
+	append(rig, 3);
+	assert_int_equal(status_of(rig).error, -EIO);
+	assert_non_null(strstr(status_of(rig).text, "state.db"));
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_int_equal(status_of(rig).error, 0);
+	assert_ok(kryos_ctx_process(rig->ctx));
+	while (kryos_ctx_next_event(rig->ctx, &event) > 0) {
+		bad += event->type == KRYOS_EVENT_STORE && event->code;
+		good += event->type == KRYOS_EVENT_STORE && !event->code;
+	}
+	assert_int_equal(bad, 2);
+	assert_int_equal(good, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		CASE(a_sealed_segment_is_never_written_to_again),
+		CASE(a_segment_that_lost_its_version_is_damaged_and_not_empty),
+		CASE(damage_of_a_segment_leaves_delivery_state_alone),
+		CASE(a_gap_of_a_damaged_segment_ends_where_the_next_begins),
+		CASE(a_segment_that_cannot_be_read_is_left_out_and_comes_back),
+		CASE(a_queue_does_not_wait_for_a_dead_sector_for_ever),
+		CASE(age_counts_over_restarts),
+		CASE(the_first_row_being_damaged_does_not_disturb_seeking_by_time),
+		CASE(a_sample_without_a_stamp_has_the_time_it_was_handed_in),
+		CASE(callers_that_wait_while_the_store_is_closed_come_back),
+		CASE(a_queue_that_outlives_its_store_says_what_is_not_committed),
+		CASE(trouble_with_the_disk_is_news_and_ends),
+#undef CASE
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
