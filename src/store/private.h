@@ -219,6 +219,9 @@ struct kri_seal {
 int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal);
 size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024]);
 int kri_state_checkpoint(struct kri_state *state);
+/* As a record that points to stored and to ret_event. */
+void kri_state_event_record(const struct kri_stored_event *stored, uint64_t epoch, const char *device,
+                            struct kryos_event *ret_event, struct kryos_record *ret_record);
 /* Reads events from seq on through a connection of its own. */
 int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_stored_event *events, int count,
                           uint64_t *ret_epochs, bool *ret_bad);

@@ -237,32 +237,6 @@ static int next_sample(struct kryos_queue *queue, struct kri_stream *stream, int
 	return 0;
 }
 
-static void fill_event(struct kryos_queue *queue, const struct kri_stored_event *stored, uint64_t epoch)
-{
-	queue->event = (struct kryos_event){ .size = sizeof(queue->event),
-		                             .type = stored->type,
-		                             .code = stored->code,
-		                             .name = stored->name,
-		                             .text = stored->text,
-		                             .first_seq = stored->first_seq,
-		                             .last_seq = stored->last_seq,
-		                             .value_ns = stored->value_ns };
-	queue->record = (struct kryos_record){ .size = sizeof(queue->record),
-		                               .stream = KRYOS_STREAM_EVENTS,
-		                               .epoch = epoch,
-		                               .seq = stored->seq,
-		                               .device = queue->store->device,
-		                               .channel = "",
-		                               .unit = "",
-		                               .place = "",
-		                               .event = &queue->event,
-		                               .sample = { .t_boot_ns = stored->t_boot_ns,
-		                                           .t_wall_ns = stored->t_wall_ns,
-		                                           .seq = stored->seq,
-		                                           .boot = stored->boot,
-		                                           .trust = stored->trust } };
-}
-
 static int next_event(struct kryos_queue *queue)
 {
 	struct kryos_store *store = queue->store;
@@ -304,7 +278,8 @@ static int next_event(struct kryos_queue *queue)
 		if (is_lent(queue, stored->seq))
 			continue;
 		if (!queue->event_bad[queue->event_next]) {
-			fill_event(queue, stored, queue->event_epochs[queue->event_next]);
+			kri_state_event_record(stored, queue->event_epochs[queue->event_next], store->device,
+			                       &queue->event, &queue->record);
 			return 1;
 		}
 		report_bad_row(queue, stored->seq);

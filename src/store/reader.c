@@ -276,28 +276,7 @@ int kryos_reader_next_event(struct kryos_reader *reader, const struct kryos_reco
 			reader->damaged++;
 			continue;
 		}
-		reader->event = (struct kryos_event){ .size = sizeof(reader->event),
-			                              .type = stored->type,
-			                              .code = stored->code,
-			                              .name = stored->name,
-			                              .text = stored->text,
-			                              .first_seq = stored->first_seq,
-			                              .last_seq = stored->last_seq,
-			                              .value_ns = stored->value_ns };
-		reader->record = (struct kryos_record){ .size = sizeof(reader->record),
-			                                .stream = KRYOS_STREAM_EVENTS,
-			                                .epoch = reader->epochs[at],
-			                                .seq = stored->seq,
-			                                .device = "",
-			                                .channel = "",
-			                                .unit = "",
-			                                .place = "",
-			                                .event = &reader->event,
-			                                .sample = { .t_boot_ns = stored->t_boot_ns,
-			                                            .t_wall_ns = stored->t_wall_ns,
-			                                            .seq = stored->seq,
-			                                            .boot = stored->boot,
-			                                            .trust = stored->trust } };
+		kri_state_event_record(stored, reader->epochs[at], "", &reader->event, &reader->record);
 		*ret_record = &reader->record;
 		return 1;
 	}

@@ -273,6 +273,33 @@ static void take_event(sqlite3_stmt *row, struct kri_stored_event *event, uint64
 	*ret_bad = kri_text_crc(kri_epoch_crc(*ret_epoch), line, length) != (uint32_t)sqlite3_column_int64(row, 13);
 }
 
+void kri_state_event_record(const struct kri_stored_event *stored, uint64_t epoch, const char *device,
+                            struct kryos_event *ret_event, struct kryos_record *ret_record)
+{
+	*ret_event = (struct kryos_event){ .size = sizeof(*ret_event),
+		                           .type = stored->type,
+		                           .code = stored->code,
+		                           .name = stored->name,
+		                           .text = stored->text,
+		                           .first_seq = stored->first_seq,
+		                           .last_seq = stored->last_seq,
+		                           .value_ns = stored->value_ns };
+	*ret_record = (struct kryos_record){ .size = sizeof(*ret_record),
+		                             .stream = KRYOS_STREAM_EVENTS,
+		                             .epoch = epoch,
+		                             .seq = stored->seq,
+		                             .device = device,
+		                             .channel = "",
+		                             .unit = "",
+		                             .place = "",
+		                             .event = ret_event,
+		                             .sample = { .t_boot_ns = stored->t_boot_ns,
+		                                         .t_wall_ns = stored->t_wall_ns,
+		                                         .seq = stored->seq,
+		                                         .boot = stored->boot,
+		                                         .trust = stored->trust } };
+}
+
 int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_stored_event *events, int count,
                           uint64_t *ret_epochs, bool *ret_bad)
 {
