@@ -450,6 +450,7 @@ static void trouble_with_the_disk_is_news_and_ends(void **state)
 	assert_int_equal(status_of(rig).error, 0);
 	/* state.db alone can fail too. */
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_IOERR_WRITE, true);
+	assert_ok(kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT }));
 	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(50)));
 	append(rig, 3);
 	assert_int_equal(status_of(rig).error, -EIO);
