@@ -536,31 +536,6 @@ static void commands_are_listed_and_carried_out(void **state)
 	kryos_door_close(door);
 }
 
-/*
- * A worker thread that has just ended may still hold OpenSSL's error state of that thread when the
- * process exits, which LeakSanitizer then takes for a leak. Everything else it finds in kryosctl counts.
- */
-static void excuse_ended_threads(struct bench *bench)
-{
-	FILE *file = fopen(in(bench->folder, "lsan"), "w");
-	char options[400];
-
-	assert_non_null(file);
-	fputs("leak:CRYPTO_zalloc\n", file);
-	assert_int_equal(fclose(file), 0);
-	snprintf(options, sizeof(options), "print_suppressions=0:suppressions=%s", in(bench->folder, "lsan"));
-	assert_int_equal(setenv("LSAN_OPTIONS", options, 1), 0);
-}
-
-static int setup(void **state)
-{
-	int r = bench_setup(state);
-
-	if (r == 0)
-		excuse_ended_threads(*state);
-	return r;
-}
-
 static bool find_program(void)
 {
 	const char *given = getenv("KRYOSCTL");
@@ -588,7 +563,7 @@ static bool find_program(void)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, bench_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(help_helps_and_misuse_is_status_2),
 		TEST(tail_prints_the_newest_with_no_daemon),

@@ -7,13 +7,6 @@
 
 extern const struct kryos_transport_driver kri_transport_paho;
 
-/* What Paho 1.3.12 loses of unsent messages with each broken link (its issue 1474) is not ours to free. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-	return "leak:libpaho-mqtt3as\n";
-}
-
 void wire_init(struct wire *wire, const char *scheme, const char *host, uint16_t port, unsigned int mqtt_version)
 {
 	sigset_t pipe;
