@@ -53,8 +53,9 @@ KRYOS_EXPORT void kryos_store_close(struct kryos_store *store);
 /*
  * Appends count samples (at most 4096) as one commit and sets seq, boot and missing stamps in them.
  * Returns 0 once they are durable: waits for the disk, one sync, shared with callers that arrive
- * together. KRYOS_EFULL: the policy refuses; other errors: nothing was accepted. (A commit that failed may be on the disk all the
- * same: its ids are never used again, and are hidden by the next commit that succeeds.) -ECANCELED: closed meanwhile.
+ * together. KRYOS_EFULL: the policy refuses; other errors: nothing was accepted. (A commit that failed may be on the
+ * disk all the same: its ids are never used again, and are hidden by the next commit that succeeds.) -ECANCELED: closed
+ * meanwhile.
  */
 KRYOS_API int kryos_store_append(struct kryos_store *store, struct kryos_sample *samples, size_t count);
 
