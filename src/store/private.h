@@ -45,6 +45,8 @@ int kri_sql_open(sqlite3 **ret_db, const char *path, int flags);
  * read-only to us. What is in it is made anew from the WAL. For the one who writes.
  */
 void kri_sql_free_shm(const char *path);
+/* For looking only; read-write where allowed, because a WAL's index may have to be rebuilt. */
+int kri_sql_open_to_read(sqlite3 **ret_db, const char *path);
 int kri_sql_exec(sqlite3 *db, const char *sql);
 int kri_sql_prepare(sqlite3 *db, sqlite3_stmt **ret_statement, const char *sql);
 /* Steps to the end, resets and unbinds: for statements without rows. */

@@ -350,9 +350,7 @@ int kryos_reader_get_queue(struct kryos_reader *reader, unsigned int index, stru
 	if (!reader || !ret_status || ret_status->size < sizeof(uint32_t))
 		return kryos_fail(-EINVAL, "reader: no reader or status given, or its size is not set");
 	snprintf(path, sizeof(path), "%s/state.db", reader->folder);
-	r = kri_sql_open(&db, path, SQLITE_OPEN_READWRITE);
-	if (r == -EACCES || r == -EROFS)
-		r = kri_sql_open(&db, path, SQLITE_OPEN_READONLY);
+	r = kri_sql_open_to_read(&db, path);
 	if (r >= 0)
 		r = kri_sql_prepare(db, &row,
 		                    "SELECT name, samples, events, acked, rejected,"

@@ -97,6 +97,13 @@ void kri_sql_free_shm(const char *path)
 		unlink(shm);
 }
 
+int kri_sql_open_to_read(sqlite3 **ret_db, const char *path)
+{
+	int r = kri_sql_open(ret_db, path, SQLITE_OPEN_READWRITE);
+
+	return r == -EACCES || r == -EROFS ? kri_sql_open(ret_db, path, SQLITE_OPEN_READONLY) : r;
+}
+
 int kri_sql_exec(sqlite3 *db, const char *sql)
 {
 	return kri_sql_fail(db, sqlite3_exec(db, sql, NULL, NULL, NULL));

@@ -309,9 +309,7 @@ int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_store
 	int r, code = SQLITE_DONE, got = 0;
 
 	snprintf(path, sizeof(path), "%s/state.db", folder);
-	r = kri_sql_open(&db, path, SQLITE_OPEN_READWRITE);
-	if (r == -EACCES || r == -EROFS)
-		r = kri_sql_open(&db, path, SQLITE_OPEN_READONLY);
+	r = kri_sql_open_to_read(&db, path);
 	if (r >= 0)
 		r = kri_sql_prepare(
 			db, &rows,

@@ -266,9 +266,7 @@ static int was_removed(const char *folder, int64_t first_seq)
 
 	snprintf(path, sizeof(path), "%s/state.db", folder);
 	snprintf(sql, sizeof(sql), "SELECT dropped FROM seal WHERE first_seq=%" PRId64, first_seq);
-	r = kri_sql_open(&db, path, SQLITE_OPEN_READWRITE);
-	if (r == -EACCES || r == -EROFS)
-		r = kri_sql_open(&db, path, SQLITE_OPEN_READONLY);
+	r = kri_sql_open_to_read(&db, path);
 	if (r >= 0)
 		r = kri_sql_int(db, sql, &dropped);
 	sqlite3_close_v2(db);
@@ -329,9 +327,7 @@ static int check_segment(struct check *check, const char *path, int64_t first_se
 	check->file = slash ? slash + 1 : path;
 	check->first_seq = first_seq;
 	check->result->segments++;
-	r = kri_sql_open(&check->db, path, SQLITE_OPEN_READWRITE);
-	if (r == -EACCES || r == -EROFS)
-		r = kri_sql_open(&check->db, path, SQLITE_OPEN_READONLY);
+	r = kri_sql_open_to_read(&check->db, path);
 	if (r >= 0)
 		r = kri_segment_check_format(check->db, path);
 	if (r >= 0)
