@@ -419,6 +419,7 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 {
 	struct kryos_queue *queue;
 	size_t length = name ? strlen(name) : 0;
+	bool begins = false;
 	int r;
 
 	if (!ret_queue || !store)
@@ -458,6 +459,7 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 	}
 	if (r == -ENOENT)
 		r = begin_owing(queue);
+	begins = queue->dirty > 0;
 	if (r >= 0)
 		r = link_queue(queue);
 	if (r < 0) {
@@ -466,7 +468,7 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 	}
 	kri_object_add(store->ctx, &queue->object, destroy);
 	/* A new queue's beginning must be on the disk, or a crash would move it. */
-	if (queue->dirty && (r = kryos_queue_commit(queue)) < 0) {
+	if (begins && (r = kryos_queue_commit(queue)) < 0) {
 		abandon(queue);
 		destroy(&queue->object);
 		return r;
