@@ -279,14 +279,16 @@ static int read_end(struct kri_segment *segment)
 int kri_segment_check_format(sqlite3 *db, const char *path)
 {
 	int64_t version = 0, tables = 0;
-	int r = kri_sql_int(db, "PRAGMA user_version", &version);
+	int r;
 
-	if (r >= 0 && !version)
-		r = kri_sql_int(db, "SELECT count(*) FROM sqlite_master", &tables);
+	/* In this order: both come with one commit, and its writer may be at it just now. */
+	r = kri_sql_int(db, "SELECT count(*) FROM sqlite_master", &tables);
+	if (r >= 0)
+		r = kri_sql_int(db, "PRAGMA user_version", &version);
 	if (r < 0 || version == KRI_STORE_FORMAT)
 		return r;
-	/* The version comes with the first commit, so tables without one have lost it. */
-	if (tables)
+	/* Tables without a version have lost it. */
+	if (!version && tables)
 		return kryos_fail(KRYOS_ECORRUPT, "%s: its header names no version", path);
 	if (!version)
 		return kryos_fail(-ENOENT, "%s: was never begun", path);

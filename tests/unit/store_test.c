@@ -527,6 +527,43 @@ static void threads_that_append_together_share_syncs(void **state)
 	assert_int_equal(count_all(rig), 800);
 }
 
+struct beginning {
+	sqlite3 *writer;
+	int looks;
+};
+
+/* The writer ends what it has begun between the two looks of whoever checks. */
+static int end_writing(unsigned int type, void *data, void *statement, void *sql)
+{
+	struct beginning *beginning = data;
+
+	(void)type;
+	(void)statement;
+	(void)sql;
+	if (++beginning->looks == 2)
+		assert_ok(kri_sql_exec(beginning->writer, "COMMIT"));
+	return 0;
+}
+
+static void a_segment_that_begins_just_now_is_not_taken_for_a_damaged_one(void **state)
+{
+	struct rig *rig = *state;
+	const char *path = in(rig->folder, "00000000000000000001.seg");
+	struct beginning beginning = { .looks = 0 };
+	sqlite3 *reader;
+
+	assert_ok(kri_sql_open(&beginning.writer, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+	assert_ok(kri_sql_exec(beginning.writer, "PRAGMA journal_mode=WAL; BEGIN; CREATE TABLE header(key);"
+	                                         "PRAGMA user_version=1"));
+	assert_ok(kri_sql_open_to_read(&reader, path));
+	assert_fails(-ENOENT, kri_segment_check_format(reader, path));
+	sqlite3_trace_v2(reader, SQLITE_TRACE_STMT, end_writing, &beginning);
+	assert_ok(kri_segment_check_format(reader, path));
+	assert_int_equal(beginning.looks, 2);
+	sqlite3_close(reader);
+	sqlite3_close(beginning.writer);
+}
+
 static void old_segments_are_removed_and_what_was_owed_becomes_a_gap(void **state)
 {
 	struct rig *rig = *state;
@@ -576,6 +613,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(boots_are_counted_and_seqs_go_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_boards_store_goes_on_as_a_new_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_segment_of_a_newer_version_is_left_and_skipped, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_segment_that_begins_just_now_is_not_taken_for_a_damaged_one, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(a_lost_state_db_is_made_anew_with_another_epoch, setup, teardown),
 		cmocka_unit_test_setup_teardown(threads_that_append_together_share_syncs, setup, teardown),
 		cmocka_unit_test_setup_teardown(old_segments_are_removed_and_what_was_owed_becomes_a_gap, setup,
