@@ -43,6 +43,7 @@ struct kryos_record {
 	const char *place;
 	const struct kryos_event *event; /* NULL: it is a sample */
 	struct kryos_sample sample;      /* for events its stamps only */
+	int64_t device_ns;               /* device time of its t_boot_ns (kryos/store.h); -1: not known */
 };
 
 struct kryos_queue_config {

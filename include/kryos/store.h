@@ -8,6 +8,11 @@
  * second gets -EBUSY with the owner's pid); others read with struct kryos_reader. Nothing is ever
  * changed or deleted in a segment; retention removes whole segments. The format is
  * docs/store-format.md. All calls are safe from any thread.
+ *
+ * Device time counts from when the device was commissioned, that is when the store was made or came to another board.
+ * It goes with CLOCK_BOOTTIME, and over a reboot on from the last record; the time between counts once trusted wall
+ * time is known on both sides of it. So it never goes back; where wall time is never known it lacks the time that the
+ * device was off.
  */
 #ifndef KRYOS_STORE_H
 #define KRYOS_STORE_H
@@ -97,6 +102,7 @@ struct kryos_store_status {
 	uint32_t can_seal; /* 1: segments are signed when closed */
 	char device[33];   /* the device's id */
 	char text[160];    /* why error is not 0 */
+	int64_t device_ns; /* device time now */
 };
 /* Fill size. Does not wait for the disk. */
 KRYOS_API int kryos_store_get_status(struct kryos_store *store, struct kryos_store_status *ret_status);

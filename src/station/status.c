@@ -94,6 +94,7 @@ static struct kri_json *store_json(struct kryos_station *station)
 	kri_json_add_string(store, "path", station->store_path);
 	kri_json_add_string(store, "device", status.device);
 	kri_json_add_int(store, "boot", status.boot);
+	add_seconds(store, "device_time", status.device_ns);
 	kri_json_add_int(store, "samples", status.samples);
 	kri_json_add_int(store, "first_seq", status.first_seq);
 	kri_json_add_int(store, "last_seq", status.last_seq);

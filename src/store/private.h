@@ -150,6 +150,39 @@ int kri_segment_seal(struct kri_segment *segment, struct kri_key *key, char ret_
                      char ret_signature[2 * KRI_SIGNATURE_SIZE + 1]);
 size_t kri_seal_text(char text[256], const char *device, uint64_t epoch, int64_t first, int64_t last, const char *hash);
 
+/* boots.c */
+struct kri_boot {
+	uint32_t boot;
+	uint16_t trust;    /* of offset_ns; below RTC: there is none, or no record needed it */
+	int64_t offset_ns; /* wall time less t_boot_ns */
+	int64_t device_ns; /* device time less t_boot_ns */
+	int64_t before_ns; /* wall time of the last record before it, to be counted yet; 0: counted, or never known */
+};
+struct kri_boots {
+	struct kri_boot *list; /* by number */
+	int count;
+};
+struct kri_boot *kri_boots_find(const struct kri_boots *boots, uint32_t number); /* NULL: not known */
+int kri_boots_put(struct kri_boots *boots, const struct kri_boot *boot);
+void kri_boots_forget(struct kri_boots *boots, uint32_t before);
+void kri_boots_clear(struct kri_boots *boots);
+/* From state.db; ret_same (NULL: not wanted): the newest one's number if it is the boot of that id, else 0. */
+int kri_boots_read(struct kri_boots *boots, sqlite3 *db, const char *boot_id, uint32_t *ret_same);
+struct kri_last_record {
+	uint32_t boot;
+	uint16_t trust;
+	int64_t t_boot_ns, t_wall_ns;
+};
+/* The boot of that number, which comes after the previous one and its last record. */
+struct kri_boot kri_boot_after(const struct kri_boot *previous, const struct kri_last_record *last, uint32_t number);
+/* Wall time became known: the time the device was off counts. Whether that changed anything. */
+bool kri_boot_count_gap(struct kri_boot *boot, int64_t offset_ns);
+/* Sets a record's device time and corrects its stamp if it could not be trusted. */
+void kri_boot_apply(const struct kri_boot *boot, struct kryos_record *record);
+/* As in a segment's header. */
+size_t kri_boot_text(const struct kri_boot *boot, char *text, size_t size);
+bool kri_boot_parse(struct kri_boot *boot, const char *text);
+
 /* scan.c: reads rows of one segment after another. One thread at a time. */
 struct kri_place_names {
 	char name[64], unit[16], place[32];
@@ -158,8 +191,8 @@ struct kri_place_names {
 struct kri_scan {
 	struct kryos_ctx *ctx;
 	const char *folder;
-	int64_t (*offset_of)(void *data, uint32_t boot, uint16_t *ret_trust); /* INT64_MIN: none */
-	void *offset_data;
+	bool (*boot_of)(void *data, uint32_t number, struct kri_boot *ret_boot);
+	void *boot_data;
 	sqlite3 *db; /* kept open on closed segments only */
 	sqlite3_stmt *rows;
 	int64_t segment; /* whose header and channels these are: first seq */
@@ -178,12 +211,6 @@ void kri_scan_end(struct kri_scan *scan);
 int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment, int64_t from_seq, int64_t to_seq);
 /* The record of a buffered row. */
 void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_record);
-
-struct kri_boot_offset {
-	uint32_t boot;
-	uint16_t trust;
-	int64_t offset_ns;
-};
 
 /* state.c: state.db. Writer thread only, but for open. */
 struct kri_state {
@@ -209,8 +236,7 @@ struct kri_stored_event {
 	char text[1001];
 };
 int kri_state_put_event(struct kri_state *state, const struct kri_stored_event *event, uint64_t epoch);
-int kri_state_put_boot(struct kri_state *state, uint32_t boot, const char *boot_id,
-                       const struct kri_boot_offset *offset);
+int kri_state_put_boot(struct kri_state *state, const struct kri_boot *boot, const char *boot_id);
 int kri_state_put_gap(struct kri_state *state, int64_t first_seq, int64_t last_seq, const char *reason);
 struct kri_seal {
 	int64_t first_seq, last_seq, bytes, last_wall_ns, samples;
@@ -335,11 +361,11 @@ struct kryos_store {
 	} health[KRI_HEALTH_PARTS];
 	int64_t durable_seq; /* newest sample or event that queues may see */
 	int64_t stored_event_seq;
+	uint32_t first_boot; /* of the oldest sample; 0: not known */
 	uint32_t last_round;
 	int64_t last_wall_ns;
-	struct kri_boot_offset *offsets;
-	int offset_count;
-	bool offset_changed; /* of this boot, to be stored */
+	struct kri_boots boots; /* this one's always */
+	bool boot_changed;      /* this one's, to be stored */
 	bool untrusted_in_boot;
 	char **places; /* by the context's channel number */
 	uint32_t place_count;
@@ -367,7 +393,13 @@ int kri_store_take_queues(struct kryos_store *store, struct kryos_queue *queues[
 void kri_store_set_health(struct kryos_store *store, enum kri_health part, int error, struct kryos_time now);
 /* recover.c: what an open finds, as a cut, another board or a newer version may have left it. */
 int kri_store_recover(struct kryos_store *store);
-/* For status: from when on there are samples; the oldest segment changes as others are removed. Takes store->lock. */
+/* rebuild.c, at open: queues' cursors and boots, from the newest segment that can be read. */
+int kri_store_rebuild_state(struct kryos_store *store);
+/* Which boot this is. newest: the highest number seen in segments. new_device: device time begins again. */
+int kri_store_begin_boot(struct kryos_store *store, uint32_t newest, bool new_device);
+/* What is known of a boot; data is the store. Takes store->lock. */
+bool kri_store_boot_of(void *data, uint32_t number, struct kri_boot *ret_boot);
+/* When and in which boot the oldest sample was taken; that changes as segments are removed. Takes store->lock. */
 void kri_store_learn_first(struct kryos_store *store);
 /* rotate.c; writer thread. Ends the present segment, if any, and begins another at next_seq. */
 int kri_store_new_segment(struct kryos_store *store);

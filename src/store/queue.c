@@ -241,6 +241,7 @@ static int next_event(struct kryos_queue *queue)
 {
 	struct kryos_store *store = queue->store;
 	struct kri_stored_event *stored;
+	struct kri_boot boot;
 	struct kri_run run;
 	int64_t newest;
 	int r;
@@ -280,6 +281,8 @@ static int next_event(struct kryos_queue *queue)
 		if (!queue->event_bad[queue->event_next]) {
 			kri_state_event_record(stored, queue->event_epochs[queue->event_next], store->device,
 			                       &queue->event, &queue->record);
+			if (kri_store_boot_of(store, stored->boot, &boot))
+				kri_boot_apply(&boot, &queue->record);
 			return 1;
 		}
 		report_bad_row(queue, stored->seq);

@@ -181,21 +181,17 @@ int kri_queue_forget(struct kryos_queue *queue, int64_t first, int64_t last, str
 	return count;
 }
 
-static int64_t offset_of(void *data, uint32_t boot, uint16_t *ret_trust)
+bool kri_store_boot_of(void *data, uint32_t number, struct kri_boot *ret_boot)
 {
 	struct kryos_store *store = data;
-	int64_t offset = INT64_MIN;
+	const struct kri_boot *boot;
 
 	pthread_mutex_lock(&store->lock);
-	for (int i = store->offset_count - 1; i >= 0; i--) {
-		if (store->offsets[i].boot == boot) {
-			offset = store->offsets[i].offset_ns;
-			*ret_trust = store->offsets[i].trust;
-			break;
-		}
-	}
+	boot = kri_boots_find(&store->boots, number);
+	if (boot)
+		*ret_boot = *boot;
 	pthread_mutex_unlock(&store->lock);
-	return offset;
+	return boot;
 }
 
 /* What was kept of it; a connection of its own, for the writer's is busy. -ENOENT: a new queue. */
@@ -442,8 +438,8 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 	struct kri_stream *streams[] = { &queue->live, &queue->backlog };
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(streams); i++) {
 		kri_scan_init(&streams[i]->scan, store->ctx, store->folder);
-		streams[i]->scan.offset_of = offset_of;
-		streams[i]->scan.offset_data = store;
+		streams[i]->scan.boot_of = kri_store_boot_of;
+		streams[i]->scan.boot_data = store;
 	}
 	r = take_config(queue, config);
 	if (r >= 0) {

@@ -24,48 +24,28 @@ struct kryos_reader {
 	int event_count, event_at;
 	int64_t next_event_seq;
 	struct kryos_event event;
-	struct kri_boot_offset *offsets;
-	int offset_count;
+	struct kri_boots boots;
 };
 
-static int64_t offset_of(void *data, uint32_t boot, uint16_t *ret_trust)
+static bool boot_of(void *data, uint32_t number, struct kri_boot *ret_boot)
 {
 	struct kryos_reader *reader = data;
+	const struct kri_boot *boot = kri_boots_find(&reader->boots, number);
 
-	for (int i = 0; i < reader->offset_count; i++) {
-		if (reader->offsets[i].boot == boot) {
-			*ret_trust = reader->offsets[i].trust;
-			return reader->offsets[i].offset_ns;
-		}
-	}
-	return INT64_MIN;
+	if (boot)
+		*ret_boot = *boot;
+	return boot;
 }
 
 /* Without state.db there are simply no corrections. */
-static void read_offsets(struct kryos_reader *reader)
+static void read_boots(struct kryos_reader *reader)
 {
-	struct kri_boot_offset *grown;
-	sqlite3_stmt *rows = NULL;
 	char path[PATH_MAX];
 	sqlite3 *db = NULL;
 
 	snprintf(path, sizeof(path), "%s/state.db", reader->folder);
-	reader->offset_count = 0;
-	if (kri_sql_open(&db, path, SQLITE_OPEN_READWRITE) < 0 && kri_sql_open(&db, path, SQLITE_OPEN_READONLY) < 0)
-		return;
-	if (kri_sql_prepare(db, &rows, "SELECT boot, trust, offset_ns FROM boot WHERE offset_ns IS NOT NULL") >= 0) {
-		while (sqlite3_step(rows) == SQLITE_ROW) {
-			grown = realloc(reader->offsets, (size_t)(reader->offset_count + 1) * sizeof(*grown));
-			if (!grown)
-				break;
-			reader->offsets = grown;
-			grown[reader->offset_count++] =
-				(struct kri_boot_offset){ (uint32_t)sqlite3_column_int64(rows, 0),
-				                          (uint16_t)sqlite3_column_int(rows, 1),
-				                          sqlite3_column_int64(rows, 2) };
-		}
-	}
-	sqlite3_finalize(rows);
+	if (kri_sql_open_to_read(&db, path) >= 0)
+		(void)!kri_boots_read(&reader->boots, db, "", NULL);
 	sqlite3_close_v2(db);
 }
 
@@ -85,7 +65,7 @@ static int list(struct kryos_reader *reader)
 	reader->segment_at = 0;
 	while (reader->segment_at < count && segments[reader->segment_at].last_seq < reader->next_seq)
 		reader->segment_at++;
-	read_offsets(reader);
+	read_boots(reader);
 	return 0;
 }
 
@@ -96,7 +76,7 @@ static void destroy(struct kri_object *object)
 	kri_scan_end(&reader->scan);
 	kri_object_remove(&reader->object);
 	free(reader->segments);
-	free(reader->offsets);
+	kri_boots_clear(&reader->boots);
 	free(reader->events);
 	free(reader->folder);
 	free(reader);
@@ -135,8 +115,8 @@ int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, c
 		return r;
 	}
 	kri_scan_init(&reader->scan, ctx, reader->folder);
-	reader->scan.offset_of = offset_of;
-	reader->scan.offset_data = reader;
+	reader->scan.boot_of = boot_of;
+	reader->scan.boot_data = reader;
 	*ret_reader = reader;
 	return 0;
 }
@@ -258,6 +238,7 @@ int kryos_reader_next_event(struct kryos_reader *reader, const struct kryos_reco
 		return r;
 	for (;;) {
 		struct kri_stored_event *stored;
+		struct kri_boot boot;
 		int at = reader->event_at;
 
 		if (at == reader->event_count) {
@@ -277,6 +258,8 @@ int kryos_reader_next_event(struct kryos_reader *reader, const struct kryos_reco
 			continue;
 		}
 		kri_state_event_record(stored, reader->epochs[at], "", &reader->event, &reader->record);
+		if (boot_of(reader, stored->boot, &boot))
+			kri_boot_apply(&boot, &reader->record);
 		*ret_record = &reader->record;
 		return 1;
 	}

@@ -317,82 +317,6 @@ static int look_into_all(struct kryos_store *store, struct found *found)
 	return r;
 }
 
-static int read_boots(struct kryos_store *store, struct found *found)
-{
-	sqlite3_stmt *rows;
-	struct kri_boot_offset *grown;
-	int r = kri_sql_prepare(store->state->db, &rows,
-	                        "SELECT boot, boot_id, offset_ns, trust FROM boot ORDER BY boot"),
-	    code;
-	bool same = false;
-
-	if (r < 0)
-		return r;
-	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
-		uint32_t boot = (uint32_t)sqlite3_column_int64(rows, 0);
-
-		same = strcmp(kri_sql_text(rows, 1), store->boot_id) == 0;
-		if (boot >= found->newest_boot)
-			found->newest_boot = boot;
-		if (sqlite3_column_type(rows, 2) == SQLITE_NULL)
-			continue;
-		grown = realloc(store->offsets, (size_t)(store->offset_count + 1) * sizeof(*grown));
-		if (!grown) {
-			r = -ENOMEM;
-			break;
-		}
-		store->offsets = grown;
-		grown[store->offset_count++] = (struct kri_boot_offset){ boot, (uint16_t)sqlite3_column_int(rows, 3),
-			                                                 sqlite3_column_int64(rows, 2) };
-	}
-	if (r >= 0)
-		r = kri_sql_fail(store->state->db, code);
-	sqlite3_finalize(rows);
-	if (r < 0)
-		return r;
-	store->boot = found->newest_boot;
-	if (same && store->boot)
-		return 0;
-	store->boot++;
-	return kri_state_put_boot(store->state, store->boot, store->boot_id, NULL);
-}
-
-/* state.db was lost: the newest segment's header knows where the queues stood when it was begun. */
-static int restore_from_header(struct kryos_store *store)
-{
-	sqlite3_stmt *rows, *put;
-	int r, code;
-
-	if (!store->segment)
-		return 0;
-	r = kri_sql_prepare(store->segment->db, &rows, "SELECT key, value FROM header");
-	if (r < 0)
-		return r;
-	put = store->state->put_queue;
-	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
-		const char *key = kri_sql_text(rows, 0), *value = kri_sql_text(rows, 1), *blank = strchr(value, ' ');
-		struct kri_boot_offset offset = { 0 };
-		unsigned int trust;
-
-		if (strncmp(key, "queue:", 6) == 0 && blank) {
-			kri_sql_bind_text(put, 1, key + 6);
-			sqlite3_bind_text(put, 2, value, (int)(blank - value), SQLITE_TRANSIENT);
-			kri_sql_bind_text(put, 3, blank + 1);
-			sqlite3_bind_int64(put, 4, 0);
-			sqlite3_bind_int64(put, 5, 0);
-			r = kri_sql_run(put);
-		} else if (sscanf(key, "boot_offset:%" SCNu32, &offset.boot) == 1 &&
-		           sscanf(value, "%" SCNd64 " %u", &offset.offset_ns, &trust) == 2) {
-			offset.trust = (uint16_t)trust;
-			r = kri_state_put_boot(store->state, offset.boot, "", &offset);
-		}
-	}
-	if (r >= 0)
-		r = kri_sql_fail(store->segment->db, code);
-	sqlite3_finalize(rows);
-	return r;
-}
-
 static int choose_epoch(struct kryos_store *store, const struct found *found)
 {
 	char text[32] = "";
@@ -447,8 +371,8 @@ static int report_missing(struct kryos_store *store)
 void kri_store_learn_first(struct kryos_store *store)
 {
 	char path[PATH_MAX];
+	int64_t first = 0, wall = 0, boot = 0;
 	sqlite3 *db = NULL;
-	int64_t first = 0, wall = 0;
 
 	pthread_mutex_lock(&store->lock);
 	for (int i = 0; i < store->segment_count && !first; i++)
@@ -457,12 +381,14 @@ void kri_store_learn_first(struct kryos_store *store)
 	pthread_mutex_unlock(&store->lock);
 	if (first) {
 		kri_segment_path(store->folder, first, path, sizeof(path));
-		if (kri_sql_open(&db, path, SQLITE_OPEN_READWRITE) >= 0)
-			(void)!kri_sql_int(db, "SELECT t_wall_ns FROM sample ORDER BY seq LIMIT 1", &wall);
+		if (kri_sql_open(&db, path, SQLITE_OPEN_READWRITE) >= 0 &&
+		    kri_sql_int(db, "SELECT t_wall_ns FROM sample ORDER BY seq LIMIT 1", &wall) >= 0)
+			(void)!kri_sql_int(db, "SELECT boot FROM sample ORDER BY seq LIMIT 1", &boot);
 		sqlite3_close_v2(db);
 	}
 	pthread_mutex_lock(&store->lock);
 	store->status.first_wall_ns = wall;
+	store->first_boot = (uint32_t)boot;
 	pthread_mutex_unlock(&store->lock);
 }
 
@@ -485,9 +411,9 @@ int kri_store_recover(struct kryos_store *store)
 	if (r >= 0)
 		r = report_missing(store);
 	if (r >= 0 && store->state->created)
-		r = restore_from_header(store);
+		r = kri_store_rebuild_state(store);
 	if (r >= 0)
-		r = read_boots(store, &found);
+		r = kri_store_begin_boot(store, found.newest_boot, found.new_device);
 	if (r >= 0)
 		r = kri_sql_int(store->state->db, "SELECT coalesce(max(seq),0) FROM event", &newest_event);
 	if (r >= 0)

@@ -105,21 +105,19 @@ static void add_queues(struct kryos_store *store, struct header *header)
 	}
 }
 
-static void add_offsets(struct kryos_store *store, struct header *header)
+static void add_boots(struct kryos_store *store, struct header *header)
 {
+	char text[128];
 	int from;
 
 	pthread_mutex_lock(&store->lock);
 	/* The newest ones: older boots' segments carry theirs. */
-	from = store->offset_count > 8 ? store->offset_count - 8 : 0;
-	for (int i = from; i < store->offset_count; i++) {
-		add_text(header, NULL, "boot_offset:%" PRIu32, store->offsets[i].boot);
-		if (header->text_count < MAX_ENTRIES - 1) {
-			const char *key = header->texts[header->text_count - 1];
-
-			add_text(header, key, "%" PRId64 " %u", store->offsets[i].offset_ns,
-			         (unsigned int)store->offsets[i].trust);
-		}
+	from = store->boots.count > 8 ? store->boots.count - 8 : 0;
+	for (int i = from; i < store->boots.count; i++) {
+		kri_boot_text(&store->boots.list[i], text, sizeof(text));
+		add_text(header, NULL, "boot:%" PRIu32, store->boots.list[i].boot);
+		if (header->text_count < MAX_ENTRIES - 1)
+			add_text(header, header->texts[header->text_count - 1], "%s", text);
 	}
 	pthread_mutex_unlock(&store->lock);
 }
@@ -148,7 +146,7 @@ static int create(struct kryos_store *store, struct kri_segment **ret_segment, c
 	if (store->public_pem)
 		add(&header, "public_key", store->public_pem);
 	add_queues(store, &header);
-	add_offsets(store, &header);
+	add_boots(store, &header);
 
 	/* What may stand there was never accepted: nothing has this seq yet. */
 	r = access(path, F_OK) == 0 ? kri_remove_db(path) : 0;

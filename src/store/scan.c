@@ -184,8 +184,7 @@ void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_
 {
 	const struct kri_row *row = &scan->buffer[index];
 	const struct kri_place_names *channel = &scan->channels[row->channel - 1];
-	uint16_t trust = KRYOS_TRUST_NONE;
-	int64_t offset = INT64_MIN;
+	struct kri_boot boot;
 
 	*ret_record = (struct kryos_record){
 		.size = sizeof(*ret_record),
@@ -196,6 +195,7 @@ void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_
 		.channel = channel->name,
 		.unit = channel->unit,
 		.place = channel->place,
+		.device_ns = -1,
 		.sample = { .value_micro = row->value_micro,
 		            .t_boot_ns = row->t_boot_ns,
 		            .t_wall_ns = row->t_wall_ns,
@@ -206,12 +206,6 @@ void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_
 		            .quality = row->quality,
 		            .trust = row->trust },
 	};
-	/* Wall time became known later in that boot: the stored stamp stays, the one given out is right. */
-	if (row->trust < KRYOS_TRUST_RTC && scan->offset_of)
-		offset = scan->offset_of(scan->offset_data, row->boot, &trust);
-	if (offset != INT64_MIN) {
-		ret_record->sample.t_wall_ns = row->t_boot_ns + offset;
-		ret_record->sample.trust = trust;
-		ret_record->sample.flags |= KRYOS_SAMPLE_CORRECTED;
-	}
+	if (scan->boot_of && scan->boot_of(scan->boot_data, row->boot, &boot))
+		kri_boot_apply(&boot, ret_record);
 }

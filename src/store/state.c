@@ -10,7 +10,8 @@
 static const char schema[] =
 	"BEGIN;"
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, offset_ns INTEGER, trust INTEGER);"
+	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, offset_ns INTEGER, trust INTEGER,"
+	" device_ns INTEGER NOT NULL, before_ns INTEGER);"
 	"CREATE TABLE queue(name TEXT PRIMARY KEY, samples TEXT NOT NULL, events TEXT NOT NULL,"
 	" acked INTEGER NOT NULL, rejected INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE dead(id INTEGER PRIMARY KEY, queue TEXT NOT NULL, seq INTEGER NOT NULL, epoch TEXT NOT NULL,"
@@ -63,7 +64,7 @@ static int prepare(struct kri_state *state)
 		{ &state->put_queue, "INSERT OR REPLACE INTO queue VALUES(?,?,?,?,?)" },
 		{ &state->insert_dead, "INSERT INTO dead(queue,seq,epoch,event,reason) VALUES(?,?,?,?,?)" },
 		{ &state->insert_gap, "INSERT INTO gap(first_seq,last_seq,reason) VALUES(?,?,?)" },
-		{ &state->put_boot, "INSERT OR REPLACE INTO boot VALUES(?,?,?,?)" },
+		{ &state->put_boot, "INSERT OR REPLACE INTO boot VALUES(?,?,?,?,?,?)" },
 		{ &state->put_seal, "INSERT OR REPLACE INTO seal VALUES(?,?,?,?,?,?,?,?,?,?,?)" },
 		{ &state->put_meta, "INSERT OR REPLACE INTO meta VALUES(?,?)" },
 	};
@@ -198,15 +199,17 @@ int kri_state_put_event(struct kri_state *state, const struct kri_stored_event *
 	return kri_sql_run(insert);
 }
 
-int kri_state_put_boot(struct kri_state *state, uint32_t boot, const char *boot_id,
-                       const struct kri_boot_offset *offset)
+int kri_state_put_boot(struct kri_state *state, const struct kri_boot *boot, const char *boot_id)
 {
-	sqlite3_bind_int64(state->put_boot, 1, boot);
+	sqlite3_bind_int64(state->put_boot, 1, boot->boot);
 	kri_sql_bind_text(state->put_boot, 2, boot_id);
-	if (offset) {
-		sqlite3_bind_int64(state->put_boot, 3, offset->offset_ns);
-		sqlite3_bind_int64(state->put_boot, 4, offset->trust);
+	if (boot->trust >= KRYOS_TRUST_RTC) {
+		sqlite3_bind_int64(state->put_boot, 3, boot->offset_ns);
+		sqlite3_bind_int64(state->put_boot, 4, boot->trust);
 	}
+	sqlite3_bind_int64(state->put_boot, 5, boot->device_ns);
+	if (boot->before_ns)
+		sqlite3_bind_int64(state->put_boot, 6, boot->before_ns);
 	return kri_sql_run(state->put_boot);
 }
 
@@ -293,6 +296,7 @@ void kri_state_event_record(const struct kri_stored_event *stored, uint64_t epoc
 		                             .unit = "",
 		                             .place = "",
 		                             .event = ret_event,
+		                             .device_ns = -1,
 		                             .sample = { .t_boot_ns = stored->t_boot_ns,
 		                                         .t_wall_ns = stored->t_wall_ns,
 		                                         .seq = stored->seq,

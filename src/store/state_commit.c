@@ -14,14 +14,14 @@ int kri_store_take_queues(struct kryos_store *store, struct kryos_queue *queues[
 	return count;
 }
 
-/* Events, delivery state, this boot's offset. */
+/* Events, delivery state, what is known of this boot. */
 struct state_commit {
 	struct kri_stored_event *events;
 	int event_count;
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
 	int queue_count;
-	struct kri_boot_offset offset;
-	bool has_offset;
+	struct kri_boot boot;
+	bool has_boot;
 	uint64_t wanted;
 	int64_t next_seq;
 };
@@ -43,8 +43,8 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 	}
 	for (int i = 0; i < work->queue_count && r >= 0; i++)
 		r = kri_queue_store(work->queues[i], store->state);
-	if (r >= 0 && work->has_offset)
-		r = kri_state_put_boot(store->state, store->boot, store->boot_id, &work->offset);
+	if (r >= 0 && work->has_boot)
+		r = kri_state_put_boot(store->state, &work->boot, store->boot_id);
 	return r < 0 ? r : kri_sql_exec(store->state->db, "COMMIT");
 }
 
@@ -58,10 +58,10 @@ static void take_work(struct kryos_store *store, struct state_commit *work)
 	store->events = NULL;
 	store->events_tail = &store->events;
 	work->queue_count = kri_store_take_queues(store, work->queues);
-	if (store->offset_changed) {
-		work->has_offset = true;
-		work->offset = store->offsets[store->offset_count - 1];
-		store->offset_changed = false;
+	if (store->boot_changed) {
+		work->has_boot = true;
+		work->boot = *kri_boots_find(&store->boots, store->boot);
+		store->boot_changed = false;
 	}
 }
 
@@ -98,7 +98,7 @@ static void put_back(struct kryos_store *store, struct state_commit *work)
 			store->events_tail = &last->next;
 		store->events = work->events;
 	}
-	store->offset_changed |= work->has_offset;
+	store->boot_changed |= work->has_boot;
 }
 
 int kri_store_commit_state(struct kryos_store *store)
@@ -146,7 +146,7 @@ int64_t kri_store_state_due(struct kryos_store *store)
 	int64_t due = INT64_MAX;
 	int count;
 
-	if (store->events || store->offset_changed || store->commit_wanted != store->commit_done)
+	if (store->events || store->boot_changed || store->commit_wanted != store->commit_done)
 		return 0;
 	/* What is touched while the lock is let go is asked for again. */
 	store->queue_touched = false;

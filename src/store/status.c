@@ -8,12 +8,14 @@
 int kryos_store_get_status(struct kryos_store *store, struct kryos_store_status *ret_status)
 {
 	struct kryos_store_status *status;
+	int64_t now_ns;
 	uint32_t size;
 
 	if (!store || !ret_status || ret_status->size < sizeof(size))
 		return kryos_fail(-EINVAL, "store: no status given, or its size is not set");
 	if (kri_ctx_check(store->ctx) < 0)
 		return KRYOS_EFORK;
+	now_ns = kri_boot_ns(store->ctx);
 	pthread_mutex_lock(&store->lock);
 	status = &store->status;
 	status->size = sizeof(*status);
@@ -31,6 +33,7 @@ int kryos_store_get_status(struct kryos_store *store, struct kryos_store_status 
 	status->volatile_samples = (uint32_t)store->waiting_samples;
 	status->epoch = store->epoch;
 	status->boot = store->boot;
+	status->device_ns = kri_boots_find(&store->boots, store->boot)->device_ns + now_ns;
 	status->can_seal = store->key != NULL;
 	memcpy(status->device, store->device, sizeof(status->device));
 	size = ret_status->size < sizeof(*status) ? ret_status->size : (uint32_t)sizeof(*status);

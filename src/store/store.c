@@ -41,7 +41,7 @@ void kri_store_unref(struct kryos_store *store)
 	for (uint32_t i = 0; i < store->place_count; i++)
 		free(store->places[i]);
 	free(store->places);
-	free(store->offsets);
+	kri_boots_clear(&store->boots);
 	free(store->segments);
 	free(store->public_pem);
 	free((char *)store->config.board);
@@ -55,11 +55,29 @@ void kri_store_unref(struct kryos_store *store)
 }
 
 /* Wall time of this boot became known, or known better: stored once it matters to a sample already kept. */
+static void learn_offset(struct kryos_store *store, struct kri_boot *boot, uint16_t trust, int64_t offset_ns,
+                         struct kryos_time now)
+{
+	if (!store->untrusted_in_boot ||
+	    (trust <= boot->trust && llabs(boot->offset_ns - offset_ns) <= KRYOS_SECONDS(1)))
+		return;
+	boot->trust = trust;
+	boot->offset_ns = offset_ns;
+	store->boot_changed = true;
+	(void)!kri_store_put_event(store,
+	                           &(struct kryos_event){ .type = KRYOS_EVENT_CORRECTED,
+	                                                  .code = (int)store->boot,
+	                                                  .name = "clock",
+	                                                  .value_ns = offset_ns,
+	                                                  .text = kryos_trust_name(trust) },
+	                           now);
+}
+
 static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, int64_t offset_ns)
 {
 	struct kryos_store *store = KRI_CONTAINER_OF(listener, struct kryos_store, listener);
-	struct kri_boot_offset *last, *grown;
 	struct kryos_time now = kri_store_now(store);
+	struct kri_boot *boot;
 
 	/* The clock has told the context already; here it is kept. */
 	pthread_mutex_lock(&store->lock);
@@ -68,32 +86,10 @@ static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, i
 		&(struct kryos_event){
 			.type = KRYOS_EVENT_CLOCK, .code = trust, .name = "clock", .text = kryos_trust_name(trust) },
 		now);
-	if (trust < KRYOS_TRUST_RTC || !store->untrusted_in_boot) {
-		pthread_mutex_unlock(&store->lock);
-		return;
-	}
-	last = store->offset_count ? &store->offsets[store->offset_count - 1] : NULL;
-	if (!last || last->boot != store->boot) {
-		grown = realloc(store->offsets, (size_t)(store->offset_count + 1) * sizeof(*grown));
-		if (grown) {
-			store->offsets = grown;
-			last = &grown[store->offset_count++];
-			*last = (struct kri_boot_offset){ .boot = store->boot, .trust = KRYOS_TRUST_NONE };
-		} else {
-			last = NULL;
-		}
-	}
-	if (last && (trust > last->trust || llabs(last->offset_ns - offset_ns) > KRYOS_SECONDS(1))) {
-		last->trust = trust;
-		last->offset_ns = offset_ns;
-		store->offset_changed = true;
-		(void)!kri_store_put_event(store,
-		                           &(struct kryos_event){ .type = KRYOS_EVENT_CORRECTED,
-		                                                  .code = (int)store->boot,
-		                                                  .name = "clock",
-		                                                  .value_ns = offset_ns,
-		                                                  .text = kryos_trust_name(trust) },
-		                           now);
+	if (trust >= KRYOS_TRUST_RTC) {
+		boot = kri_boots_find(&store->boots, store->boot);
+		store->boot_changed |= kri_boot_count_gap(boot, offset_ns);
+		learn_offset(store, boot, trust, offset_ns, now);
 		pthread_cond_broadcast(&store->changed);
 	}
 	pthread_mutex_unlock(&store->lock);

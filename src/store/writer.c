@@ -394,7 +394,7 @@ static void wait_for_work(struct kryos_store *store, int64_t due)
 		return;
 	if (store->batches && store->samples_at_ns < until)
 		until = store->samples_at_ns;
-	if (store->events || store->offset_changed || store->commit_wanted != store->commit_done)
+	if (store->events || store->boot_changed || store->commit_wanted != store->commit_done)
 		due = 0;
 	if (due < store->state_at_ns)
 		due = store->state_at_ns;

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clock/clock.h"
+#include "store/private.h"
+#include "support.h"
+#include <kryos/testing/clock.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define START INT64_C(1795165920000000000) /* 2026-11-20T09:12:00Z */
+
+struct rig {
+	char *folder;
+	const char *board;
+	struct kryos_fake_clock *clock;
+	struct kryos_ctx *ctx;
+	struct kryos_store *store;
+	uint32_t fridge;
+};
+
+static void start(struct rig *rig)
+{
+	assert_ok(kryos_ctx_new(&rig->ctx,
+	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
+	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->fridge));
+	assert_ok(kryos_store_open(&rig->store, rig->ctx, in(rig->folder, "store"),
+	                           KRYOS_STORE_CONFIG(.board = rig->board)));
+	kri_clock_refresh(rig->ctx);
+}
+
+static void stop(struct rig *rig)
+{
+	kryos_ctx_free(rig->ctx);
+	rig->ctx = NULL;
+	rig->store = NULL;
+}
+
+/* Off for so long, and on again with a clock that may be trusted or not. */
+static void reboot(struct rig *rig, int64_t off_ns, int synced)
+{
+	int64_t wall = kryos_fake_clock_wall_ns(rig->clock);
+
+	stop(rig);
+	kryos_fake_clock_reboot(rig->clock);
+	kryos_fake_clock_set_wall(rig->clock, wall + off_ns);
+	kryos_fake_clock_set_synced(rig->clock, synced);
+	start(rig);
+}
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	rig->folder = scratch_new();
+	rig->board = "board-1";
+	assert_ok(kryos_fake_clock_new(&rig->clock, START));
+	kryos_fake_clock_set_synced(rig->clock, 1);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	kryos_ctx_free(rig->ctx);
+	kryos_fake_clock_free(rig->clock);
+	scratch_free(rig->folder);
+	free(rig);
+	return 0;
+}
+
+static int64_t device_now(struct rig *rig)
+{
+	struct kryos_store_status status = { .size = sizeof(status) };
+
+	assert_ok(kryos_store_get_status(rig->store, &status));
+	return status.device_ns;
+}
+
+/* Lets so much time pass, ending with a sample; device time goes along. */
+static void measure_for(struct rig *rig, int64_t duration_ns)
+{
+	struct kryos_sample sample = { .channel = rig->fridge, .value_micro = 5250000 };
+	int64_t before = device_now(rig);
+
+	kryos_fake_clock_advance(rig->clock, duration_ns);
+	assert_ok(kryos_store_append(rig->store, &sample, 1));
+	assert_int_equal(device_now(rig), before + duration_ns);
+}
+
+static int64_t newest_record(struct rig *rig)
+{
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	int64_t device_ns = -1, last = -1;
+
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, in(rig->folder, "store")));
+	while (kryos_reader_next(reader, &record) > 0) {
+		device_ns = record->device_ns;
+		assert_true(device_ns >= last);
+		last = device_ns;
+	}
+	kryos_reader_close(reader);
+	return device_ns;
+}
+
+static void it_counts_from_commissioning_and_over_a_restart(void **state)
+{
+	struct rig *rig = *state;
+
+	kryos_fake_clock_advance(rig->clock, KRYOS_DAYS(3)); /* the board was on before */
+	start(rig);
+	assert_int_equal(device_now(rig), 0);
+	measure_for(rig, KRYOS_HOURS(1));
+	assert_int_equal(newest_record(rig), KRYOS_HOURS(1));
+	stop(rig);
+	kryos_fake_clock_advance(rig->clock, KRYOS_HOURS(1));
+	start(rig);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(2));
+}
+
+static void the_time_off_counts_where_both_its_ends_are_known(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	measure_for(rig, KRYOS_HOURS(1));
+	reboot(rig, KRYOS_HOURS(2), 1);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(3));
+	measure_for(rig, KRYOS_HOURS(1));
+	assert_int_equal(newest_record(rig), KRYOS_HOURS(4));
+}
+
+static void it_counts_once_the_time_becomes_known_and_only_once(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	measure_for(rig, KRYOS_HOURS(1));
+	reboot(rig, KRYOS_HOURS(2), 0);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(1) + kryos_fake_clock_boot_ns(rig->clock));
+	measure_for(rig, KRYOS_MINUTES(30));
+	/* A restart of the program between does not make it forget what is to be counted. */
+	stop(rig);
+	start(rig);
+	kryos_fake_clock_set_synced(rig->clock, 1);
+	kri_clock_refresh(rig->ctx);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(3) + KRYOS_MINUTES(30));
+	assert_int_equal(newest_record(rig), KRYOS_HOURS(3) + KRYOS_MINUTES(30));
+	kryos_fake_clock_set_wall(rig->clock, kryos_fake_clock_wall_ns(rig->clock) + KRYOS_DAYS(30));
+	kri_clock_refresh(rig->ctx);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(3) + KRYOS_MINUTES(30));
+	stop(rig);
+	start(rig);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(3) + KRYOS_MINUTES(30));
+}
+
+static void a_boot_of_unknown_time_is_bridged(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	measure_for(rig, KRYOS_HOURS(1));
+	reboot(rig, KRYOS_HOURS(2), 0);
+	measure_for(rig, KRYOS_MINUTES(30));
+	reboot(rig, KRYOS_HOURS(1), 1);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(4) + KRYOS_MINUTES(30));
+}
+
+static void a_clock_set_back_does_not_take_it_back(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	measure_for(rig, KRYOS_HOURS(1));
+	reboot(rig, -KRYOS_DAYS(365), 1);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(1) + kryos_fake_clock_boot_ns(rig->clock));
+	measure_for(rig, KRYOS_HOURS(1));
+	assert_int_equal(newest_record(rig), KRYOS_HOURS(1) + kryos_fake_clock_boot_ns(rig->clock));
+}
+
+static void a_lost_state_db_does_not_lose_it(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	measure_for(rig, KRYOS_HOURS(1));
+	reboot(rig, KRYOS_HOURS(2), 1);
+	measure_for(rig, KRYOS_HOURS(1));
+	for (int again = 0; again < 2; again++) {
+		stop(rig);
+		assert_ok(kri_remove_db(in(rig->folder, "store/state.db")));
+		start(rig);
+		assert_int_equal(device_now(rig), KRYOS_HOURS(4));
+		measure_for(rig, 0);
+	}
+	assert_ok(kri_remove_db(in(rig->folder, "store/state.db")));
+	reboot(rig, KRYOS_HOURS(1), 1);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(5));
+}
+
+static void another_board_begins_again(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	measure_for(rig, KRYOS_HOURS(1));
+	rig->board = "board-2";
+	reboot(rig, KRYOS_HOURS(2), 1);
+	assert_int_equal(device_now(rig), 0);
+	measure_for(rig, KRYOS_HOURS(1));
+	/* The same boot on the new board is no new commissioning. */
+	stop(rig);
+	start(rig);
+	assert_int_equal(device_now(rig), KRYOS_HOURS(1));
+}
+
+static void events_have_it_too_and_are_corrected_like_samples(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+	struct kryos_queue *queue;
+	bool found = false;
+
+	kryos_fake_clock_set_synced(rig->clock, 0);
+	start(rig);
+	assert_ok(kryos_queue_open(&queue, rig->store, "modem", NULL));
+	measure_for(rig, KRYOS_MINUTES(1));
+	assert_ok(
+		kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT, .text = "door" }));
+	kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(1));
+	kryos_fake_clock_set_wall(rig->clock, START + KRYOS_DAYS(365));
+	kryos_fake_clock_set_synced(rig->clock, 1);
+	kri_clock_refresh(rig->ctx);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
+	while (!found && kryos_queue_next_of(queue, KRYOS_STREAM_EVENTS, &record) > 0) {
+		found = record->event->type == KRYOS_EVENT_AUDIT;
+		if (!found)
+			continue;
+		assert_int_equal(record->device_ns, KRYOS_MINUTES(1));
+		assert_true(record->sample.flags & KRYOS_SAMPLE_CORRECTED);
+		assert_int_equal(record->sample.t_wall_ns, START + KRYOS_DAYS(365) - KRYOS_MINUTES(1));
+	}
+	assert_true(found);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(it_counts_from_commissioning_and_over_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_time_off_counts_where_both_its_ends_are_known, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_counts_once_the_time_becomes_known_and_only_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_boot_of_unknown_time_is_bridged, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_clock_set_back_does_not_take_it_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_state_db_does_not_lose_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_board_begins_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(events_have_it_too_and_are_corrected_like_samples, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
