@@ -39,7 +39,7 @@ enum kryos_event_type {
 	KRYOS_EVENT_LINK_UP = 4,     /* name: the relay */
 	KRYOS_EVENT_LINK_DOWN = 5,   /* name, code, text why */
 	KRYOS_EVENT_REJECTED = 6,    /* name: the queue; first_seq, text the receiver's reason; stored */
-	KRYOS_EVENT_GAP = 7,         /* first_seq to last_seq will not be delivered, text why; stored */
+	KRYOS_EVENT_GAP = 7,         /* samples (or as text says) first_seq to last_seq are given up; stored */
 	KRYOS_EVENT_CLOCK = 8,       /* the clock's trust is now code (enum kryos_trust); stored */
 	KRYOS_EVENT_CORRECTED = 9,   /* wall time of boot code is t_boot + value_ns; stored */
 	KRYOS_EVENT_TASK_LATE = 10,  /* name: the task that missed its deadline; stored */

@@ -420,6 +420,8 @@ struct kryos_time kri_store_now(struct kryos_store *store);
 void kri_store_announce(struct kryos_store *store, const struct kryos_event *event);
 /* retention.c; writer thread */
 int kri_store_retain(struct kryos_store *store);
+/* trim.c; writer thread: events, gaps, seals and boots beyond what is kept. */
+int kri_store_trim_state(struct kryos_store *store);
 /* Takes the segment that was found damaged out of service. */
 int kri_store_condemn(struct kryos_store *store);
 void kri_store_unref(struct kryos_store *store);
@@ -482,9 +484,10 @@ void kri_queue_stored(struct kryos_queue *queue, bool well);
 void kri_queue_wake(struct kryos_queue *queue);
 char *kri_queue_cursor_text(struct kryos_queue *queue); /* "samples events" as stored; free() it */
 /*
- * first to last are gone: nothing of it is owed any more. Gives the runs that were, at most max of them (the last
- * then spans what is left), and how many.
+ * Samples, or events, first to last are gone: nothing of it is owed any more. Gives the runs that were, at most max of
+ * them (the last then spans what is left), and how many.
  */
-int kri_queue_forget(struct kryos_queue *queue, int64_t first, int64_t last, struct kri_run *ret_runs, int max);
+int kri_queue_forget(struct kryos_queue *queue, bool events, int64_t first, int64_t last, struct kri_run *ret_runs,
+                     int max);
 
 #endif

@@ -160,20 +160,22 @@ char *kri_queue_cursor_text(struct kryos_queue *queue)
 	return text;
 }
 
-int kri_queue_forget(struct kryos_queue *queue, int64_t first, int64_t last, struct kri_run *ret_runs, int max)
+int kri_queue_forget(struct kryos_queue *queue, bool events, int64_t first, int64_t last, struct kri_run *ret_runs,
+                     int max)
 {
+	struct kri_ranges *owed = events ? &queue->events : &queue->samples;
 	struct kri_run run;
 	int count = 0;
 
 	pthread_mutex_lock(&queue->lock);
-	for (int64_t at = first; kri_ranges_next(&queue->samples, at, &run) && run.first <= last; at = run.last + 1) {
+	for (int64_t at = first; kri_ranges_next(owed, at, &run) && run.first <= last; at = run.last + 1) {
 		run.last = run.last < last ? run.last : last;
 		if (count < max)
 			ret_runs[count++] = run;
 		else
 			ret_runs[max - 1].last = run.last;
 	}
-	if (count && kri_ranges_remove(&queue->samples, first, last) >= 0) {
+	if (count && kri_ranges_remove(owed, first, last) >= 0) {
 		if (!queue->dirty++)
 			queue->dirty_since_ns = kri_real_ns();
 	}

@@ -96,7 +96,7 @@ static void forget(struct kryos_store *store, const struct kri_segment_info *inf
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
-		int lost = kri_queue_forget(queues[i], info->first_seq, info->last_seq, runs, MAX_GAPS);
+		int lost = kri_queue_forget(queues[i], false, info->first_seq, info->last_seq, runs, MAX_GAPS);
 
 		for (int j = 0; j < lost && why; j++)
 			announce_gap(store, info, queues[i]->name, &runs[j], why);
@@ -177,66 +177,15 @@ static struct choice choose(struct kryos_store *store)
 	return choice;
 }
 
-/* The oldest event that a queue still owes. */
-static int64_t oldest_owed_event(struct kryos_store *store)
-{
-	struct kryos_queue *queues[KRI_MAX_QUEUES];
-	int64_t oldest = INT64_MAX;
-	int count;
-
-	pthread_mutex_lock(&store->lock);
-	count = kri_store_take_queues(store, queues);
-	pthread_mutex_unlock(&store->lock);
-	for (int i = 0; i < count; i++) {
-		struct kri_run run;
-
-		pthread_mutex_lock(&queues[i]->lock);
-		if (kri_ranges_next(&queues[i]->events, 1, &run) && run.first < oldest)
-			oldest = run.first;
-		pthread_mutex_unlock(&queues[i]->lock);
-		kri_queue_unref(queues[i]);
-	}
-	return oldest;
-}
-
-/* Of what is in use of state.db an eighth of the limit may be events: else the older half of them goes, if delivered.
- */
-static int trim_events(struct kryos_store *store)
-{
-	sqlite3 *db = store->state->db;
-	int64_t pages = 0, unused = 0, middle = 0, owed;
-	char sql[80];
-	int r;
-
-	r = kri_sql_int(db, "PRAGMA page_count", &pages);
-	if (r >= 0)
-		r = kri_sql_int(db, "PRAGMA freelist_count", &unused);
-	if (r < 0 || (pages - unused) * 512 <= store->limit_bytes / 8)
-		return r;
-	r = kri_sql_int(db,
-	                "SELECT coalesce((SELECT seq FROM event ORDER BY seq LIMIT 1"
-	                " OFFSET (SELECT count(*) / 2 FROM event)), 0)",
-	                &middle);
-	if (r < 0)
-		return r;
-	owed = oldest_owed_event(store);
-	snprintf(sql, sizeof(sql), "DELETE FROM event WHERE seq < %" PRId64, owed < middle ? owed : middle);
-	store->syncs.cause = KRI_SYNC_STATE;
-	return kri_sql_exec(db, sql);
-}
-
 int kri_store_retain(struct kryos_store *store)
 {
-	int trimmed = trim_events(store);
+	int r = kri_store_trim_state(store);
 
-	if (trimmed < 0)
-		return trimmed;
-	for (;;) {
+	while (r >= 0) {
 		bool over = total_bytes(store) > store->limit_bytes, full = over || store->no_space;
 		bool drops = store->config.full == KRYOS_FULL_DROP_OLDEST;
 		struct choice choice = choose(store);
 		const struct kri_segment_info *gone;
-		int r;
 
 		pthread_mutex_lock(&store->lock);
 		store->full = over && !drops && !choice.delivered;
@@ -247,10 +196,10 @@ int kri_store_retain(struct kryos_store *store)
 		if (!gone)
 			return 0;
 		r = drop(store, gone, full ? "removed to make room" : "older than is to be kept");
-		if (r < 0)
-			return r;
-		store->no_space = false; /* the next commit knows */
+		if (r >= 0)
+			store->no_space = false; /* the next commit knows */
 	}
+	return r;
 }
 
 /* A marker beside it: database, WAL and shared memory can't be renamed as one. */

@@ -210,8 +210,10 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	store->durable_seq = seq - 1;
 	store->last_round = store->segment->last_round;
 	store->last_wall_ns = store->segment->last_wall_ns;
-	if (!store->status.first_wall_ns)
+	if (!store->first_boot) {
+		store->first_boot = store->boot;
 		store->status.first_wall_ns = group->samples[0].t_wall_ns;
+	}
 	info = kri_store_find_segment(store, store->segment->first_seq);
 	if (info) {
 		info->last_seq = seq - 1;

@@ -309,6 +309,98 @@ static void delivered_events_do_not_grow_without_bound(void **state)
 	account(rig);
 }
 
+/* A relay whose broker never answers. */
+static void events_that_nobody_takes_become_a_gap_before_they_fill_the_disk(void **state)
+{
+	enum { EVENTS = 4000, AT_ONCE = 100 };
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+	int delivered = 0, said = 0, last = 0;
+	bool from_the_first = false;
+	char text[400];
+
+	start(rig, KRYOS_FULL_DROP_OLDEST);
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int i = 1; i <= EVENTS; i++) {
+		struct kryos_event event = { .type = KRYOS_EVENT_AUDIT, .code = i, .text = text };
+
+		assert_ok(kryos_store_add_event(rig->store, &event));
+		if (i % AT_ONCE)
+			continue;
+		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+		assert_ok(append(rig));
+		rest(rig);
+	}
+	assert_in_range(kri_file_bytes(in(rig->folder, "state.db")), LIMIT / 8, LIMIT * 4 / 10);
+	while (kryos_queue_next_of(rig->queue, KRYOS_STREAM_EVENTS, &record) > 0) {
+		if (record->event->type == KRYOS_EVENT_AUDIT) {
+			assert_true(!last || record->event->code == last + 1);
+			last = record->event->code;
+			delivered++;
+		} else if (record->event->type == KRYOS_EVENT_GAP) {
+			assert_string_equal(record->event->name, "modem");
+			assert_int_equal(record->event->code, KRYOS_STREAM_EVENTS);
+			said += atoi(strchr(record->event->text, ';') + 1);
+			from_the_first |= record->event->first_seq <= AT_ONCE;
+		}
+		assert_ok(kryos_queue_ack(rig->queue, record->seq));
+	}
+	print_message("%d events of %d delivered\n", delivered, EVENTS);
+	assert_int_equal(last, EVENTS);
+	assert_true(from_the_first);
+	assert_in_range(delivered, 100, EVENTS / 2);
+	/* (Those of the clock and of samples that went are among the ones not delivered.) */
+	assert_in_range(delivered + said, EVENTS, EVENTS + 4);
+}
+
+static int64_t rows_of(struct rig *rig, const char *sql)
+{
+	int64_t rows = -1;
+	sqlite3 *db;
+
+	assert_ok(kri_sql_open(&db, in(rig->folder, "state.db"), SQLITE_OPEN_READWRITE));
+	assert_ok(kri_sql_int(db, sql, &rows));
+	sqlite3_close(db);
+	return rows;
+}
+
+/* What decades, or a fault that comes back every second, leave in state.db. */
+static void gaps_seals_and_boots_of_what_is_gone_are_bounded(void **state)
+{
+	struct rig *rig = *state;
+	sqlite3 *db;
+
+	start(rig, KRYOS_FULL_DROP_OLDEST);
+	assert_ok(append(rig));
+	kryos_ctx_free(rig->ctx);
+	rig->ctx = NULL;
+	assert_ok(kri_sql_open(&db, in(rig->folder, "state.db"), SQLITE_OPEN_READWRITE));
+	assert_ok(kri_sql_exec(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10050)"
+	                           " INSERT INTO gap(first_seq,last_seq,reason) SELECT i,i,'test' FROM n;"
+	                           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10050)"
+	                           " INSERT INTO seal SELECT -i,-i,'','','','',0,0,0,0,1 FROM n;"
+	                           "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<5000)"
+	                           " INSERT INTO boot SELECT i,'',NULL,NULL,0,NULL FROM n"));
+	sqlite3_close(db);
+	start(rig, KRYOS_FULL_DROP_OLDEST);
+	assert_ok(append(rig));
+	rest(rig);
+	assert_int_equal(rows_of(rig, "SELECT count(*) FROM gap"), 10000);
+	assert_int_equal(rows_of(rig, "SELECT count(*) FROM seal WHERE dropped=1"), 10000);
+	assert_int_equal(rows_of(rig, "SELECT max(first_seq) FROM seal WHERE dropped=1"), -1);
+	/* The first boot's sample and events are still there: so all are. */
+	assert_int_equal(rows_of(rig, "SELECT count(*) FROM boot"), 5001);
+	assert_ok(kri_sql_open(&db, in(rig->folder, "state.db"), SQLITE_OPEN_READWRITE));
+	assert_ok(kri_sql_exec(db, "DELETE FROM event"));
+	sqlite3_close(db);
+	for (int i = 0; i < 20 && rows_of(rig, "SELECT count(*) FROM boot") > 1; i++) {
+		assert_ok(append(rig));
+		rest(rig);
+	}
+	assert_int_equal(rows_of(rig, "SELECT count(*) FROM boot"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +410,9 @@ int main(void)
 		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(a_limit_holds_over_restarts, setup, teardown),
 		cmocka_unit_test_setup_teardown(delivered_events_do_not_grow_without_bound, setup, teardown),
+		cmocka_unit_test_setup_teardown(gaps_seals_and_boots_of_what_is_gone_are_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(events_that_nobody_takes_become_a_gap_before_they_fill_the_disk, setup,
+		                                teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
