@@ -69,7 +69,8 @@ int kri_boots_read(struct kri_boots *boots, sqlite3 *db, const char *boot_id, ui
 {
 	sqlite3_stmt *rows;
 	int r = kri_sql_prepare(db, &rows,
-	                        "SELECT boot, offset_ns, trust, device_ns, before_ns, boot_id FROM boot ORDER BY boot"),
+	                        "SELECT boot, offset_ns, trust, device_ns, before_ns, boot_id FROM boot WHERE crc IS"
+	                        " row_crc('boot',boot,boot_id,offset_ns,trust,device_ns,before_ns) ORDER BY boot"),
 	    code = SQLITE_DONE;
 
 	if (r < 0)

@@ -128,7 +128,8 @@ int kri_list_segments(const char *folder, struct kri_segment_info **ret_list, in
 	while ((entry = readdir(directory))) {
 		struct stat status;
 
-		if (!parse_name(entry->d_name, &seq) || fstatat(dirfd(directory), entry->d_name, &status, 0))
+		if (!parse_name(entry->d_name, &seq) || fstatat(dirfd(directory), entry->d_name, &status, 0) ||
+		    !S_ISREG(status.st_mode))
 			continue;
 		if (count == capacity) {
 			capacity = capacity ? 2 * capacity : 64;

@@ -220,6 +220,7 @@ struct kri_state {
 	uint32_t epoch_crc;
 	int wal_frames, held_frames; /* as a segment's */
 	bool created;
+	int64_t bad_rows; /* with a wrong checksum, taken out when it was opened */
 };
 int kri_state_open(struct kri_state **ret_state, const char *folder);
 void kri_state_close(struct kri_state *state);
@@ -245,11 +246,21 @@ struct kri_seal {
 	uint16_t last_trust;
 };
 int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal);
+int kri_state_drop_seal(struct kri_state *state, int64_t first_seq); /* its segment is to be removed */
+int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq);
 size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024]);
 int kri_state_checkpoint(struct kri_state *state);
 /* As a record that points to stored and to ret_event. */
 void kri_state_event_record(const struct kri_stored_event *stored, uint64_t epoch, const char *device,
                             struct kryos_event *ret_event, struct kryos_record *ret_record);
+#define KRI_SELECT_EVENTS                                                                                              \
+	"SELECT seq, epoch, boot, t_boot_ns, t_wall_ns, trust, type, code, first_seq, last_seq, value_ns, name, text," \
+	" crc FROM event"
+void kri_state_take_event(sqlite3_stmt *row, struct kri_stored_event *event, uint64_t *ret_epoch, bool *ret_bad);
+/* state_rescue.c, at open: state.db becomes state.db.<suffix>, with its log; an older one of that name goes. */
+int kri_state_set_aside(const char *folder, const char *suffix);
+/* Takes over the events that can be read from one set aside. */
+int kri_state_rescue_events(struct kri_state *state, const char *folder, const char *suffix, int64_t *ret_rescued);
 /* Reads events from seq on through a connection of its own. */
 int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_stored_event *events, int count,
                           uint64_t *ret_epochs, bool *ret_bad);
@@ -322,6 +333,7 @@ struct kryos_store {
 	char board[128];
 	char boot_id[37];
 	uint32_t boot;
+	bool state_damaged;  /* what state.db told was lost, or some of it: no queue is a new one */
 	struct kri_key *key; /* NULL: no libcrypto */
 	char *public_pem;
 
@@ -355,6 +367,7 @@ struct kryos_store {
 	struct kryos_queue *queues;
 	bool queue_touched; /* since the writer last asked queues when they want their state committed */
 	struct kryos_store_status status;
+	int64_t state_bytes; /* of state.db and its log, when last looked at */
 	struct {
 		int error;
 		char text[160];
@@ -364,6 +377,7 @@ struct kryos_store {
 	uint32_t first_boot; /* of the oldest sample; 0: not known */
 	uint32_t last_round;
 	int64_t last_wall_ns;
+	uint16_t last_trust;    /* of that, at open */
 	struct kri_boots boots; /* this one's always */
 	bool boot_changed;      /* this one's, to be stored */
 	bool untrusted_in_boot;

@@ -128,6 +128,27 @@ static bool is_given_up(struct kri_stream *stream, int64_t segment)
 	return now - stream->failing_since_ns >= GIVE_UP_NS;
 }
 
+/* A newer version's, written over ours: it stays owed, and what is behind it need not wait. */
+static void leave_out(struct kryos_store *store, int64_t first_seq)
+{
+	struct kri_segment_info *info;
+	char text[160];
+	bool fresh;
+
+	snprintf(text, sizeof(text), "%s", kryos_strerror(KRYOS_EFORMAT));
+	pthread_mutex_lock(&store->lock);
+	info = kri_store_find_segment(store, first_seq);
+	fresh = info && !info->left_out;
+	if (info)
+		info->left_out = true;
+	pthread_mutex_unlock(&store->lock);
+	if (fresh)
+		kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_STORE,
+		                                                 .code = KRYOS_EFORMAT,
+		                                                 .name = "store",
+		                                                 .text = text });
+}
+
 /* Makes the stream's buffer hold the rows from seq on. 1; 0: there are none up to `to`; < 0. */
 static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t seq, int64_t to)
 {
@@ -157,12 +178,19 @@ static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t se
 	}
 	to = to < info.last_seq ? to : info.last_seq;
 	r = kri_scan_fill(&stream->scan, &info, seq, to);
-	if (r == KRYOS_ECORRUPT || (r == -EIO && is_given_up(stream, info.first_seq))) {
+	/* Nothing in it, or no file: not what was written. */
+	if (r == KRYOS_ECORRUPT || r == -ENOENT || (r == -EIO && is_given_up(stream, info.first_seq))) {
 		pthread_mutex_lock(&store->lock);
 		store->damaged_segment = info.first_seq;
 		pthread_cond_broadcast(&store->changed);
 		pthread_mutex_unlock(&store->lock);
 		return 0;
+	}
+	if (r == KRYOS_EFORMAT) {
+		stream->until = info.last_seq;
+		stream->unreadable = true;
+		leave_out(store, info.first_seq);
+		return 1;
 	}
 	if (r < 0)
 		return r;
@@ -296,26 +324,31 @@ static int next_event(struct kryos_queue *queue)
 
 static int next_locked(struct kryos_queue *queue, unsigned int streams)
 {
-	int r = 0;
+	int r = 0, first;
 
 	if (queue->lent_count >= queue->config.max_lent)
 		return 0;
 	if (streams & KRYOS_STREAM_EVENTS)
 		r = next_event(queue);
-	if (!r && (streams & KRYOS_STREAM_LIVE)) {
+	/* What cannot be read in one stream holds up none of the others. */
+	first = r < 0 ? r : 0;
+	if (r <= 0 && (streams & KRYOS_STREAM_LIVE)) {
 		r = next_sample(queue, &queue->live, queue->live_seq, INT64_MAX, &queue->record);
 		if (r > 0)
 			queue->record.stream = KRYOS_STREAM_LIVE;
+		first = first ? first : r;
 	}
-	if (!r && (streams & KRYOS_STREAM_BACKLOG) && queue->live_seq) {
+	if (r <= 0 && (streams & KRYOS_STREAM_BACKLOG) && queue->live_seq) {
 		r = next_sample(queue, &queue->backlog, 0, queue->live_seq - 1, &queue->record);
 		if (r > 0) {
 			queue->record.stream = KRYOS_STREAM_BACKLOG;
 			queue->record.flags |= KRYOS_RECORD_HISTORICAL;
 		}
+		first = first ? first : r;
 	}
-	if (r > 0)
-		lend(queue, &queue->record);
+	if (r <= 0)
+		return first;
+	lend(queue, &queue->record);
 	return r;
 }
 

@@ -392,7 +392,7 @@ static int begin_owing(struct kryos_queue *queue)
 	int64_t first = 1;
 	int r;
 
-	if (queue->config.from_now) {
+	if (queue->config.from_now && !store->state_damaged) {
 		pthread_mutex_lock(&store->lock);
 		first = store->durable_seq + 1;
 		pthread_mutex_unlock(&store->lock);

@@ -28,8 +28,14 @@ static int restore_entry(struct kri_state *state, const char *key, const char *v
 	const char *blank = strchr(value, ' ');
 	struct kri_boot boot = { .boot = 0 };
 	sqlite3_stmt *put = state->put_queue;
+	char sql[80];
+	int64_t known;
 
+	/* What is there is newer. */
 	if (strncmp(key, "queue:", 6) == 0 && blank) {
+		snprintf(sql, sizeof(sql), "SELECT 1 FROM queue WHERE name='%.31s'", key + 6);
+		if (strchr(key, '\'') || kri_sql_int(state->db, sql, &known) >= 0)
+			return 0;
 		kri_sql_bind_text(put, 1, key + 6);
 		sqlite3_bind_text(put, 2, value, (int)(blank - value), SQLITE_TRANSIENT);
 		kri_sql_bind_text(put, 3, blank + 1);
@@ -37,9 +43,10 @@ static int restore_entry(struct kri_state *state, const char *key, const char *v
 		sqlite3_bind_int64(put, 5, 0);
 		return kri_sql_run(put);
 	}
-	if (sscanf(key, "boot:%" SCNu32, &boot.boot) == 1 && kri_boot_parse(&boot, value))
-		return kri_state_put_boot(state, &boot, "");
-	return 0;
+	if (sscanf(key, "boot:%" SCNu32, &boot.boot) != 1 || !kri_boot_parse(&boot, value))
+		return 0;
+	snprintf(sql, sizeof(sql), "SELECT 1 FROM boot WHERE boot=%" PRIu32, boot.boot);
+	return kri_sql_int(state->db, sql, &known) >= 0 ? 0 : kri_state_put_boot(state, &boot, "");
 }
 
 /*

@@ -39,26 +39,48 @@ static void report(struct kryos_store *store, enum kryos_event_type type, int co
 	pthread_mutex_unlock(&store->lock);
 }
 
+/* The one that is there can't be used: another takes its place. */
+static int replace_state(struct kryos_store *store, struct found *found, int why)
+{
+	const char *suffix = why == KRYOS_EFORMAT ? "newer" : "bad";
+	int64_t rescued = 0;
+	int r;
+
+	snprintf(found->text, sizeof(found->text), "state.db is set aside as state.db.%s and made anew: %s", suffix,
+	         kryos_strerror(why));
+	report(store, KRYOS_EVENT_STORE, why, found->text);
+	found->damage = true;
+	r = kri_state_set_aside(store->folder, suffix);
+	if (r >= 0)
+		r = kri_state_open(&store->state, store->folder);
+	if (r >= 0 && why != KRYOS_EFORMAT)
+		r = kri_state_rescue_events(store->state, store->folder, suffix, &rescued);
+	if (r >= 0 && rescued)
+		kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "%" PRId64 " events were taken over", rescued);
+	return r;
+}
+
 static int open_state(struct kryos_store *store, struct found *found)
 {
-	char path[PATH_MAX];
 	int r = kri_state_open(&store->state, store->folder);
 
-	if (r == KRYOS_ECORRUPT) {
-		snprintf(found->text, sizeof(found->text), "state.db is damaged and made anew: %s", kryos_strerror(r));
-		report(store, KRYOS_EVENT_STORE, r, found->text);
-		found->damage = true;
-		snprintf(path, sizeof(path), "%s/state.db", store->folder);
-		r = kri_remove_db(path);
-		if (r >= 0)
-			r = kri_state_open(&store->state, store->folder);
-	}
-	if (r >= 0 && store->state->created && store->segment_count) {
+	if (r == KRYOS_ECORRUPT || r == KRYOS_EFORMAT)
+		r = replace_state(store, found, r);
+	if (r < 0)
+		return r;
+	if (store->state->created && store->segment_count) {
 		if (!found->damage)
 			report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, "state.db was lost and is made anew");
 		found->damage = true;
 	}
-	return r;
+	if (store->state->bad_rows) {
+		snprintf(found->text, sizeof(found->text), "state.db: %" PRId64 " rows had a wrong checksum",
+		         store->state->bad_rows);
+		report(store, KRYOS_EVENT_STORE, KRYOS_ECRC, found->text);
+		found->damage = true;
+	}
+	store->state_damaged = found->damage;
+	return 0;
 }
 
 static void random_device(char device[33])
@@ -410,7 +432,7 @@ int kri_store_recover(struct kryos_store *store)
 		r = look_into_all(store, &found);
 	if (r >= 0)
 		r = report_missing(store);
-	if (r >= 0 && store->state->created)
+	if (r >= 0 && store->state_damaged)
 		r = kri_store_rebuild_state(store);
 	if (r >= 0)
 		r = kri_store_begin_boot(store, found.newest_boot, found.new_device);
@@ -423,10 +445,14 @@ int kri_store_recover(struct kryos_store *store)
 	store->stored_event_seq = newest_event;
 	store->durable_seq = newest_event > found.newest_seq ? newest_event : found.newest_seq;
 	store->next_seq = store->durable_seq + 1;
+	/* Damage to the newest must not make the clock forget what the others know. */
+	for (int i = store->segment_count - 1; i >= 0 && !store->last_wall_ns; i--) {
+		store->last_wall_ns = store->segments[i].last_wall_ns;
+		store->last_trust = store->segments[i].last_trust;
+	}
 	if (store->segment_count) {
 		struct kri_segment_info *newest = &store->segments[store->segment_count - 1];
 
-		store->last_wall_ns = newest->last_wall_ns;
 		store->last_segment = newest->first_seq;
 		snprintf(store->last_hash, sizeof(store->last_hash), "%s", newest->hash);
 	}

@@ -18,14 +18,14 @@
 static int64_t total_bytes(struct kryos_store *store)
 {
 	char path[PATH_MAX];
-	int64_t total;
+	int64_t total, state;
 
 	snprintf(path, sizeof(path), "%s/state.db", store->folder);
-	total = kri_db_bytes(path);
+	total = state = kri_db_bytes(path);
 	pthread_mutex_lock(&store->lock);
+	store->state_bytes = state;
 	for (int i = 0; i < store->segment_count; i++)
 		total += store->segments[i].bytes;
-	store->status.bytes = total;
 	pthread_mutex_unlock(&store->lock);
 	return total;
 }
@@ -107,10 +107,9 @@ static void forget(struct kryos_store *store, const struct kri_segment_info *inf
 static int drop(struct kryos_store *store, const struct kri_segment_info *chosen, const char *why)
 {
 	struct kri_segment_info info = *chosen;
-	char sql[120], path[PATH_MAX];
+	char path[PATH_MAX];
 	int r;
 
-	snprintf(sql, sizeof(sql), "UPDATE seal SET dropped=1 WHERE first_seq=%" PRId64, info.first_seq);
 	/* On a disk that is full the gap may not find room either: then nothing is given up. */
 	if (store->no_space || store->state_at_ns) {
 		snprintf(path, sizeof(path), "%" PRId64, info.first_seq);
@@ -124,7 +123,7 @@ static int drop(struct kryos_store *store, const struct kri_segment_info *chosen
 	pthread_mutex_unlock(&store->lock);
 	store->syncs.cause = KRI_SYNC_ROTATION;
 	if (r >= 0)
-		r = kri_sql_exec(store->state->db, sql);
+		r = kri_state_drop_seal(store->state, info.first_seq);
 	if (r < 0)
 		return r; /* the gap is not on the disk: the data stays */
 	kri_segment_path(store->folder, info.first_seq, path, sizeof(path));

@@ -63,6 +63,25 @@ int kri_sql_fail(sqlite3 *db, int code)
 	return kryos_fail(r, "%s: %s", file && *file ? file : "store", db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
 }
 
+/*
+ * row_crc(...): CRC-32C of the values as the sqlite3 shell prints them, joined by "|": so that what is read can be
+ * checked, and written with its checksum, in one statement.
+ */
+static void row_crc(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	uint32_t crc = 0;
+
+	for (int i = 0; i < count; i++) {
+		const unsigned char *text = sqlite3_value_text(values[i]);
+
+		if (i)
+			crc = kri_crc32c(crc, "|", 1);
+		if (text)
+			crc = kri_crc32c(crc, text, (size_t)sqlite3_value_bytes(values[i]));
+	}
+	sqlite3_result_int64(context, crc);
+}
+
 int kri_sql_open(sqlite3 **ret_db, const char *path, int flags)
 {
 	sqlite3 *db = NULL;
@@ -84,8 +103,13 @@ int kri_sql_open(sqlite3 **ret_db, const char *path, int flags)
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_busy_timeout(db, 200);
-	*ret_db = db;
-	return 0;
+	r = kri_sql_fail(db, sqlite3_create_function(db, "row_crc", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+	                                             row_crc, NULL, NULL));
+	if (r < 0)
+		sqlite3_close_v2(db);
+	else
+		*ret_db = db;
+	return r;
 }
 
 void kri_sql_free_shm(const char *path)

@@ -9,11 +9,11 @@
 
 static const char schema[] =
 	"BEGIN;"
-	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, offset_ns INTEGER, trust INTEGER,"
-	" device_ns INTEGER NOT NULL, before_ns INTEGER);"
+	" device_ns INTEGER NOT NULL, before_ns INTEGER, crc INTEGER NOT NULL);"
 	"CREATE TABLE queue(name TEXT PRIMARY KEY, samples TEXT NOT NULL, events TEXT NOT NULL,"
-	" acked INTEGER NOT NULL, rejected INTEGER NOT NULL) WITHOUT ROWID;"
+	" acked INTEGER NOT NULL, rejected INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE dead(id INTEGER PRIMARY KEY, queue TEXT NOT NULL, seq INTEGER NOT NULL, epoch TEXT NOT NULL,"
 	" event INTEGER NOT NULL, reason TEXT NOT NULL);"
 	"CREATE TABLE gap(id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
@@ -25,10 +25,37 @@ static const char schema[] =
 	"CREATE TABLE seal(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, epoch TEXT NOT NULL,"
 	" device TEXT NOT NULL, hash TEXT NOT NULL, signature TEXT NOT NULL, bytes INTEGER NOT NULL,"
 	" last_wall_ns INTEGER NOT NULL, last_trust INTEGER NOT NULL, samples INTEGER NOT NULL,"
-	" dropped INTEGER NOT NULL);"
-	"INSERT INTO meta VALUES('format','1');"
+	" dropped INTEGER NOT NULL, crc INTEGER NOT NULL);"
+	"CREATE TABLE channel(segment INTEGER NOT NULL, channel INTEGER NOT NULL, since INTEGER NOT NULL,"
+	" name TEXT NOT NULL, unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL,"
+	" PRIMARY KEY(segment, channel)) WITHOUT ROWID;"
+	"INSERT INTO meta VALUES('format','1',row_crc('meta','format','1'));"
 	"PRAGMA user_version=1;"
 	"COMMIT;";
+
+/*
+ * A flipped bit in a value is none to SQLite. Here it could remove a segment, or let a queue owe too little: a row
+ * whose checksum is wrong is taken for lost, and made again from what the segments say.
+ */
+#define BAD_META "FROM meta WHERE crc IS NOT row_crc('meta',key,value)"
+#define BAD_BOOT "FROM boot WHERE crc IS NOT row_crc('boot',boot,boot_id,offset_ns,trust,device_ns,before_ns)"
+#define BAD_QUEUE "FROM queue WHERE crc IS NOT row_crc('queue',name,samples,events,acked,rejected)"
+#define BAD_SEAL                                                                                                       \
+	"FROM seal WHERE crc IS NOT row_crc('seal',first_seq,last_seq,epoch,device,hash,signature,bytes,last_wall_ns," \
+	"last_trust,samples,dropped)"
+
+static int scrub(struct kri_state *state)
+{
+	int r = kri_sql_int(state->db,
+	                    "SELECT (SELECT count(*) " BAD_META ") + (SELECT count(*) " BAD_BOOT
+	                    ") + (SELECT count(*) " BAD_QUEUE ") + (SELECT count(*) " BAD_SEAL ")",
+	                    &state->bad_rows);
+
+	if (r < 0 || !state->bad_rows)
+		return r;
+	return kri_sql_exec(state->db,
+	                    "DELETE " BAD_META "; DELETE " BAD_BOOT "; DELETE " BAD_QUEUE "; DELETE " BAD_SEAL);
+}
 
 static int wal_grew(void *data, sqlite3 *db, const char *name, int frames)
 {
@@ -61,12 +88,15 @@ static int prepare(struct kri_state *state)
 		const char *sql;
 	} all[] = {
 		{ &state->insert_event, "INSERT INTO event VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)" },
-		{ &state->put_queue, "INSERT OR REPLACE INTO queue VALUES(?,?,?,?,?)" },
+		{ &state->put_queue,
+		  "INSERT OR REPLACE INTO queue VALUES(?1,?2,?3,?4,?5,row_crc('queue',?1,?2,?3,?4,?5))" },
 		{ &state->insert_dead, "INSERT INTO dead(queue,seq,epoch,event,reason) VALUES(?,?,?,?,?)" },
 		{ &state->insert_gap, "INSERT INTO gap(first_seq,last_seq,reason) VALUES(?,?,?)" },
-		{ &state->put_boot, "INSERT OR REPLACE INTO boot VALUES(?,?,?,?,?,?)" },
-		{ &state->put_seal, "INSERT OR REPLACE INTO seal VALUES(?,?,?,?,?,?,?,?,?,?,?)" },
-		{ &state->put_meta, "INSERT OR REPLACE INTO meta VALUES(?,?)" },
+		{ &state->put_boot,
+		  "INSERT OR REPLACE INTO boot VALUES(?1,?2,?3,?4,?5,?6,row_crc('boot',?1,?2,?3,?4,?5,?6))" },
+		{ &state->put_seal, "INSERT OR REPLACE INTO seal VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
+		                    "row_crc('seal',?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11))" },
+		{ &state->put_meta, "INSERT OR REPLACE INTO meta VALUES(?1,?2,row_crc('meta',?1,?2))" },
 	};
 	int r = 0;
 
@@ -117,6 +147,8 @@ int kri_state_open(struct kri_state **ret_state, const char *folder)
 	if (r >= 0 && version == 0) {
 		r = kri_sql_exec(state->db, schema);
 		state->created = true;
+	} else if (r >= 0) {
+		r = scrub(state);
 	}
 	if (r >= 0)
 		r = prepare(state);
@@ -240,6 +272,49 @@ int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal)
 	return kri_sql_run(state->put_seal);
 }
 
+int kri_state_drop_seal(struct kri_state *state, int64_t first_seq)
+{
+	char sql[240];
+
+	snprintf(sql, sizeof(sql),
+	         "UPDATE seal SET dropped=1, crc=row_crc('seal',first_seq,last_seq,epoch,device,hash,signature,bytes,"
+	         "last_wall_ns,last_trust,samples,1) WHERE first_seq=%" PRId64,
+	         first_seq);
+	return kri_sql_exec(state->db, sql);
+}
+
+/* The newest seq that anything in it speaks of: so many were given once, whatever is left of them. */
+int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq)
+{
+	sqlite3_stmt *rows;
+	int r, code;
+
+	r = kri_sql_int(
+		state->db,
+		"SELECT max(coalesce((SELECT max(seq) FROM event),0), coalesce((SELECT max(last_seq) FROM seal),0),"
+		" coalesce((SELECT max(last_seq) FROM gap),0), coalesce((SELECT max(seq) FROM dead),0))",
+		ret_seq);
+	if (r >= 0)
+		r = kri_sql_prepare(state->db, &rows, "SELECT samples FROM queue UNION ALL SELECT events FROM queue");
+	if (r < 0)
+		return r;
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		struct kri_ranges owed = { .runs = NULL };
+		const struct kri_run *last;
+
+		r = kri_ranges_parse(&owed, kri_sql_text(rows, 0));
+		last = r >= 0 && owed.count ? &owed.runs[owed.count - 1] : NULL;
+		/* What comes next is always owed: the last run has no end, and begins behind what is no more. */
+		if (last && last->last == INT64_MAX && last->first - 1 > *ret_seq)
+			*ret_seq = last->first - 1;
+		kri_ranges_clear(&owed);
+	}
+	if (r >= 0)
+		r = kri_sql_fail(state->db, code);
+	sqlite3_finalize(rows);
+	return r;
+}
+
 int kri_state_checkpoint(struct kri_state *state)
 {
 	int frames = 0, done = 0, code;
@@ -253,7 +328,7 @@ int kri_state_checkpoint(struct kri_state *state)
 	return 0;
 }
 
-static void take_event(sqlite3_stmt *row, struct kri_stored_event *event, uint64_t *ret_epoch, bool *ret_bad)
+void kri_state_take_event(sqlite3_stmt *row, struct kri_stored_event *event, uint64_t *ret_epoch, bool *ret_bad)
 {
 	char line[KRI_LINE_MAX + 1024];
 	size_t length;
@@ -315,15 +390,12 @@ int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_store
 	snprintf(path, sizeof(path), "%s/state.db", folder);
 	r = kri_sql_open_to_read(&db, path);
 	if (r >= 0)
-		r = kri_sql_prepare(
-			db, &rows,
-			"SELECT seq, epoch, boot, t_boot_ns, t_wall_ns, trust, type, code, first_seq, last_seq,"
-			" value_ns, name, text, crc FROM event WHERE seq >= ? ORDER BY seq LIMIT ?");
+		r = kri_sql_prepare(db, &rows, KRI_SELECT_EVENTS " WHERE seq >= ? ORDER BY seq LIMIT ?");
 	if (r >= 0) {
 		sqlite3_bind_int64(rows, 1, from_seq);
 		sqlite3_bind_int64(rows, 2, count);
 		while (got < count && (code = sqlite3_step(rows)) == SQLITE_ROW) {
-			take_event(rows, &events[got], &ret_epochs[got], &ret_bad[got]);
+			kri_state_take_event(rows, &events[got], &ret_epochs[got], &ret_bad[got]);
 			got++;
 		}
 		if (code != SQLITE_ROW && code != SQLITE_DONE)

@@ -24,7 +24,7 @@ int kryos_store_get_status(struct kryos_store *store, struct kryos_store_status 
 	status->last_seq = store->durable_seq;
 	status->limit_bytes = store->limit_bytes;
 	status->samples = 0;
-	status->bytes = 0;
+	status->bytes = store->state_bytes;
 	for (int i = 0; i < store->segment_count; i++) {
 		status->samples += store->segments[i].samples;
 		status->bytes += store->segments[i].bytes;

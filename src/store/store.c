@@ -216,8 +216,7 @@ int kryos_store_open(struct kryos_store **ret_store, struct kryos_ctx *ctx, cons
 	kri_vfs_count(NULL);
 	if (r >= 0) {
 		store->limit_bytes = limit_bytes(store);
-		if (store->last_wall_ns && store->segment_count &&
-		    store->segments[store->segment_count - 1].last_trust >= KRYOS_TRUST_RTC)
+		if (store->last_wall_ns && store->last_trust >= KRYOS_TRUST_RTC)
 			kri_clock_set_floor(ctx, store->last_wall_ns);
 		atomic_fetch_add(&store->refs, 1);
 		r = kri_thread_start("kryos-store", kri_writer_main, store);

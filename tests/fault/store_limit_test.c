@@ -379,9 +379,11 @@ static void gaps_seals_and_boots_of_what_is_gone_are_bounded(void **state)
 	assert_ok(kri_sql_exec(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10050)"
 	                           " INSERT INTO gap(first_seq,last_seq,reason) SELECT i,i,'test' FROM n;"
 	                           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10050)"
-	                           " INSERT INTO seal SELECT -i,-i,'','','','',0,0,0,0,1 FROM n;"
+	                           " INSERT INTO seal SELECT -i,-i,'','','','',0,0,0,0,1,"
+	                           "row_crc('seal',-i,-i,'','','','',0,0,0,0,1) FROM n;"
 	                           "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<5000)"
-	                           " INSERT INTO boot SELECT i,'',NULL,NULL,0,NULL FROM n"));
+	                           " INSERT INTO boot SELECT i,'',NULL,NULL,0,NULL,"
+	                           "row_crc('boot',i,'',NULL,NULL,0,NULL) FROM n"));
 	sqlite3_close(db);
 	start(rig, KRYOS_FULL_DROP_OLDEST);
 	assert_ok(append(rig));
