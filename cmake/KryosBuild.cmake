@@ -27,6 +27,13 @@ if(KRYOS_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(kryos_build INTERFACE -fsanitize=${KRYOS_SANITIZE})
 endif()
+if(KRYOS_BUILD_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "KRYOS_BUILD_FUZZ needs clang: -DCMAKE_C_COMPILER=clang-14")
+  endif()
+  target_compile_options(kryos_build INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(kryos_build INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 target_include_directories(kryos_build INTERFACE "${CMAKE_CURRENT_SOURCE_DIR}/include"
   "${CMAKE_CURRENT_BINARY_DIR}/include")
 
