@@ -25,6 +25,9 @@
 #define LOOK_NS KRYOS_MILLISECONDS(100)
 #define OFFSET_NS KRYOS_SECONDS(1) /* a correction of wall time worth telling */
 
+/* 2200-01-01. What a damaged file has for a later stamp is no time, and a floor is never taken back. */
+#define LATEST_NS (INT64_C(7258118400) * 1000000000)
+
 struct clock {
 	struct kryos_ctx *ctx;
 	struct kri_object object;
@@ -391,7 +394,7 @@ void kri_clock_set_floor(struct kryos_ctx *ctx, int64_t t_wall_ns)
 	struct clock *clock = clock_of(ctx);
 	bool first;
 
-	if (!clock)
+	if (!clock || t_wall_ns > LATEST_NS)
 		return;
 	pthread_mutex_lock(&clock->lock);
 	first = clock->floor_ns == 0;

@@ -12,6 +12,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What comes from a file may be anything: a sum that does not fit is as far as it goes. */
+static int64_t add(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
+
+int64_t kri_ns_subtract(int64_t a, int64_t b)
+{
+	int64_t difference;
+
+	if (__builtin_sub_overflow(a, b, &difference) || difference == INT64_MIN)
+		return a < 0 ? -INT64_MAX : INT64_MAX;
+	return difference;
+}
+
 struct kri_boot *kri_boots_find(const struct kri_boots *boots, uint32_t number)
 {
 	int low = 0, high = boots->count;
@@ -82,6 +101,8 @@ int kri_boots_read(struct kri_boots *boots, sqlite3 *db, const char *boot_id, ui
 			                 .device_ns = sqlite3_column_int64(rows, 3),
 			                 .before_ns = sqlite3_column_int64(rows, 4) };
 
+		if (boot.trust > KRYOS_TRUST_SYNCED)
+			boot.trust = KRYOS_TRUST_NONE;
 		r = kri_boots_put(boots, &boot);
 		if (ret_same)
 			*ret_same = strcmp(kri_sql_text(rows, 5), boot_id) == 0 ? boot.boot : 0;
@@ -95,14 +116,14 @@ int kri_boots_read(struct kri_boots *boots, sqlite3 *db, const char *boot_id, ui
 struct kri_boot kri_boot_after(const struct kri_boot *previous, const struct kri_last_record *last, uint32_t number)
 {
 	int64_t passed = last->boot == previous->boot ? last->t_boot_ns : 0;
-	struct kri_boot boot = { .boot = number, .device_ns = previous->device_ns + passed };
+	struct kri_boot boot = { .boot = number, .device_ns = add(previous->device_ns, passed) };
 
 	if (last->boot == previous->boot && last->trust >= KRYOS_TRUST_RTC)
 		boot.before_ns = last->t_wall_ns;
 	else if (previous->trust >= KRYOS_TRUST_RTC)
-		boot.before_ns = previous->offset_ns + passed;
+		boot.before_ns = add(previous->offset_ns, passed);
 	else if (previous->before_ns)
-		boot.before_ns = previous->before_ns + passed; /* the earliest it can have been */
+		boot.before_ns = add(previous->before_ns, passed); /* the earliest it can have been */
 	return boot;
 }
 
@@ -112,7 +133,7 @@ bool kri_boot_count_gap(struct kri_boot *boot, int64_t offset_ns)
 		return false;
 	/* Wall time when this boot began, less that of the record before it. */
 	if (offset_ns > boot->before_ns)
-		boot->device_ns += offset_ns - boot->before_ns;
+		boot->device_ns = add(boot->device_ns, kri_ns_subtract(offset_ns, boot->before_ns));
 	boot->before_ns = 0;
 	return true;
 }
@@ -121,11 +142,11 @@ void kri_boot_apply(const struct kri_boot *boot, struct kryos_record *record)
 {
 	struct kryos_sample *sample = &record->sample;
 
-	record->device_ns = boot->device_ns + sample->t_boot_ns;
+	record->device_ns = add(boot->device_ns, sample->t_boot_ns);
 	/* Wall time became known later in that boot: the stored stamp stays, the one given out is right. */
 	if (sample->trust >= KRYOS_TRUST_RTC || boot->trust < KRYOS_TRUST_RTC)
 		return;
-	sample->t_wall_ns = sample->t_boot_ns + boot->offset_ns;
+	sample->t_wall_ns = add(sample->t_boot_ns, boot->offset_ns);
 	sample->trust = boot->trust;
 	sample->flags |= KRYOS_SAMPLE_CORRECTED;
 }
@@ -139,5 +160,6 @@ size_t kri_boot_text(const struct kri_boot *boot, char *text, size_t size)
 bool kri_boot_parse(struct kri_boot *boot, const char *text)
 {
 	return sscanf(text, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNu16, &boot->device_ns, &boot->before_ns,
-	              &boot->offset_ns, &boot->trust) == 4;
+	              &boot->offset_ns, &boot->trust) == 4 &&
+	       boot->trust <= KRYOS_TRUST_SYNCED;
 }

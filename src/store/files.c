@@ -111,7 +111,7 @@ static bool parse_name(const char *name, int64_t *ret_seq)
 		return false;
 	errno = 0;
 	*ret_seq = strtoll(name, &end, 10);
-	return !errno && *ret_seq >= 1;
+	return !errno && *ret_seq >= 1 && *ret_seq <= KRI_MAX_SEQ;
 }
 
 int kri_list_segments(const char *folder, struct kri_segment_info **ret_list, int *ret_count)

@@ -22,6 +22,7 @@
 #define KRI_MAX_WAITING 4096          /* samples handed over and not yet durable */
 #define KRI_MAX_EVENTS_WAITING 256
 #define KRI_MAX_GAPS_WAITING 2048
+#define KRI_MAX_SEQ (INT64_C(1) << 53) /* exact as a JSON number; no store gets so far: a greater one is damage */
 #define KRI_SCAN_ROWS 64
 #define KRI_EVENT_ROWS 8
 #define KRI_MAX_RUNS 1000
@@ -47,6 +48,11 @@ int kri_sql_open(sqlite3 **ret_db, const char *path, int flags);
 void kri_sql_free_shm(const char *path);
 /* For looking only; read-write where allowed, because a WAL's index may have to be rebuilt. */
 int kri_sql_open_to_read(sqlite3 **ret_db, const char *path);
+/*
+ * KRYOS_ECORRUPT where SQLite refuses to write for the sake of byte 18 of the header (fileformat2, 1.3.3), which must
+ * have been read, although the file may be written.
+ */
+int kri_sql_check_writable(sqlite3 *db, const char *path);
 int kri_sql_exec(sqlite3 *db, const char *sql);
 int kri_sql_prepare(sqlite3 *db, sqlite3_stmt **ret_statement, const char *sql);
 /* Steps to the end, resets and unbinds: for statements without rows. */
@@ -182,6 +188,8 @@ void kri_boot_apply(const struct kri_boot *boot, struct kryos_record *record);
 /* As in a segment's header. */
 size_t kri_boot_text(const struct kri_boot *boot, char *text, size_t size);
 bool kri_boot_parse(struct kri_boot *boot, const char *text);
+/* Of numbers that come from a file and may be anything: a difference that does not fit is the greatest that does. */
+int64_t kri_ns_subtract(int64_t a, int64_t b);
 
 /* scan.c: reads rows of one segment after another. One thread at a time. */
 struct kri_place_names {

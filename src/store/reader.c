@@ -302,6 +302,8 @@ static int fill_queue(struct kryos_reader *reader, sqlite3 *db, sqlite3_stmt *ro
 		newest_event = 0;
 	/* Seqs up to the newest of either kind may be samples. */
 	newest = newest > newest_event ? newest : newest_event;
+	newest = newest < KRI_MAX_SEQ ? newest : KRI_MAX_SEQ;
+	newest_event = newest_event < newest ? newest_event : newest;
 	snprintf(status->name, sizeof(status->name), "%s", kri_sql_text(row, 0));
 	r = kri_ranges_parse(&samples, kri_sql_text(row, 1));
 	if (r >= 0)

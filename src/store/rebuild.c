@@ -78,7 +78,7 @@ static int restore_boots(struct kri_state *state, sqlite3 *segment, int *ret_put
 		if (!known && newest && newest->boot < next.boot) {
 			boot = kri_boot_after(newest, &last, next.boot);
 			if (next.trust >= KRYOS_TRUST_RTC)
-				kri_boot_count_gap(&boot, next.t_wall_ns - next.t_boot_ns);
+				kri_boot_count_gap(&boot, kri_ns_subtract(next.t_wall_ns, next.t_boot_ns));
 		}
 		put = kri_state_put_boot(state, &boot, kri_sql_text(rows, 4));
 		if (put >= 0)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 struct found {
+	bool rescue; /* what was set aside may tell of events */
 	bool damage; /* something was lost: ids must not meet their namesakes */
 	bool new_device;
 	int64_t newest_seq;
@@ -39,35 +40,35 @@ static void report(struct kryos_store *store, enum kryos_event_type type, int co
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* The one that is there can't be used: another takes its place. */
-static int replace_state(struct kryos_store *store, struct found *found, int why)
+/* The state.db that is there can't be used: another is to take its place. */
+static int set_state_aside(struct kryos_store *store, struct found *found, int why)
 {
 	const char *suffix = why == KRYOS_EFORMAT ? "newer" : "bad";
-	int64_t rescued = 0;
-	int r;
 
 	snprintf(found->text, sizeof(found->text), "state.db is set aside as state.db.%s and made anew: %s", suffix,
 	         kryos_strerror(why));
 	report(store, KRYOS_EVENT_STORE, why, found->text);
 	found->damage = true;
-	r = kri_state_set_aside(store->folder, suffix);
-	if (r >= 0)
-		r = kri_state_open(&store->state, store->folder);
-	if (r >= 0 && why != KRYOS_EFORMAT)
-		r = kri_state_rescue_events(store->state, store->folder, suffix, &rescued);
-	if (r >= 0 && rescued)
-		kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "%" PRId64 " events were taken over", rescued);
-	return r;
+	found->rescue = why != KRYOS_EFORMAT;
+	return kri_state_set_aside(store->folder, suffix);
 }
 
 static int open_state(struct kryos_store *store, struct found *found)
 {
+	int64_t rescued = 0;
 	int r = kri_state_open(&store->state, store->folder);
 
-	if (r == KRYOS_ECORRUPT || r == KRYOS_EFORMAT)
-		r = replace_state(store, found, r);
+	if (r == KRYOS_ECORRUPT || r == KRYOS_EFORMAT) {
+		r = set_state_aside(store, found, r);
+		if (r >= 0)
+			r = kri_state_open(&store->state, store->folder);
+	}
+	if (r >= 0 && found->rescue)
+		r = kri_state_rescue_events(store->state, store->folder, "bad", &rescued);
 	if (r < 0)
 		return r;
+	if (rescued)
+		kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "%" PRId64 " events were taken over", rescued);
 	if (store->state->created && store->segment_count) {
 		if (!found->damage)
 			report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, "state.db was lost and is made anew");
@@ -181,6 +182,10 @@ static int read_seals(struct kryos_store *store, struct found *found)
 	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
 		struct kri_segment_info *info = kri_store_find_segment(store, sqlite3_column_int64(rows, 0));
 
+		/* As if it were not known: its file, if there is one, is looked into. */
+		if (sqlite3_column_int64(rows, 1) > KRI_MAX_SEQ ||
+		    sqlite3_column_int64(rows, 1) < sqlite3_column_int64(rows, 0))
+			continue;
 		if (sqlite3_column_int64(rows, 1) > found->newest_seq)
 			found->newest_seq = sqlite3_column_int64(rows, 1);
 		if (!info)
@@ -414,37 +419,103 @@ void kri_store_learn_first(struct kryos_store *store)
 	pthread_mutex_unlock(&store->lock);
 }
 
-int kri_store_recover(struct kryos_store *store)
+/* What is known of the folder, up to the number and the epoch of what comes next. Damage found here is state.db's. */
+static int recover(struct kryos_store *store, struct found *found)
 {
-	struct found found = { .damage = false };
-	int64_t newest_event = 0, untrusted = 0, gaps = 0;
-	int r;
+	int64_t newest_event = 0, gaps = 0;
+	int r = kri_list_segments(store->folder, &store->segments, &store->segment_count);
 
-	store->syncs.cause = KRI_SYNC_ROTATION;
-	r = kri_list_segments(store->folder, &store->segments, &store->segment_count);
 	if (r >= 0)
-		r = open_state(store, &found);
+		r = open_state(store, found);
 	if (r >= 0)
-		r = identify(store, &found);
+		r = identify(store, found);
 	if (r >= 0)
-		r = read_seals(store, &found);
+		r = read_seals(store, found);
 	if (r >= 0)
-		r = look_into_all(store, &found);
+		r = look_into_all(store, found);
 	if (r >= 0)
 		r = report_missing(store);
 	if (r >= 0 && store->state_damaged)
 		r = kri_store_rebuild_state(store);
 	if (r >= 0)
-		r = kri_store_begin_boot(store, found.newest_boot, found.new_device);
+		r = kri_store_begin_boot(store, found->newest_boot, found->new_device);
 	if (r >= 0)
-		r = kri_sql_int(store->state->db, "SELECT coalesce(max(seq),0) FROM event", &newest_event);
+		r = kri_sql_int(
+			store->state->db,
+			"SELECT coalesce(max(seq),0) FROM event WHERE seq <= 9007199254740992", /* KRI_MAX_SEQ */
+			&newest_event);
 	if (r >= 0)
-		r = choose_epoch(store, &found);
+		r = choose_epoch(store, found);
+	if (r >= 0)
+		r = kri_sql_int(store->state->db, "SELECT count(*) FROM gap", &gaps);
+	store->status.gaps = (uint64_t)gaps;
+	store->stored_event_seq = newest_event;
+	store->durable_seq = newest_event > found->newest_seq ? newest_event : found->newest_seq;
+	store->next_seq = store->durable_seq + 1;
+	return r;
+}
+
+/* As open_state does at once where the damage shows at once: all is to be looked at again. */
+static int start_over(struct kryos_store *store, struct found *found)
+{
+	*found = (struct found){ .damage = true };
+	kri_segment_close(store->segment);
+	store->segment = NULL;
+	kri_state_close(store->state);
+	store->state = NULL;
+	free(store->segments);
+	store->segments = NULL;
+	store->segment_count = 0;
+	kri_key_free(store->key);
+	store->key = NULL;
+	kri_boots_clear(&store->boots);
+	return set_state_aside(store, found, KRYOS_ECORRUPT);
+}
+
+/* What the segment that goes on tells of the rows before. One whose rows can't be read does not go on. */
+static int take_up(struct kryos_store *store, struct found *found)
+{
+	int64_t untrusted = 0;
+	int r = kri_sql_int(store->segment->db,
+	                    "SELECT count(*) FROM (SELECT trust, boot FROM sample ORDER BY seq DESC"
+	                    " LIMIT 1000) WHERE trust < 2",
+	                    &untrusted);
+
+	if (r == KRYOS_ECORRUPT || r == -EIO) {
+		kri_segment_close(store->segment);
+		store->segment = NULL;
+		leave_out(store, &store->segments[store->segment_count - 1], r);
+		found->damage = true;
+		if (store->durable_seq < store->segments[store->segment_count - 1].last_seq)
+			store->durable_seq = store->segments[store->segment_count - 1].last_seq;
+		store->next_seq = store->durable_seq + 1;
+		return choose_epoch(store, found);
+	}
+	store->last_round = store->segment->last_round;
+	store->segment->opened_boot_ns = kri_boot_ns(store->ctx);
+	store->untrusted_in_boot = untrusted > 0;
+	/* Damage somewhere: what is written from now on must carry the new epoch, so in a segment of its own. */
+	if (r >= 0 && found->damage) {
+		kri_segment_close(store->segment);
+		store->segment = NULL;
+	}
+	return r;
+}
+
+int kri_store_recover(struct kryos_store *store)
+{
+	struct found found = { .damage = false };
+	int r;
+
+	store->syncs.cause = KRI_SYNC_ROTATION;
+	r = recover(store, &found);
+	if (r == KRYOS_ECORRUPT && store->state) {
+		r = start_over(store, &found);
+		if (r >= 0)
+			r = recover(store, &found);
+	}
 	if (r < 0)
 		return r;
-	store->stored_event_seq = newest_event;
-	store->durable_seq = newest_event > found.newest_seq ? newest_event : found.newest_seq;
-	store->next_seq = store->durable_seq + 1;
 	/* Damage to the newest must not make the clock forget what the others know. */
 	for (int i = store->segment_count - 1; i >= 0 && !store->last_wall_ns; i--) {
 		store->last_wall_ns = store->segments[i].last_wall_ns;
@@ -456,24 +527,8 @@ int kri_store_recover(struct kryos_store *store)
 		store->last_segment = newest->first_seq;
 		snprintf(store->last_hash, sizeof(store->last_hash), "%s", newest->hash);
 	}
-	if (store->segment) {
-		store->last_round = store->segment->last_round;
-		store->segment->opened_boot_ns = kri_boot_ns(store->ctx);
-		r = kri_sql_int(store->segment->db,
-		                "SELECT count(*) FROM (SELECT trust, boot FROM sample ORDER BY seq DESC"
-		                " LIMIT 1000) WHERE trust < 2",
-		                &untrusted);
-		store->untrusted_in_boot = untrusted > 0;
-		/* Damage somewhere: what is written from now on must carry the new epoch, so in a segment of its own.
-		 */
-		if (r >= 0 && found.damage) {
-			kri_segment_close(store->segment);
-			store->segment = NULL;
-		}
-	}
-	if (r >= 0)
-		r = kri_sql_int(store->state->db, "SELECT count(*) FROM gap", &gaps);
-	store->status.gaps = (uint64_t)gaps;
+	if (store->segment)
+		r = take_up(store, &found);
 	kri_store_learn_first(store);
 	return r;
 }

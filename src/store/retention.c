@@ -142,7 +142,7 @@ static bool is_old(struct kryos_store *store, const struct kri_segment_info *inf
 	/* Only by time that can be believed on both ends: a wrong clock must never delete a month. */
 	if (kryos_clock_now(store->ctx, &now) < 0 || now.trust < KRYOS_TRUST_RTC || info->last_trust < KRYOS_TRUST_RTC)
 		return false;
-	return now.t_wall_ns - info->last_wall_ns > store->config.keep_ns;
+	return kri_ns_subtract(now.t_wall_ns, info->last_wall_ns) > store->config.keep_ns;
 }
 
 /* What may go: the oldest of all, the oldest that nobody is owed of, the oldest that is too old. NULL: none. */

@@ -162,6 +162,7 @@ static void take_row(struct kri_scan *scan, int index)
 int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment, int64_t from_seq, int64_t to_seq)
 {
 	int r, code = SQLITE_DONE;
+	int64_t next = from_seq;
 
 	scan->count = scan->at = 0;
 	r = use_segment(scan, segment);
@@ -169,11 +170,24 @@ int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment,
 		sqlite3_bind_int64(scan->rows, 1, from_seq);
 		sqlite3_bind_int64(scan->rows, 2, to_seq);
 		sqlite3_bind_int64(scan->rows, 3, KRI_SCAN_ROWS);
-		while (scan->count < KRI_SCAN_ROWS && (code = sqlite3_step(scan->rows)) == SQLITE_ROW)
-			take_row(scan, scan->count++);
-		if (code != SQLITE_ROW && code != SQLITE_DONE)
+		while (scan->count < KRI_SCAN_ROWS && (code = sqlite3_step(scan->rows)) == SQLITE_ROW) {
+			int index = scan->count++;
+
+			take_row(scan, index);
+			/* SQLite takes the order of a damaged tree for granted; whoever goes on from a row must get on.
+			 */
+			if (scan->buffer[index].seq < next || scan->buffer[index].seq > KRI_MAX_SEQ) {
+				r = kryos_fail(KRYOS_ECORRUPT, "%020" PRId64 ".seg: row %" PRId64 " is out of order",
+				               segment->first_seq, scan->buffer[index].seq);
+				break;
+			}
+			next = scan->buffer[index].seq + 1;
+		}
+		if (r >= 0 && code != SQLITE_ROW && code != SQLITE_DONE)
 			r = kri_sql_fail(scan->db, code);
 		sqlite3_reset(scan->rows);
+		if (r < 0)
+			scan->count = 0;
 	}
 	if (r < 0 || !segment->closed)
 		let_go(scan);

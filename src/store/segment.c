@@ -228,7 +228,7 @@ static int read_age(struct kri_segment *segment)
 	                "SELECT CASE WHEN trust >= 2 THEN t_wall_ns ELSE 0 END FROM sample ORDER BY seq LIMIT 1",
 	                &first);
 	if (r >= 0 && first && segment->last_wall_ns > first)
-		segment->age_ns = segment->last_wall_ns - first;
+		segment->age_ns = kri_ns_subtract(segment->last_wall_ns, first);
 	return r;
 }
 
@@ -241,22 +241,43 @@ static int read_seal(struct kri_segment *segment)
 	return r;
 }
 
+/* The last row's stamps become the floor of the clock, which never goes back: they count only with their checksum. */
+static void take_end(struct kri_segment *segment, sqlite3_stmt *row)
+{
+	struct kri_row end = { .seq = sqlite3_column_int64(row, 0),
+		               .t_wall_ns = sqlite3_column_int64(row, 1),
+		               .trust = (uint16_t)sqlite3_column_int64(row, 2),
+		               .round = (uint32_t)sqlite3_column_int64(row, 3),
+		               .channel = (uint32_t)sqlite3_column_int64(row, 5),
+		               .boot = (uint32_t)sqlite3_column_int64(row, 6),
+		               .t_boot_ns = sqlite3_column_int64(row, 7),
+		               .quality = (uint16_t)sqlite3_column_int64(row, 8),
+		               .value_micro = sqlite3_column_int64(row, 9) };
+	char line[KRI_LINE_MAX];
+	size_t length = kri_row_text(&end, line);
+
+	segment->last_seq = end.seq;
+	if (kri_text_crc(kri_epoch_crc(segment->epoch), line, length) != (uint32_t)sqlite3_column_int64(row, 10))
+		return;
+	segment->last_wall_ns = end.t_wall_ns;
+	segment->last_trust = end.trust;
+	segment->last_round = end.round;
+}
+
 /* Where the chain stands: the last row's hash, or the header's. */
 static int read_end(struct kri_segment *segment)
 {
 	sqlite3_stmt *row;
 	int r = kri_sql_prepare(segment->db, &row,
-	                        "SELECT seq, t_wall_ns, trust, round, hash FROM sample ORDER BY seq DESC LIMIT 1"),
+	                        "SELECT seq, t_wall_ns, trust, round, hash, channel, boot, t_boot_ns, quality,"
+	                        " value_micro, crc FROM sample ORDER BY seq DESC LIMIT 1"),
 	    code;
 
 	if (r < 0)
 		return r;
 	code = sqlite3_step(row);
 	if (code == SQLITE_ROW) {
-		segment->last_seq = sqlite3_column_int64(row, 0);
-		segment->last_wall_ns = sqlite3_column_int64(row, 1);
-		segment->last_trust = (uint16_t)sqlite3_column_int(row, 2);
-		segment->last_round = (uint32_t)sqlite3_column_int64(row, 3);
+		take_end(segment, row);
 		if (sqlite3_column_bytes(row, 4) == KRI_SHA256_SIZE)
 			memcpy(segment->chain.hash, sqlite3_column_blob(row, 4), KRI_SHA256_SIZE);
 		else if (sqlite3_column_type(row, 4) == SQLITE_NULL)
@@ -264,7 +285,7 @@ static int read_end(struct kri_segment *segment)
 		else
 			r = kryos_fail(KRYOS_ECORRUPT, "%s: row %" PRId64 " has no hash of 32 bytes", segment->path,
 			               segment->last_seq);
-		if (segment->last_seq < segment->first_seq)
+		if (segment->last_seq < segment->first_seq || segment->last_seq > KRI_MAX_SEQ)
 			r = kryos_fail(KRYOS_ECORRUPT, "%s: its last row has seq %" PRId64, segment->path,
 			               segment->last_seq);
 	} else if (code == SQLITE_DONE) {
@@ -327,6 +348,8 @@ int kri_segment_open(struct kri_segment **ret_segment, const char *path, int64_t
 		r = kri_sql_exec(segment->db, pragmas);
 	if (r >= 0)
 		r = kri_segment_check_format(segment->db, path);
+	if (r >= 0)
+		r = kri_sql_check_writable(segment->db, path);
 	if (r >= 0)
 		r = read_mode(segment);
 	if (r >= 0 && segment->in_wal)

@@ -102,6 +102,9 @@ int kri_sql_open(sqlite3 **ret_db, const char *path, int flags)
 	/* Schemas are data from outside: no functions, no writable_schema tricks (sqlite.org/security.html). */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* A view in a table's place could give rows for ever. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_busy_timeout(db, 200);
 	r = kri_sql_fail(db, sqlite3_create_function(db, "row_crc", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
 	                                             row_crc, NULL, NULL));
@@ -128,20 +131,33 @@ int kri_sql_open_to_read(sqlite3 **ret_db, const char *path)
 	return r == -EACCES || r == -EROFS ? kri_sql_open(ret_db, path, SQLITE_OPEN_READONLY) : r;
 }
 
+int kri_sql_check_writable(sqlite3 *db, const char *path)
+{
+	if (sqlite3_db_readonly(db, "main") != 1 || access(path, W_OK))
+		return 0;
+	return kryos_fail(KRYOS_ECORRUPT, "%s: its header says that it may not be written", path);
+}
+
+/* Our statements are constant: one that does not compile means that the schema, or the format, is not ours. */
+static int constant(int code, int r)
+{
+	return (code & 0xff) == SQLITE_ERROR ? kryos_fail(KRYOS_ECORRUPT, "%s", kryos_strerror(r)) : r;
+}
+
 int kri_sql_exec(sqlite3 *db, const char *sql)
 {
-	return kri_sql_fail(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+	int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+	return constant(code, kri_sql_fail(db, code));
 }
 
 int kri_sql_prepare(sqlite3 *db, sqlite3_stmt **ret_statement, const char *sql)
 {
-	int code, r;
+	int code;
 
 	*ret_statement = NULL; /* so that it may be finalized whatever happened */
 	code = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_statement, NULL);
-	r = kri_sql_fail(db, code);
-	/* Our statements are constant: one that does not compile means that the schema is not ours. */
-	return (code & 0xff) == SQLITE_ERROR ? kryos_fail(KRYOS_ECORRUPT, "%s", kryos_strerror(r)) : r;
+	return constant(code, kri_sql_fail(db, code));
 }
 
 int kri_sql_run(sqlite3_stmt *statement)

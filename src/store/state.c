@@ -124,7 +124,7 @@ static int read_chain(struct kri_state *state)
 int kri_state_open(struct kri_state **ret_state, const char *folder)
 {
 	struct kri_state *state = calloc(1, sizeof(*state));
-	int64_t version = 0;
+	int64_t version = 0, tables = 0;
 	char path[PATH_MAX];
 	int r;
 
@@ -139,12 +139,18 @@ int kri_state_open(struct kri_state **ret_state, const char *folder)
 		r = kri_sql_exec(state->db, "PRAGMA page_size=512; PRAGMA cache_size=-128; PRAGMA temp_store=MEMORY;"
 		                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 		                            "PRAGMA wal_autocheckpoint=0;");
+	if ((r >= 0 || r == -EROFS) && kri_sql_check_writable(state->db, path) < 0)
+		r = KRYOS_ECORRUPT;
+	if (r >= 0)
+		r = kri_sql_int(state->db, "SELECT count(*) FROM sqlite_master", &tables);
 	if (r >= 0)
 		r = kri_sql_int(state->db, "PRAGMA user_version", &version);
+	if (r >= 0 && version <= 0 && tables)
+		r = kryos_fail(KRYOS_ECORRUPT, "%s: its header names no version", path);
 	if (r >= 0 && version > KRI_STORE_FORMAT)
 		r = kryos_fail(KRYOS_EFORMAT, "%s: format %" PRId64 "; this version writes %d", path, version,
 		               KRI_STORE_FORMAT);
-	if (r >= 0 && version == 0) {
+	if (r >= 0 && version <= 0) {
 		r = kri_sql_exec(state->db, schema);
 		state->created = true;
 	} else if (r >= 0) {
@@ -394,11 +400,14 @@ int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_store
 	if (r >= 0) {
 		sqlite3_bind_int64(rows, 1, from_seq);
 		sqlite3_bind_int64(rows, 2, count);
-		while (got < count && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		while (r >= 0 && got < count && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 			kri_state_take_event(rows, &events[got], &ret_epochs[got], &ret_bad[got]);
-			got++;
+			if (events[got].seq < from_seq || events[got].seq > KRI_MAX_SEQ)
+				r = kryos_fail(KRYOS_ECORRUPT, "state.db: event %" PRId64 " is out of order",
+				               events[got].seq);
+			from_seq = events[got++].seq + (r >= 0);
 		}
-		if (code != SQLITE_ROW && code != SQLITE_DONE)
+		if (r >= 0 && code != SQLITE_ROW && code != SQLITE_DONE)
 			r = kri_sql_fail(db, code);
 	}
 	sqlite3_finalize(rows);

@@ -59,7 +59,7 @@ static void learn_offset(struct kryos_store *store, struct kri_boot *boot, uint1
                          struct kryos_time now)
 {
 	if (!store->untrusted_in_boot ||
-	    (trust <= boot->trust && llabs(boot->offset_ns - offset_ns) <= KRYOS_SECONDS(1)))
+	    (trust <= boot->trust && llabs(kri_ns_subtract(boot->offset_ns, offset_ns)) <= KRYOS_SECONDS(1)))
 		return;
 	boot->trust = trust;
 	boot->offset_ns = offset_ns;

@@ -6,11 +6,6 @@
 #include "fuzz.h"
 #include <sqlite3.h>
 
-struct fuzz_table {
-	const char *name;
-	int columns;
-};
-
 /* A database file and its -wal, as a store that was cut off left them; malloc'ed once. */
 struct fuzz_image {
 	uint8_t *db, *wal;
@@ -27,7 +22,7 @@ void fuzz_write_pages(const char *folder, const char *name, const uint8_t *data,
  * Puts rows into the database, until the input is used up or 64 were. row_crc(epoch, line) is there for fix, which is
  * run at last, if at all: it makes checksums right.
  */
-void fuzz_add_rows(const char *folder, const char *name, struct fuzz_bytes *bytes, const struct fuzz_table *tables,
+void fuzz_add_rows(const char *folder, const char *name, struct fuzz_bytes *bytes, const char *const *tables,
                    int table_count, const char *fix);
 
 /* Reads all of a store from outside, of at most so many rows; with open it opens it then, appends, and empties a queue.
