@@ -467,6 +467,63 @@ static void trouble_with_the_disk_is_news_and_ends(void **state)
 	assert_int_equal(good, 2);
 }
 
+/* The clock's floor is what the newest row says, and the system clock is stepped forward to it and never back. */
+static void a_stamp_whose_checksum_is_wrong_moves_no_clock(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_time now;
+	char path[4096];
+	sqlite3 *db;
+
+	start(rig);
+	append(rig, 1);
+	stop(rig);
+	snprintf(path, sizeof(path), "%s", in(rig->folder, "00000000000000000001.seg"));
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	/* 55 years: one bit. */
+	assert_int_equal(
+		sqlite3_exec(db, "UPDATE sample SET t_wall_ns=t_wall_ns+1729382256910270464", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	kryos_fake_clock_reboot(rig->clock);
+	kryos_fake_clock_set_synced(rig->clock, 0);
+	start(rig);
+	process_for(rig->ctx, 50);
+	assert_ok(kryos_clock_now(rig->ctx, &now));
+	assert_true(now.t_wall_ns < START + KRYOS_HOURS(1));
+	assert_true(kryos_fake_clock_wall_ns(rig->clock) < START + KRYOS_HOURS(1));
+}
+
+/* All pages behind the schema's: SQLite opens it without a word, and only those who read find out. */
+static void damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening(void **state)
+{
+	struct rig *rig = *state;
+	int64_t bytes, seq;
+	sqlite3 *db;
+	int fd;
+
+	start(rig);
+	for (int i = 0; i < 20; i++)
+		append(rig, i);
+	stop(rig);
+	assert_int_equal(sqlite3_open(in(rig->folder, "state.db"), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	bytes = kri_file_bytes(in(rig->folder, "state.db"));
+	for (int64_t page = 2; page < bytes / 512; page++) {
+		char junk[512];
+
+		fd = open(in(rig->folder, "state.db"), O_RDWR);
+		memset(junk, 0xee, sizeof(junk));
+		assert_int_equal(pwrite(fd, junk, 512, page * 512), 512);
+		close(fd);
+		start(rig);
+		seq = append(rig, 5);
+		assert_true(seq > 20);
+		stop(rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +540,8 @@ int main(void)
 		CASE(callers_that_wait_while_the_store_is_closed_come_back),
 		CASE(a_queue_that_outlives_its_store_says_what_is_not_committed),
 		CASE(trouble_with_the_disk_is_news_and_ends),
+		CASE(a_stamp_whose_checksum_is_wrong_moves_no_clock),
+		CASE(damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening),
 #undef CASE
 	};
 
