@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHECK_BYTES (16 * 1024 * 1024)
+
 static const char schema[] =
 	"BEGIN;"
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"
@@ -121,6 +123,29 @@ static int read_chain(struct kri_state *state)
 	return r;
 }
 
+/*
+ * All of it while it is small, as it nearly always is: what is damaged in a table that is read later, as a queue's,
+ * would keep that queue from opening for ever. Where events have piled up it would take too long for an open.
+ */
+static int check_pages(struct kri_state *state, const char *path)
+{
+	sqlite3_stmt *row;
+	int r, code;
+
+	if (kri_db_bytes(path) > CHECK_BYTES)
+		return 0;
+	r = kri_sql_prepare(state->db, &row, "PRAGMA quick_check(1)");
+	if (r < 0)
+		return r;
+	code = sqlite3_step(row);
+	if (code != SQLITE_ROW)
+		r = kri_sql_fail(state->db, code);
+	else if (strcmp(kri_sql_text(row, 0), "ok") != 0)
+		r = kryos_fail(KRYOS_ECORRUPT, "%s: %.200s", path, kri_sql_text(row, 0));
+	sqlite3_finalize(row);
+	return r;
+}
+
 int kri_state_open(struct kri_state **ret_state, const char *folder)
 {
 	struct kri_state *state = calloc(1, sizeof(*state));
@@ -150,6 +175,8 @@ int kri_state_open(struct kri_state **ret_state, const char *folder)
 	if (r >= 0 && version > KRI_STORE_FORMAT)
 		r = kryos_fail(KRYOS_EFORMAT, "%s: format %" PRId64 "; this version writes %d", path, version,
 		               KRI_STORE_FORMAT);
+	if (r >= 0 && version > 0)
+		r = check_pages(state, path);
 	if (r >= 0 && version <= 0) {
 		r = kri_sql_exec(state->db, schema);
 		state->created = true;
