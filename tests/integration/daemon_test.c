@@ -65,10 +65,7 @@ static int teardown(void **state)
 {
 	struct bench *bench = *state;
 
-	if (bench->program.pid > 0) {
-		kill(bench->program.pid, SIGKILL);
-		(void)program_wait(&bench->program, 5000);
-	}
+	program_end(&bench->program);
 	close(bench->manager);
 	scratch_free(bench->folder);
 	free(bench);

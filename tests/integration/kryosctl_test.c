@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Drives the built kryosctl: against a store alone, and against a station served by this test. */
 #include "bench.h"
+#include "program.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 static char program[PATH_MAX];
 
@@ -35,53 +33,42 @@ static void slurp(const char *path, char *buffer, size_t size)
 	fclose(file);
 }
 
-struct running {
-	pid_t pid;
-	int status;
-	bool ended;
-};
+/* What runs, or ran last; ended by teardown where a test failed meanwhile. */
+static struct program running;
+static int running_status;
 
 static bool has_ended(void *data)
 {
-	struct running *running = data;
-
-	if (!running->ended)
-		running->ended = waitpid(running->pid, &running->status, WNOHANG) == running->pid;
-	return running->ended;
+	(void)data;
+	if (running.pid > 0 && waitpid(running.pid, &running_status, WNOHANG) == running.pid)
+		running.pid = 0;
+	return running.pid == 0;
 }
 
-static void start(struct bench *bench, struct running *running, const char *const *arguments)
+static void start(struct bench *bench, const char *const *arguments)
 {
-	const char *argv[24] = { "kryosctl" };
-	posix_spawn_file_actions_t actions;
+	const char *argv[24] = { program };
 	size_t count = 1;
 
 	for (; arguments[count - 1]; count++)
 		argv[count] = arguments[count - 1];
 	argv[count] = NULL;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, 1, in(bench->folder, "out"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	posix_spawn_file_actions_addopen(&actions, 2, in(bench->folder, "err"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	*running = (struct running){ 0 };
-	assert_int_equal(posix_spawn(&running->pid, program, &actions, NULL, (char **)argv, environ), 0);
-	posix_spawn_file_actions_destroy(&actions);
+	program_start(&running, bench->folder, ARGV(NULL), argv);
 }
 
 static void run_with(struct bench *bench, struct outcome *outcome, const char *const *arguments)
 {
-	struct running running;
-
-	start(bench, &running, arguments);
+	start(bench, arguments);
 	if (bench->ctx) {
-		assert_true(process_until(bench->ctx, has_ended, &running, 20000));
+		assert_true(process_until(bench->ctx, has_ended, NULL, 20000));
+		assert_true(WIFEXITED(running_status));
+		outcome->status = WEXITSTATUS(running_status);
 	} else {
-		assert_int_equal(waitpid(running.pid, &running.status, 0), running.pid);
+		outcome->status = program_wait(&running, 20000);
+		assert_true(outcome->status < 128);
 	}
-	assert_true(WIFEXITED(running.status));
-	outcome->status = WEXITSTATUS(running.status);
-	slurp(in(bench->folder, "out"), outcome->out, sizeof(outcome->out));
-	slurp(in(bench->folder, "err"), outcome->err, sizeof(outcome->err));
+	slurp(running.out, outcome->out, sizeof(outcome->out));
+	slurp(running.err, outcome->err, sizeof(outcome->err));
 }
 
 #define RUN(bench, outcome, ...) run_with(bench, outcome, (const char *const[]){ __VA_ARGS__, NULL })
@@ -213,26 +200,25 @@ static void tail_prints_the_newest_with_no_daemon(void **state)
 
 static bool has_new_line(void *data)
 {
-	struct bench *bench = data;
 	char text[65536];
 
-	slurp(in(bench->folder, "out"), text, sizeof(text));
+	(void)data;
+	slurp(running.out, text, sizeof(text));
 	return strstr(text, "7.5 Cel") != NULL;
 }
 
 static void tail_follows_while_a_station_writes(void **state)
 {
 	struct bench *bench = *state;
-	struct running running;
 
 	bench_measure(bench, 5000000);
-	start(bench, &running, (const char *const[]){ "tail", "--store", bench->store, "-f", NULL });
+	start(bench, (const char *const[]){ "tail", "--store", bench->store, "-f", NULL });
 	process_for(bench->ctx, 300);
 	bench_measure(bench, 7500000);
 	assert_true(process_until(bench->ctx, has_new_line, bench, 15000));
 	assert_int_equal(kill(running.pid, SIGTERM), 0);
-	assert_true(process_until(bench->ctx, has_ended, &running, 10000));
-	assert_true(WIFSIGNALED(running.status));
+	assert_true(process_until(bench->ctx, has_ended, NULL, 10000));
+	assert_true(WIFSIGNALED(running_status));
 }
 
 static void export_writes_csv_that_names_every_record(void **state)
@@ -561,9 +547,15 @@ static bool find_program(void)
 	return access(program, X_OK) == 0;
 }
 
+static int teardown(void **state)
+{
+	program_end(&running);
+	return bench_teardown(state);
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(help_helps_and_misuse_is_status_2),
 		TEST(tail_prints_the_newest_with_no_daemon),

@@ -11,7 +11,7 @@ extern const struct kryos_transport_driver kri_transport_paho;
 
 static char *folder;
 static uint16_t port;
-static struct broker *broker;
+static struct broker *broker, *strict;
 static const unsigned int versions[] = { 311, 5 };
 
 #define EACH_VERSION(version)                                                                                          \
@@ -31,6 +31,7 @@ static int stop(void **state)
 {
 	(void)state;
 	broker_free(broker);
+	broker_free(strict);
 	scratch_free(folder);
 	return 0;
 }
@@ -337,7 +338,6 @@ static void a_takeover_that_the_broker_explains_is_named(void **state)
 static void a_broker_that_refuses_us_says_why(void **state)
 {
 	char extra[512];
-	struct broker *strict;
 	uint16_t strict_port = broker_free_port();
 	FILE *file;
 
@@ -386,7 +386,6 @@ static void a_broker_that_refuses_us_says_why(void **state)
 		}
 		wire_close(&wire);
 	}
-	broker_free(strict);
 }
 
 static void two_clients_come_and_go_without_harm(void **state)

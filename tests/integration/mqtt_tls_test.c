@@ -3,22 +3,17 @@
 #include "broker.h"
 #include "support.h"
 #include "wire.h"
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
 extern const struct kryos_transport_driver kri_transport_paho;
 
 static char *folder;
 static uint16_t port, mutual_port, other_port, expired_port;
-static struct broker *brokers[4];
+static struct broker *brokers[4], *plain;
 static const unsigned int versions[] = { 311, 5 };
 
 #define EACH_VERSION(version)                                                                                          \
@@ -55,6 +50,7 @@ static int stop(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++)
 		broker_free(brokers[i]);
+	broker_free(plain);
 	scratch_free(folder);
 	return 0;
 }
@@ -177,7 +173,6 @@ static void a_certificate_for_another_host_is_named(void **state)
 
 static void a_server_without_tls_is_named(void **state)
 {
-	struct broker *plain;
 	uint16_t plain_port = broker_free_port();
 	struct wire wire;
 
@@ -189,7 +184,6 @@ static void a_server_without_tls_is_named(void **state)
 	assert_int_equal(wire_connect(&wire), KRYOS_TRANSPORT_DOWN);
 	assert_true(wire.report.code < 0);
 	wire_close(&wire);
-	broker_free(plain);
 }
 
 static void nobody_there_is_no_matter_of_certificates(void **state)
@@ -253,37 +247,27 @@ static void files_that_are_no_pem_are_refused_at_once(void **state)
 }
 
 /* openssl s_server as the other side, to see what a client offers; its output in folder/s_server.log. */
-static pid_t s_server(uint16_t on, const char *more, const char *argument)
-{
-	posix_spawn_file_actions_t actions;
-	char cert[4096], key[4096], log[4096], accept[16];
-	char *const argv[] = { "openssl",
-		               "s_server",
-		               "-accept",
-		               accept,
-		               "-cert",
-		               cert,
-		               "-key",
-		               key,
-		               (char *)(uintptr_t)more,
-		               (char *)(uintptr_t)argument,
-		               "-tlsextdebug",
-		               NULL };
-	pid_t pid = -1;
+static pid_t server = -1;
 
-	snprintf(cert, sizeof(cert), "%s/server.crt", folder);
-	snprintf(key, sizeof(key), "%s/server.key", folder);
-	snprintf(log, sizeof(log), "%s/s_server.log", folder);
+static void start_server(uint16_t on, const char *more, const char *argument)
+{
+	char accept[32];
+
 	snprintf(accept, sizeof(accept), "127.0.0.1:%u", on);
-	unlink(log);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/zero", O_RDONLY, 0); /* s_server ends with its input */
-	posix_spawn_file_actions_addopen(&actions, 1, log, O_CREAT | O_WRONLY | O_TRUNC, 0600);
-	posix_spawn_file_actions_adddup2(&actions, 1, 2);
-	if (posix_spawnp(&pid, "openssl", &actions, NULL, argv, environ))
-		pid = -1;
-	posix_spawn_file_actions_destroy(&actions);
-	return pid;
+	unlink(in(folder, "s_server.log"));
+	/* It ends with its input, so that must not. */
+	server = helper_start((const char *const[]){ "openssl", "s_server", "-accept", accept, "-cert",
+	                                             in(folder, "server.crt"), "-key", in(folder, "server.key"), more,
+	                                             argument, "-tlsextdebug", NULL },
+	                      "/dev/zero", in(folder, "s_server.log"));
+	assert_true(server > 0);
+}
+
+static int end_server(void **state)
+{
+	(void)state;
+	helper_end(&server);
+	return 0;
 }
 
 static bool log_says(const char *text)
@@ -313,11 +297,10 @@ static bool wait_for_log(const char *text)
 static void sni_and_alpn_are_sent(void **state)
 {
 	uint16_t on = broker_free_port();
-	pid_t server = s_server(on, "-alpn", "x-amzn-mqtt-ca");
 	struct wire wire;
 
 	(void)state;
-	assert_true(server > 0);
+	start_server(on, "-alpn", "x-amzn-mqtt-ca");
 	assert_true(wait_for_log("ACCEPT"));
 	wire_tls(&wire, "localhost", on, 311);
 	wire.config.alpn = "x-amzn-mqtt-ca";
@@ -326,19 +309,16 @@ static void sni_and_alpn_are_sent(void **state)
 	assert_true(wait_for_log("ALPN protocols selected: x-amzn-mqtt-ca"));
 	assert_true(log_says("TLS client extension \"server name\""));
 	wire_close(&wire);
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
 }
 
 static void nothing_below_tls_1_2_is_agreed_on(void **state)
 {
 	uint16_t on = broker_free_port();
-	/* Without the security level OpenSSL 3 would refuse on the server's side already. */
-	pid_t server = s_server(on, "-tls1_1", "-cipher=ALL:@SECLEVEL=0");
 	struct wire wire;
 
 	(void)state;
-	assert_true(server > 0);
+	/* Without the security level OpenSSL 3 would refuse on the server's side already. */
+	start_server(on, "-tls1_1", "-cipher=ALL:@SECLEVEL=0");
 	assert_true(wait_for_log("ACCEPT"));
 	wire_tls(&wire, "localhost", on, 311);
 	assert_ok(wire_open(&wire));
@@ -347,8 +327,6 @@ static void nothing_below_tls_1_2_is_agreed_on(void **state)
 	if (!strstr(wire.text, "TLS failed: "))
 		fail_msg("%s", wire.text);
 	wire_close(&wire);
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
 }
 
 int main(void)
@@ -365,8 +343,8 @@ int main(void)
 		cmocka_unit_test(nobody_there_is_no_matter_of_certificates),
 		cmocka_unit_test(a_server_that_swallows_the_handshake_is_left_within_a_second),
 		cmocka_unit_test(files_that_are_no_pem_are_refused_at_once),
-		cmocka_unit_test(sni_and_alpn_are_sent),
-		cmocka_unit_test(nothing_below_tls_1_2_is_agreed_on),
+		cmocka_unit_test_teardown(sni_and_alpn_are_sent, end_server),
+		cmocka_unit_test_teardown(nothing_below_tls_1_2_is_agreed_on, end_server),
 	};
 	const char *missing = broker_missing();
 

@@ -17,7 +17,7 @@
 extern char **environ;
 
 struct broker {
-	char *config, *log, *path;
+	char *config, *log;
 	uint16_t port;
 	pid_t pid;
 };
@@ -70,14 +70,17 @@ uint16_t broker_free_port(void)
 {
 	struct sockaddr_in address = loopback(0);
 	socklen_t size = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint16_t port = 0;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-		port = ntohs(address.sin_port);
-	close(fd);
-	return port;
+	/*
+	 * Never closed: what is bound is given to nobody else, and a server that asks for SO_REUSEADDR
+	 * too may still listen there (socket(7)). Mosquitto and OpenSSL do.
+	 */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    getsockname(fd, (struct sockaddr *)&address, &size))
+		abort();
+	return ntohs(address.sin_port);
 }
 
 static bool listens(uint16_t port)
@@ -90,38 +93,48 @@ static bool listens(uint16_t port)
 	return up;
 }
 
-static pid_t spawn(const char *path, char *const argv[], const char *log)
+pid_t helper_start(const char *const *argv, const char *input, const char *log)
 {
+	/* A test that dies can end nothing: the kernel does, where setpriv is (Debian: always). */
+	const char *bound[24] = { "setpriv", "--pdeathsig", "KILL", "--", find(argv[0]) };
+	const char *setpriv = find("setpriv");
 	posix_spawn_file_actions_t actions;
 	pid_t pid = -1;
+	size_t count = 5;
 
+	for (size_t i = 1; argv[i]; i++) {
+		if (count == sizeof(bound) / sizeof(bound[0]) - 1)
+			abort();
+		bound[count++] = argv[i];
+	}
+	if (!bound[4])
+		return -1;
+	argv = setpriv ? bound : bound + 4;
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, 0, input ? input : "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, 1, log, O_CREAT | O_WRONLY | O_APPEND, 0600);
-	posix_spawn_file_actions_addopen(&actions, 2, log, O_CREAT | O_WRONLY | O_APPEND, 0600);
-	if (posix_spawn(&pid, path, &actions, NULL, argv, environ))
+	posix_spawn_file_actions_adddup2(&actions, 1, 2);
+	if (posix_spawn(&pid, setpriv ? setpriv : bound[4], &actions, NULL, (char *const *)(uintptr_t)argv, environ))
 		pid = -1;
 	posix_spawn_file_actions_destroy(&actions);
 	return pid;
 }
 
-static void kill_and_wait(pid_t pid)
+void helper_end(pid_t *pid)
 {
-	if (pid <= 0)
+	if (*pid <= 0)
 		return;
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	kill(*pid, SIGKILL);
+	waitpid(*pid, NULL, 0);
+	*pid = -1;
 }
 
 bool broker_restart(struct broker *broker)
 {
-	char *plain[] = { "mosquitto", "-c", broker->config, NULL };
-	/* A test that fails half-way leaves its broker: where setpriv is, the kernel ends it with us. */
-	char *bound[] = { "setpriv", "--pdeathsig", "KILL", "--", broker->path, "-c", broker->config, NULL };
-	const char *setpriv = find("setpriv");
+	const char *const argv[] = { "mosquitto", "-c", broker->config, NULL };
 	int64_t until = now_ms() + 5000;
 
-	broker->pid = spawn(setpriv ? setpriv : broker->path, setpriv ? bound : plain, broker->log);
+	broker->pid = helper_start(argv, NULL, broker->log);
 	while (broker->pid > 0 && now_ms() < until) {
 		if (listens(broker->port))
 			return true;
@@ -135,13 +148,11 @@ bool broker_restart(struct broker *broker)
 struct broker *broker_start(const char *folder, uint16_t port, const char *extra)
 {
 	struct broker *broker = calloc(1, sizeof(*broker));
-	const char *path = find("mosquitto");
 	FILE *file;
 
-	if (!broker || !path || asprintf(&broker->config, "%s/mosquitto-%u.conf", folder, port) < 0 ||
+	if (!broker || asprintf(&broker->config, "%s/mosquitto-%u.conf", folder, port) < 0 ||
 	    asprintf(&broker->log, "%s/mosquitto-%u.log", folder, port) < 0)
 		abort();
-	broker->path = strdup(path);
 	broker->port = port;
 	file = fopen(broker->config, "we");
 	if (!file)
@@ -159,8 +170,7 @@ struct broker *broker_start(const char *folder, uint16_t port, const char *extra
 
 void broker_kill(struct broker *broker)
 {
-	kill_and_wait(broker->pid);
-	broker->pid = -1;
+	helper_end(&broker->pid);
 }
 
 void broker_free(struct broker *broker)
@@ -170,6 +180,5 @@ void broker_free(struct broker *broker)
 	broker_kill(broker);
 	free(broker->config);
 	free(broker->log);
-	free(broker->path);
 	free(broker);
 }

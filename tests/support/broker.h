@@ -9,10 +9,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Starts a program that serves the test: argv[0] is looked for where system programs are, input is a
+ * file (NULL: /dev/null), what it says is added to log. It ends with the test program, however that
+ * ends. -1: it did not start.
+ */
+pid_t helper_start(const char *const *argv, const char *input, const char *log);
+/* kill -9 and wait; *pid is -1 then. Nothing where there is none. */
+void helper_end(pid_t *pid);
 
 /* NULL if mosquitto and openssl are there; else which is missing. */
 const char *broker_missing(void);
-/* A port of 127.0.0.1 that nobody listens on. */
+/* A port of 127.0.0.1 that nobody listens on, and that no other program is given as long as this one lives. */
 uint16_t broker_free_port(void);
 
 struct broker;

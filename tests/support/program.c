@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +28,8 @@ const char *built(const char *name)
 	return name;
 }
 
-static void become(const char *out, const char *err, const char *const *variables, const char *const *argv)
+static void become(pid_t parent, const char *out, const char *err, const char *const *variables,
+                   const char *const *argv)
 {
 	int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600),
 	    err_fd = open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -36,6 +38,9 @@ static void become(const char *out, const char *err, const char *const *variable
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A test that dies ends nothing any more. Politely: a script ends what it has started. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
+		_exit(126);
 	if (dup2(null_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0)
 		_exit(126);
 	for (; *variables; variables++) {
@@ -52,6 +57,8 @@ static void become(const char *out, const char *err, const char *const *variable
 
 void program_start(struct program *program, const char *folder, const char *const *variables, const char *const *argv)
 {
+	pid_t parent = getpid();
+
 	snprintf(program->out, sizeof(program->out), "%s/stdout", folder);
 	snprintf(program->err, sizeof(program->err), "%s/stderr", folder);
 	/* Of a run before: what is read from now on is this one's. */
@@ -60,9 +67,18 @@ void program_start(struct program *program, const char *folder, const char *cons
 	fflush(NULL);
 	program->pid = fork();
 	if (program->pid == 0)
-		become(program->out, program->err, variables, argv);
+		become(parent, program->out, program->err, variables, argv);
 	if (program->pid < 0)
 		fail_msg("fork: %s", strerror(errno));
+}
+
+void program_end(struct program *program)
+{
+	if (program->pid > 0) {
+		kill(program->pid, SIGKILL);
+		waitpid(program->pid, NULL, 0);
+	}
+	program->pid = 0;
 }
 
 int program_wait(struct program *program, int ms)
@@ -74,8 +90,7 @@ int program_wait(struct program *program, int ms)
 		if (waited >= ms) {
 			char *text = file_text(program->err);
 
-			kill(program->pid, SIGKILL);
-			waitpid(program->pid, &status, 0);
+			program_end(program);
 			fail_msg("not ended after %d ms; it had said: %s", ms, text);
 		}
 		nanosleep(&pause, NULL);

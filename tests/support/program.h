@@ -12,10 +12,13 @@ struct program {
 
 /* Where the build put a program: built("examples/hello/hello"). Skips the test, saying so, where it is not built. */
 const char *built(const char *name);
-/* Starts argv; variables are "NAME=value" or "NAME" (unset), both lists end with NULL. Output goes to folder. */
+/* Starts argv; variables are "NAME=value" or "NAME" (unset), both lists end with NULL. Output goes to
+ * folder. If the test dies, the program gets SIGTERM. */
 void program_start(struct program *program, const char *folder, const char *const *variables, const char *const *argv);
 /* Its exit status, or 128 + the signal that ended it. Fails the test, and ends the program, after ms. */
 int program_wait(struct program *program, int ms);
+/* SIGKILL, if it still runs: for a teardown. */
+void program_end(struct program *program);
 /* Starts and waits, at most 60 s. */
 int program_run(struct program *program, const char *folder, const char *const *variables, const char *const *argv);
 /* A whole file as text, "" if there is none; free() it. */
