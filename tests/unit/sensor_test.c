@@ -556,7 +556,7 @@ static bool was_called(void *data)
 
 static void open_many(struct bench *bench, struct kryos_sensor **sensors)
 {
-	char name[8], device[24];
+	char name[16], device[24];
 
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "s%d", i);
