@@ -3,11 +3,9 @@
  * The store among others: threads that append, processes that read, somebody who keeps a
  * statement open, users who may not write, users who may not even read.
  */
-#include "store/private.h"
-#include "support.h"
+#include "rig.h"
 #include <grp.h>
-#include <inttypes.h>
-#include <kryos/testing/clock.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,118 +15,54 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WALL_NS KRYOS_SECONDS(INT64_C(1795166000))
 enum { OWNER = 65534, OTHER = 65533, EACH = 150 };
 
-struct rig {
-	char *folder;
-	struct kryos_fake_clock *clock;
-	struct kryos_ctx *ctx;
-	struct kryos_store *store;
-	struct kryos_queue *queue;
-	uint32_t channel;
-	/* What a child found, in shared memory. */
-	struct outcome {
-		int open, samples, next, events, next_event, queue, verify, store;
-		char text[8][300];
-		struct kryos_verify_result result;
-	} * outcome;
+/* What a child found, in shared memory; the rig's own. */
+struct outcome {
+	int open, samples, next, events, next_event, queue, verify, store;
+	char text[8][300];
+	struct kryos_verify_result result;
 };
+
+static struct outcome *outcome_of(struct rig *rig)
+{
+	return rig->own;
+}
 
 static int setup(void **state)
 {
-	struct rig *rig = calloc(1, sizeof(*rig));
+	void *shared = mmap(NULL, sizeof(struct outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r = rig_setup(state);
 
-	rig->folder = scratch_new();
-	assert_ok(kryos_fake_clock_new(&rig->clock, WALL_NS));
-	kryos_fake_clock_set_synced(rig->clock, 1);
-	rig->outcome = mmap(NULL, sizeof(*rig->outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(rig->outcome != MAP_FAILED);
-	*state = rig;
-	return 0;
+	assert_true(shared != MAP_FAILED);
+	((struct rig *)*state)->own = shared;
+	return r;
 }
 
 static int teardown(void **state)
 {
-	struct rig *rig = *state;
-
-	kryos_ctx_free(rig->ctx);
-	kryos_fake_clock_free(rig->clock);
-	munmap(rig->outcome, sizeof(*rig->outcome));
-	scratch_free(rig->folder);
-	free(rig);
-	return 0;
+	munmap(((struct rig *)*state)->own, sizeof(struct outcome));
+	return rig_teardown(state);
 }
 
 static void start(struct rig *rig)
 {
-	assert_ok(kryos_ctx_new(&rig->ctx,
-	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
-	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->channel));
-	assert_ok(kryos_store_open(&rig->store, rig->ctx, in(rig->folder, "store"),
-	                           KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .keep_ns = KRYOS_HOURS(1))));
+	rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .keep_ns = KRYOS_HOURS(1)));
 	rig->store->quiet_ns = KRYOS_MILLISECONDS(1);
-	assert_ok(kryos_queue_open(&rig->queue, rig->store, "modem", NULL));
-}
-
-static void stop(struct rig *rig)
-{
-	kryos_ctx_free(rig->ctx); /* waits for the store's thread */
-	rig->ctx = NULL;
+	rig_open_queue(rig, NULL);
 }
 
 static void append(struct rig *rig, int count)
 {
-	for (int i = 0; i < count; i++) {
-		struct kryos_sample sample = { .channel = rig->channel, .value_micro = i };
-
-		assert_ok(kryos_store_append(rig->store, &sample, 1));
-	}
+	for (int i = 0; i < count; i++)
+		rig_append(rig, rig->fridge, i);
 }
 
-/* A little over ten minutes pass: the next idle moment begins a new segment. */
+/* One sample, and a new segment: an empty one would stay. */
 static void rotate(struct rig *rig)
 {
-	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(601));
 	append(rig, 1);
-	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
-	process_for(rig->ctx, 20);
-}
-
-static int count_recorded(struct rig *rig, int *ret_all)
-{
-	int recorded = 0;
-
-	pthread_mutex_lock(&rig->store->lock);
-	for (int i = 0; i < rig->store->segment_count; i++) {
-		recorded += rig->store->segments[i].recorded;
-		rig->store->segments[i].seal_at_ns = 0; /* no need to wait for the next try */
-	}
-	*ret_all = rig->store->segment_count;
-	pthread_mutex_unlock(&rig->store->lock);
-	return recorded;
-}
-
-static bool all_sealed(void *data)
-{
-	struct rig *rig = data;
-	int all;
-
-	if (count_recorded(rig, &all) + 1 >= all)
-		return true;
-	return kryos_store_flush(rig->store, KRYOS_SECONDS(1)) < 0; /* wakes the writer */
-}
-
-/* Counted from the newest, which is 0. */
-static const char *segment_path(struct rig *rig, int back)
-{
-	char name[64];
-
-	pthread_mutex_lock(&rig->store->lock);
-	snprintf(name, sizeof(name), "store/%020" PRId64 ".seg",
-	         rig->store->segments[rig->store->segment_count - 1 - back].first_seq);
-	pthread_mutex_unlock(&rig->store->lock);
-	return in(rig->folder, name);
+	rig_rotate(rig);
 }
 
 /* Somebody's shell, in the middle of a long query. */
@@ -152,63 +86,73 @@ static void check_all(struct rig *rig, uint64_t samples)
 {
 	struct kryos_verify_result result = { .size = sizeof(result) };
 
-	assert_ok(kryos_verify(rig->ctx, in(rig->folder, "store"), &result));
+	assert_ok(kryos_verify(rig->ctx, rig->path, &result));
 	assert_string_equal(result.first_problem, "");
 	assert_int_equal(result.samples, samples);
+}
+
+/* All but the live one, and the one before, which somebody holds. */
+static bool all_but_two_are_sealed(void *data)
+{
+	struct rig *rig = data;
+
+	(void)rig_is_sealed(rig); /* wakes the writer */
+	return rig_count_sealed(rig) == (int)rig_status(rig).segments - 2;
 }
 
 static void an_open_read_of_the_live_segment_delays_its_sealing_only(void **state)
 {
 	struct rig *rig = *state;
-	struct kryos_store_status status = { .size = sizeof(status) };
 	sqlite3 *db;
-	int all;
 
 	start(rig);
 	append(rig, 3);
 	rotate(rig);
 	append(rig, 5);
-	db = hold(segment_path(rig, 0));
+	db = hold(rig_segment_path(rig, 0));
 	/* The log grows past its limit, for nothing of it can be overwritten. */
 	append(rig, 400);
-	assert_true(process_until(rig->ctx, all_sealed, rig, 5000)); /* the one before */
+	rig_wait_sealed(rig); /* the one before */
 	rotate(rig);
 	rotate(rig);
 	rotate(rig);
-	(void)process_until(rig->ctx, all_sealed, rig, 1000);
-	assert_ok(kryos_store_get_status(rig->store, &status));
-	assert_true(status.segments >= 5);
-	assert_int_equal(count_recorded(rig, &all), (int)status.segments - 2); /* all but it and the live one */
+	assert_true(process_until(rig->ctx, all_but_two_are_sealed, rig, 20000));
+	assert_false(process_until(rig->ctx, rig_is_sealed, rig, 500));
+	assert_true(rig_status(rig).segments >= 5);
+	assert_true(all_but_two_are_sealed(rig));
 	let_go(db);
-	assert_true(process_until(rig->ctx, all_sealed, rig, 5000));
+	rig_wait_sealed(rig);
 	check_all(rig, 3 + 5 + 400 + 4);
+}
+
+static bool begins_later(void *data)
+{
+	struct rig *rig = data;
+
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20))); /* wakes the writer */
+	return rig_status(rig).first_seq > 1;
 }
 
 static void an_open_read_holds_up_neither_appends_nor_retention(void **state)
 {
 	struct rig *rig = *state;
-	struct kryos_store_status status = { .size = sizeof(status) };
-	const struct kryos_record *record;
-	int64_t began, first;
+	int64_t began;
 	sqlite3 *db;
 
 	start(rig);
 	rotate(rig);
 	append(rig, 3);
 	rotate(rig);
-	db = hold(segment_path(rig, 1));
-	assert_true(process_until(rig->ctx, all_sealed, rig, 5000) || true);
+	db = hold(rig_segment_path(rig, 1));
+	(void)process_until(rig->ctx, rig_is_sealed, rig, 1000);
 	began = kri_real_ns();
 	append(rig, 50);
 	assert_in_range(kri_real_ns() - began, 0, KRYOS_SECONDS(3));
-	assert_ok(kryos_store_get_status(rig->store, &status));
-	first = status.first_seq;
-	while (kryos_queue_next(rig->queue, &record) > 0)
-		assert_ok(kryos_queue_ack(rig->queue, record->seq));
+	assert_int_equal(rig_status(rig).first_seq, 1);
+	assert_int_equal(rig_deliver(rig, INT_MAX), 55);
 	for (int i = 0; i < 9; i++)
 		rotate(rig);
-	assert_ok(kryos_store_get_status(rig->store, &status));
-	assert_true(status.first_seq > first); /* older than an hour */
+	assert_true(process_until(rig->ctx, begins_later, rig, 20000)); /* older than an hour */
 	let_go(db);
 }
 
@@ -216,24 +160,22 @@ static void a_closed_segment_that_is_not_recorded_is_found_as_it_is(void **state
 {
 	struct rig *rig = *state;
 	struct stat status;
-	char path[4096];
-	sqlite3 *db, *held;
+	char path[5000];
+	sqlite3 *held;
 
 	start(rig);
 	rotate(rig);
 	rotate(rig);
-	assert_true(process_until(rig->ctx, all_sealed, rig, 5000));
-	snprintf(path, sizeof(path), "%s", in(rig->folder, "store/00000000000000000001.seg"));
-	stop(rig);
+	rig_wait_sealed(rig);
+	snprintf(path, sizeof(path), "%s", in(rig->path, "00000000000000000001.seg"));
+	rig_stop(rig);
 	/* As a cut between chmod and the commit of state.db leaves it. */
-	assert_int_equal(sqlite3_open(in(rig->folder, "store/state.db"), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "DELETE FROM seal", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	assert_true(rig_sql(in(rig->path, "state.db"), "DELETE FROM seal") > 0);
 	/* Nobody who reads it keeps the store from opening. */
 	held = hold(path);
 	start(rig);
 	append(rig, 1);
-	assert_true(process_until(rig->ctx, all_sealed, rig, 5000));
+	rig_wait_sealed(rig);
 	let_go(held);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0440);
@@ -275,12 +217,12 @@ static void child_run(struct rig *rig, struct child child)
 {
 	int status;
 
-	memset(rig->outcome, 0, sizeof(*rig->outcome));
+	memset(outcome_of(rig), 0, sizeof(struct outcome));
 	assert_int_equal(write(child.go, "", 1), 1);
 	assert_int_equal(waitpid(child.pid, &status, 0), child.pid);
 	close(child.go);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		fail_msg("the child ended with status 0x%x: %s", (unsigned int)status, rig->outcome->text[0]);
+		fail_msg("the child ended with status 0x%x: %s", (unsigned int)status, outcome_of(rig)->text[0]);
 }
 
 /* Runs body as that user in a child; skips where that can't be. */
@@ -302,8 +244,8 @@ enum { OPEN, NEXT, NEXT_EVENT, QUEUE, VERIFY, STORE };
 static int look(struct rig *rig)
 {
 	struct kryos_queue_status queue = { .size = sizeof(queue) };
-	struct outcome *outcome = rig->outcome;
-	const char *path = in(rig->folder, "store");
+	struct outcome *outcome = rig->own;
+	const char *path = rig->path;
 	const struct kryos_record *record;
 	struct kryos_reader *reader;
 	struct kryos_store *store;
@@ -332,14 +274,14 @@ static void make_segments(struct rig *rig)
 	append(rig, 2);
 	rotate(rig);
 	rotate(rig);
-	assert_true(process_until(rig->ctx, all_sealed, rig, 5000));
+	rig_wait_sealed(rig);
 	assert_int_equal(chmod(rig->folder, 0755), 0);
-	assert_int_equal(chmod(in(rig->folder, "store"), 0750), 0);
+	assert_int_equal(chmod(rig->path, 0750), 0);
 }
 
 static void expect_all(struct rig *rig)
 {
-	struct outcome *outcome = rig->outcome;
+	struct outcome *outcome = rig->own;
 
 	assert_int_equal(outcome->open, 0);
 	if (outcome->next || outcome->next_event || outcome->queue < 0 || outcome->verify < 0)
@@ -361,7 +303,7 @@ static void a_user_of_the_group_reads_and_verifies_with_and_without_a_writer(voi
 	make_segments(rig);
 	child_run(rig, child);
 	expect_all(rig);
-	stop(rig);
+	rig_stop(rig);
 	as(rig, OTHER, getgid(), look);
 	expect_all(rig);
 	start(rig);
@@ -373,14 +315,14 @@ static void a_user_who_may_not_read_is_told_so_and_not_that_there_is_nothing(voi
 {
 	struct rig *rig = *state;
 	struct child first = child_new(rig, OTHER, OTHER, look), second = child_new(rig, OTHER, OTHER, look);
-	struct outcome *outcome = rig->outcome;
+	struct outcome *outcome = rig->own;
 
 	make_segments(rig);
 	child_run(rig, first);
 	assert_int_equal(outcome->open, -EACCES);
 	assert_int_equal(outcome->verify, -EACCES);
 	/* The folder may be entered; closed segments are for owner and group. */
-	assert_int_equal(chmod(in(rig->folder, "store"), 0755), 0);
+	assert_int_equal(chmod(rig->path, 0755), 0);
 	child_run(rig, second);
 	assert_int_equal(outcome->open, 0);
 	assert_int_equal(outcome->samples, 0);
@@ -393,12 +335,12 @@ static void a_user_who_may_not_read_is_told_so_and_not_that_there_is_nothing(voi
 static void without_its_shm_file_a_log_is_not_readable_in_a_folder_that_is_not_writable(void **state)
 {
 	struct rig *rig = *state;
-	struct outcome *outcome = rig->outcome;
+	struct outcome *outcome = rig->own;
 	char command[5000];
 
 	make_segments(rig);
 	append(rig, 1);
-	stop(rig);
+	rig_stop(rig);
 	snprintf(command, sizeof(command), "rm '%s'/store/*-shm", rig->folder);
 	assert_int_equal(system(command), 0);
 	as(rig, OTHER, getgid(), look);
@@ -410,6 +352,19 @@ static void without_its_shm_file_a_log_is_not_readable_in_a_folder_that_is_not_w
 	assert_int_equal(outcome->verify, -EACCES);
 	start(rig);
 	check_all(rig, 5);
+}
+
+/* The segment with this sample is closed and so is all before it. (In a child nothing may be asserted.) */
+static bool closed_behind(struct kryos_store *store, int64_t seq)
+{
+	bool closed;
+
+	pthread_mutex_lock(&store->lock);
+	closed = store->segments[store->segment_count - 1].first_seq > seq;
+	for (int i = 0; i + 1 < store->segment_count; i++)
+		closed = closed && store->segments[i].recorded;
+	pthread_mutex_unlock(&store->lock);
+	return closed;
 }
 
 /* The writer as an ordinary user: makes a store, or goes on in one. */
@@ -424,7 +379,7 @@ static int write_some(struct rig *rig)
 	if (r >= 0)
 		r = kryos_channel_add(ctx, "fridge.temperature", "Cel", &sample.channel);
 	if (r >= 0)
-		r = kryos_store_open(&store, ctx, in(rig->folder, "store"),
+		r = kryos_store_open(&store, ctx, rig->path,
 		                     KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .board = "one"));
 	if (r >= 0)
 		r = kryos_store_append(store, &sample, 1);
@@ -435,11 +390,11 @@ static int write_some(struct rig *rig)
 	}
 	if (r >= 0)
 		store->quiet_ns = KRYOS_MILLISECONDS(1);
-	for (int i = 0; i < 3 && r >= 0; i++) {
-		r = kryos_store_flush(store, KRYOS_SECONDS(5));
-		process_for(ctx, 20);
+	for (int i = 0; i < 2000 && r >= 0 && !closed_behind(store, sample.seq); i++) {
+		r = kryos_store_flush(store, KRYOS_SECONDS(20));
+		process_for(ctx, 5);
 	}
-	note(rig->outcome, 0, r);
+	note(outcome_of(rig), 0, r);
 	kryos_ctx_free(ctx);
 	return r < 0;
 }
@@ -455,8 +410,8 @@ static void another_users_shm_file_does_not_lock_the_writer_out(void **state)
 	snprintf(command, sizeof(command), "rm '%s'/store/*-shm; chmod 0770 '%s/store'", rig->folder, rig->folder);
 	assert_int_equal(system(command), 0);
 	as(rig, OTHER, OWNER, look);
-	assert_int_equal(rig->outcome->next, 0);
-	assert_int_equal(stat(in(rig->folder, "store/state.db-shm"), &status), 0);
+	assert_int_equal(outcome_of(rig)->next, 0);
+	assert_int_equal(stat(in(rig->path, "state.db-shm"), &status), 0);
 	assert_int_equal(status.st_uid, OTHER);
 	as(rig, OWNER, OWNER, write_some);
 }
@@ -465,17 +420,13 @@ static void an_ordinary_user_goes_on_after_a_cut_between_chmod_and_record(void *
 {
 	struct rig *rig = *state;
 	struct kryos_verify_result result = { .size = sizeof(result) };
-	sqlite3 *db;
 
 	assert_int_equal(chmod(rig->folder, 0777), 0);
 	as(rig, OWNER, OWNER, write_some);
-	assert_int_equal(sqlite3_open(in(rig->folder, "store/state.db"), &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "DELETE FROM seal", NULL, NULL, NULL), SQLITE_OK);
-	assert_true(sqlite3_changes(db) > 0);
-	sqlite3_close(db);
+	assert_true(rig_sql(in(rig->path, "state.db"), "DELETE FROM seal") > 0);
 	as(rig, OWNER, OWNER, write_some);
 	assert_ok(kryos_ctx_new(&rig->ctx, NULL));
-	assert_ok(kryos_verify(rig->ctx, in(rig->folder, "store"), &result));
+	assert_ok(kryos_verify(rig->ctx, rig->path, &result));
 	assert_string_equal(result.first_problem, "");
 	assert_int_equal(result.samples, 4);
 }
@@ -485,23 +436,23 @@ static void a_folder_or_files_of_another_user_are_refused_with_the_reason(void *
 	struct rig *rig = *state;
 
 	make_segments(rig);
-	stop(rig);
+	rig_stop(rig);
 	as(rig, OTHER, OTHER, look);
-	assert_int_equal(rig->outcome->store, -EACCES);
+	assert_int_equal(outcome_of(rig)->store, -EACCES);
 	/* The folder is ours by mode, the files in it are not. */
-	assert_int_equal(chmod(in(rig->folder, "store"), 0777), 0);
+	assert_int_equal(chmod(rig->path, 0777), 0);
 	as(rig, OTHER, OTHER, look);
-	assert_int_equal(rig->outcome->store, -EACCES);
-	assert_non_null(strstr(rig->outcome->text[STORE], "can't write in the folder: Permission denied"));
-	assert_int_equal(chmod(in(rig->folder, "store/lock"), 0666), 0);
+	assert_int_equal(outcome_of(rig)->store, -EACCES);
+	assert_non_null(strstr(outcome_of(rig)->text[STORE], "can't write in the folder: Permission denied"));
+	assert_int_equal(chmod(in(rig->path, "lock"), 0666), 0);
 	as(rig, OTHER, OTHER, look);
-	assert_int_equal(rig->outcome->store, -EACCES);
-	assert_non_null(strstr(rig->outcome->text[STORE], "device.key: Permission denied"));
-	assert_int_equal(chmod(in(rig->folder, "store/device.key"), 0666), 0);
+	assert_int_equal(outcome_of(rig)->store, -EACCES);
+	assert_non_null(strstr(outcome_of(rig)->text[STORE], "device.key: Permission denied"));
+	assert_int_equal(chmod(in(rig->path, "device.key"), 0666), 0);
 	as(rig, OTHER, OTHER, look);
-	assert_int_equal(rig->outcome->store, -EROFS);
-	if (!strstr(rig->outcome->text[STORE], "state.db"))
-		fail_msg("%s", rig->outcome->text[STORE]);
+	assert_int_equal(outcome_of(rig)->store, -EROFS);
+	if (!strstr(outcome_of(rig)->text[STORE], "state.db"))
+		fail_msg("%s", outcome_of(rig)->text[STORE]);
 	start(rig);
 	check_all(rig, 4);
 }
@@ -511,7 +462,7 @@ static void *append_each(void *data)
 	struct rig *rig = data;
 
 	for (int i = 0; i < EACH; i++) {
-		struct kryos_sample sample = { .channel = rig->channel, .value_micro = i };
+		struct kryos_sample sample = { .channel = rig->fridge, .value_micro = i };
 
 		if (kryos_store_append(rig->store, &sample, 1) < 0)
 			return data;
@@ -528,12 +479,11 @@ static int follow(struct rig *rig)
 	struct kryos_ctx *ctx;
 	int r = kryos_ctx_new(&ctx, NULL);
 
-	while (r >= 0 && kri_real_ns() < end &&
-	       (r = kryos_reader_open(&reader, ctx, in(rig->folder, "store"))) == -ENOENT) {
+	while (r >= 0 && kri_real_ns() < end && (r = kryos_reader_open(&reader, ctx, rig->path)) == -ENOENT) {
 		usleep(1000);
 		r = 0;
 	}
-	while (r >= 0 && rig->outcome->samples < 2 * EACH && kri_real_ns() < end) {
+	while (r >= 0 && outcome_of(rig)->samples < 2 * EACH && kri_real_ns() < end) {
 		r = kryos_reader_next(reader, &record);
 		if (r == 0)
 			usleep(500);
@@ -541,13 +491,13 @@ static int follow(struct rig *rig)
 			r = KRYOS_EPROTO;
 		if (r > 0) {
 			last = record->seq;
-			rig->outcome->samples++;
+			outcome_of(rig)->samples++;
 		}
 		r = r == -EBUSY ? 0 : r;
 	}
-	note(rig->outcome, 0, r);
+	note(outcome_of(rig), 0, r);
 	kryos_ctx_free(ctx);
-	return r < 0 || rig->outcome->samples != 2 * EACH;
+	return r < 0 || outcome_of(rig)->samples != 2 * EACH;
 }
 
 static void threads_append_while_a_queue_delivers_and_another_process_reads(void **state)
@@ -589,7 +539,7 @@ static void threads_append_while_a_queue_delivers_and_another_process_reads(void
 	assert_int_equal(delivered, 2 * EACH);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (status)
-		fail_msg("the reader saw %d of %d: %s", rig->outcome->samples, 2 * EACH, rig->outcome->text[0]);
+		fail_msg("the reader saw %d of %d: %s", outcome_of(rig)->samples, 2 * EACH, outcome_of(rig)->text[0]);
 	check_all(rig, 2 * EACH);
 }
 

@@ -1,85 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/private.h"
-#include "support.h"
-#include <kryos/testing/clock.h>
-#include <stdlib.h>
+#include "rig.h"
 #include <string.h>
-
-#define START INT64_C(1795165920000000000)
-
-struct rig {
-	char *folder;
-	struct kryos_fake_clock *clock;
-	struct kryos_ctx *ctx;
-	struct kryos_store *store;
-	struct kryos_queue *queue;
-	uint32_t fridge, room;
-	int64_t first;
-};
 
 static void start_with(struct rig *rig, const struct kryos_store_config *store_config,
                        const struct kryos_queue_config *config)
 {
-	assert_ok(kryos_ctx_new(&rig->ctx,
-	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
-	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->fridge));
-	assert_ok(kryos_channel_add(rig->ctx, "room.temperature", "Cel", &rig->room));
-	assert_ok(kryos_store_open(&rig->store, rig->ctx, in(rig->folder, "store"), store_config));
-	assert_ok(kryos_queue_open(&rig->queue, rig->store, "modem", config));
+	rig_start(rig, store_config);
+	rig_open_queue(rig, config);
 }
 
 static void start(struct rig *rig)
 {
 	start_with(rig, NULL, NULL);
-}
-
-static void stop(struct rig *rig)
-{
-	kryos_ctx_free(rig->ctx);
-	rig->ctx = NULL;
-}
-
-static int setup(void **state)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	rig->folder = scratch_new();
-	assert_ok(kryos_fake_clock_new(&rig->clock, START));
-	kryos_fake_clock_set_synced(rig->clock, 1);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	kryos_ctx_free(rig->ctx);
-	kryos_fake_clock_free(rig->clock);
-	scratch_free(rig->folder);
-	free(rig);
-	return 0;
-}
-
-static int64_t append_to(struct rig *rig, uint32_t channel, int64_t value)
-{
-	struct kryos_sample sample = { .channel = channel, .value_micro = value };
-
-	assert_ok(kryos_store_append(rig->store, &sample, 1));
-	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(60));
-	return sample.seq;
-}
-
-static int64_t append(struct rig *rig, int count)
-{
-	int64_t first = 0;
-
-	for (int i = 0; i < count; i++) {
-		int64_t seq = append_to(rig, rig->fridge, i);
-
-		first = first ? first : seq;
-	}
-	return first;
 }
 
 /* The next sample's seq from these streams, 0 if none; events are acknowledged on the way. */
@@ -113,7 +45,7 @@ static void each_record_is_lent_once_and_in_order(void **state)
 	int64_t first;
 
 	start(rig);
-	first = append(rig, 200);
+	first = rig_append_minutes(rig, 200);
 	for (int i = 0; i < 200; i++) {
 		assert_int_equal(next(rig, KRYOS_STREAM_ANY), first + i);
 		assert_ok(kryos_queue_ack(rig->queue, first + i));
@@ -123,7 +55,7 @@ static void each_record_is_lent_once_and_in_order(void **state)
 	assert_fails(-ENOENT, kryos_queue_ack(rig->queue, first));
 	assert_fails(-ENOENT, kryos_queue_ack(rig->queue, first + 1000));
 	/* What was refused has cost nothing: what comes next is still owed. */
-	first = append(rig, 1);
+	first = rig_append_minutes(rig, 1);
 	assert_int_equal(next(rig, KRYOS_STREAM_ANY), first);
 }
 
@@ -135,13 +67,13 @@ static void what_was_not_acknowledged_is_owed_again_after_reopening_with_the_sam
 	int64_t first;
 
 	start(rig);
-	first = append(rig, 5);
+	first = rig_append_minutes(rig, 5);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(next(rig, KRYOS_STREAM_ANY), first + i);
 	assert_ok(kryos_queue_ack(rig->queue, first));
 	assert_ok(kryos_queue_ack(rig->queue, first + 2));
 	epoch = rig->store->epoch;
-	stop(rig);
+	rig_stop(rig);
 	start(rig);
 	assert_int_equal(next(rig, KRYOS_STREAM_ANY), first + 1);
 	assert_int_equal(next(rig, KRYOS_STREAM_ANY), first + 3);
@@ -159,7 +91,7 @@ static void released_records_come_again_before_newer_ones(void **state)
 	int64_t first;
 
 	start(rig);
-	first = append(rig, 6);
+	first = rig_append_minutes(rig, 6);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(next(rig, KRYOS_STREAM_ANY), first + i);
 	assert_ok(kryos_queue_release(rig->queue, first + 1));
@@ -178,9 +110,9 @@ static void live_and_backlog_are_two_streams_each_in_order(void **state)
 	int64_t old, fresh;
 
 	start(rig);
-	old = append(rig, 10);
+	old = rig_append_minutes(rig, 10);
 	assert_ok(kryos_queue_set_live(rig->queue));
-	fresh = append(rig, 10);
+	fresh = rig_append_minutes(rig, 10);
 	assert_int_equal(next(rig, KRYOS_STREAM_LIVE), fresh);
 	assert_int_equal(next(rig, KRYOS_STREAM_BACKLOG), old);
 	assert_int_equal(next(rig, KRYOS_STREAM_LIVE), fresh + 1);
@@ -211,7 +143,7 @@ static void events_go_first(void **state)
 	start(rig);
 	while (kryos_queue_next(rig->queue, &record) > 0)
 		assert_ok(kryos_queue_ack(rig->queue, record->seq));
-	append(rig, 3);
+	rig_append_minutes(rig, 3);
 	assert_ok(kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT,
 	                                                                   .name = "anna",
 	                                                                   .text = "looked | twice",
@@ -237,7 +169,7 @@ static void a_rejected_record_becomes_a_dead_letter_and_blocks_nothing(void **st
 	int64_t first, rejected_event = 0;
 
 	start(rig);
-	first = append(rig, 3);
+	first = rig_append_minutes(rig, 3);
 	assert_int_equal(next(rig, KRYOS_STREAM_ANY), first);
 	assert_ok(kryos_queue_reject(rig->queue, first, "too large"));
 	assert_int_equal(next(rig, KRYOS_STREAM_LIVE), first + 1);
@@ -257,7 +189,7 @@ static void a_rejected_record_becomes_a_dead_letter_and_blocks_nothing(void **st
 		assert_int_not_equal(record->event->type, KRYOS_EVENT_REJECTED);
 	assert_int_equal(status_of(rig).rejected, 2);
 	assert_int_equal(status_of(rig).dead_letters, 2);
-	stop(rig);
+	rig_stop(rig);
 	start(rig);
 	assert_int_equal(next(rig, KRYOS_STREAM_LIVE), first + 1);
 	assert_int_equal(status_of(rig).dead_letters, 2);
@@ -269,9 +201,9 @@ static void a_list_of_channels_owes_nothing_else(void **state)
 	int64_t wanted;
 
 	start_with(rig, NULL, KRYOS_QUEUE_CONFIG(.channels = "room.*, fridge.humidity"));
-	append_to(rig, rig->fridge, 1);
-	wanted = append_to(rig, rig->room, 2);
-	append_to(rig, rig->fridge, 3);
+	rig_append(rig, rig->fridge, 1);
+	wanted = rig_append(rig, rig->room, 2);
+	rig_append(rig, rig->fridge, 3);
 	assert_int_equal(next(rig, KRYOS_STREAM_ANY), wanted);
 	assert_int_equal(next(rig, KRYOS_STREAM_ANY), 0);
 	assert_ok(kryos_queue_ack(rig->queue, wanted));
@@ -300,7 +232,7 @@ static void resending_owes_a_range_again(void **state)
 	int64_t first, seq;
 
 	start(rig);
-	first = append(rig, 8);
+	first = rig_append_minutes(rig, 8);
 	while ((seq = next(rig, KRYOS_STREAM_ANY)))
 		assert_ok(kryos_queue_ack(rig->queue, seq));
 	assert_ok(kryos_queue_resend(rig->queue, first + 2, first + 4));
@@ -317,7 +249,7 @@ static void a_window_of_lent_records_is_kept(void **state)
 	int64_t first;
 
 	start_with(rig, NULL, KRYOS_QUEUE_CONFIG(.max_lent = 3));
-	first = append(rig, 5);
+	first = rig_append_minutes(rig, 5);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(next(rig, KRYOS_STREAM_LIVE), first + i);
 	assert_int_equal(next(rig, KRYOS_STREAM_LIVE), 0);
@@ -333,14 +265,14 @@ static void two_queues_know_nothing_of_each_other_and_a_name_is_open_once(void *
 	int64_t first;
 
 	start(rig);
-	first = append(rig, 2);
+	first = rig_append_minutes(rig, 2);
 	assert_fails(-EBUSY, kryos_queue_open(&other, rig->store, "modem", NULL));
 	assert_fails(-EINVAL, kryos_queue_open(&other, rig->store, "Modem!", NULL));
 	assert_null(other);
 	assert_ok(kryos_queue_open(&other, rig->store, "later", KRYOS_QUEUE_CONFIG(.from_now = 1)));
 	assert_int_equal(kryos_queue_next_of(other, KRYOS_STREAM_LIVE, &record), 0);
 	assert_int_equal(next(rig, KRYOS_STREAM_LIVE), first);
-	append(rig, 1);
+	rig_append_minutes(rig, 1);
 	assert_int_equal(kryos_queue_next_of(other, KRYOS_STREAM_LIVE, &record), 1);
 	kryos_queue_close(other);
 }
@@ -353,10 +285,10 @@ static void order_holds_over_segments(void **state)
 
 	start_with(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)), NULL);
 	for (int i = 0; i < 6; i++) {
-		append(rig, 30);
+		rig_append_minutes(rig, 30);
 		process_for(rig->ctx, 20);
 		if (i == 3) {
-			stop(rig);
+			rig_stop(rig);
 			start_with(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)), NULL);
 		}
 	}
@@ -387,7 +319,7 @@ static void random_use_delivers_every_record(void **state)
 				int count = 1 + (int)(next_random(&random) % 20);
 
 				count = count < 400 - appended ? count : 400 - appended;
-				append(rig, count);
+				rig_append_minutes(rig, count);
 				appended += count;
 			}
 			break;
@@ -400,7 +332,7 @@ static void random_use_delivers_every_record(void **state)
 			break;
 		case 3:
 			if (next_random(&random) % 8 == 0) {
-				stop(rig); /* delivery state is committed at a clean stop */
+				rig_stop(rig); /* delivery state is committed at a clean stop */
 				start_with(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_HOURS(1)), NULL);
 				lent_count = 0;
 			}
@@ -434,22 +366,24 @@ static void random_use_delivers_every_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(each_record_is_lent_once_and_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_record_is_lent_once_and_in_order, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
-			what_was_not_acknowledged_is_owed_again_after_reopening_with_the_same_id, setup, teardown),
-		cmocka_unit_test_setup_teardown(released_records_come_again_before_newer_ones, setup, teardown),
-		cmocka_unit_test_setup_teardown(live_and_backlog_are_two_streams_each_in_order, setup, teardown),
-		cmocka_unit_test_setup_teardown(events_go_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_rejected_record_becomes_a_dead_letter_and_blocks_nothing, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(a_list_of_channels_owes_nothing_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_misspelt_list_of_channels_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(resending_owes_a_range_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_window_of_lent_records_is_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(two_queues_know_nothing_of_each_other_and_a_name_is_open_once, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(order_holds_over_segments, setup, teardown),
-		cmocka_unit_test_setup_teardown(random_use_delivers_every_record, setup, teardown),
+			what_was_not_acknowledged_is_owed_again_after_reopening_with_the_same_id, rig_setup,
+			rig_teardown),
+		cmocka_unit_test_setup_teardown(released_records_come_again_before_newer_ones, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(live_and_backlog_are_two_streams_each_in_order, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(events_go_first, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_rejected_record_becomes_a_dead_letter_and_blocks_nothing, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(a_list_of_channels_owes_nothing_else, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_misspelt_list_of_channels_is_refused, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(resending_owes_a_range_again, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_window_of_lent_records_is_kept, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(two_queues_know_nothing_of_each_other_and_a_name_is_open_once,
+		                                rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(order_holds_over_segments, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(random_use_delivers_every_record, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,150 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an open and the writer make of what they find: each a state that once cost rows, a seal or a thread. */
-#include "cutvfs.h"
-#include "store/private.h"
-#include "support.h"
-#include <fcntl.h>
+#include "rig.h"
 #include <inttypes.h>
-#include <kryos/testing/clock.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define START INT64_C(1795165920000000000)
-
-struct rig {
-	char *folder;
-	struct cutvfs *vfs;
-	struct kryos_fake_clock *clock;
-	struct kryos_ctx *ctx;
-	struct kryos_store *store;
-	struct kryos_queue *queue;
-	uint32_t channel;
-};
-
-static int setup(void **state)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	rig->folder = scratch_new();
-	rig->vfs = cutvfs_new();
-	assert_ok(kryos_fake_clock_new(&rig->clock, START));
-	kryos_fake_clock_set_synced(rig->clock, 1);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	cutvfs_fail(rig->vfs, CUT_CALL_OPEN, NULL, 0, 0, false);
-	cutvfs_delay_sync(rig->vfs, 0);
-	kryos_ctx_free(rig->ctx);
-	kryos_fake_clock_free(rig->clock);
-	cutvfs_free(rig->vfs);
-	scratch_free(rig->folder);
-	free(rig);
-	return 0;
-}
-
 static void start(struct rig *rig)
 {
-	assert_ok(kryos_ctx_new(&rig->ctx,
-	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
-	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->channel));
-	assert_ok(kryos_store_open(&rig->store, rig->ctx, rig->folder,
-	                           KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .board = "one")));
+	rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .board = "one"));
 	rig->store->quiet_ns = KRYOS_MILLISECONDS(1);
-	assert_ok(kryos_queue_open(&rig->queue, rig->store, "modem", NULL));
-}
-
-static void stop(struct rig *rig)
-{
-	kryos_ctx_free(rig->ctx);
-	rig->ctx = NULL;
-	rig->store = NULL;
-	rig->queue = NULL;
+	rig_open_queue(rig, NULL);
 }
 
 static int64_t append(struct rig *rig, int64_t value)
 {
-	struct kryos_sample sample = { .channel = rig->channel, .value_micro = value };
-
-	assert_ok(kryos_store_append(rig->store, &sample, 1));
-	return sample.seq;
+	return rig_append(rig, rig->fridge, value);
 }
 
-static struct kryos_store_status status_of(struct rig *rig)
-{
-	struct kryos_store_status status = { .size = sizeof(status) };
-
-	assert_ok(kryos_store_get_status(rig->store, &status));
-	return status;
-}
-
-/* A little over ten minutes pass, and the writer has an idle moment. */
 static void rotate(struct rig *rig)
 {
-	uint32_t before = status_of(rig).segments;
-
-	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(601));
-	for (int i = 0; i < 500 && status_of(rig).segments == before; i++) {
-		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
-		process_for(rig->ctx, 5);
-	}
-	process_for(rig->ctx, 20);
+	rig_rotate(rig);
+	rig_wait_sealed(rig);
 }
 
 static const char *first_segment(struct rig *rig)
 {
-	return in(rig->folder, "00000000000000000001.seg");
-}
-
-static void sql(const char *path, const char *statement)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, statement, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", statement, sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
-static struct kryos_verify_result verify(struct rig *rig)
-{
-	struct kryos_verify_result result = { .size = sizeof(result) };
-
-	assert_ok(kryos_verify(rig->ctx, rig->folder, &result));
-	return result;
-}
-
-static int64_t count_read(struct rig *rig)
-{
-	const struct kryos_record *record;
-	struct kryos_reader *reader;
-	int64_t count = 0;
-
-	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
-	while (kryos_reader_next(reader, &record) > 0)
-		count++;
-	kryos_reader_close(reader);
-	return count;
-}
-
-static int count_owed(struct rig *rig)
-{
-	const struct kryos_record *record;
-	int count = 0, r;
-
-	while ((r = kryos_queue_next(rig->queue, &record)) > 0) {
-		count += !record->event;
-		assert_ok(kryos_queue_ack(rig->queue, record->seq));
-	}
-	assert_ok(r);
-	return count;
+	return in(rig->path, "00000000000000000001.seg");
 }
 
 /* Sealed, but its entry in state.db was cut off, and nothing was appended in the two runs since. */
@@ -156,18 +41,18 @@ static void a_sealed_segment_is_never_written_to_again(void **state)
 	append(rig, 1);
 	append(rig, 2);
 	rotate(rig);
-	stop(rig);
-	sql(in(rig->folder, "state.db"), "DELETE FROM seal");
+	rig_stop(rig);
+	rig_sql(in(rig->path, "state.db"), "DELETE FROM seal");
 	for (int i = 0; i < 2; i++) {
 		start(rig);
-		stop(rig);
+		rig_stop(rig);
 	}
 	start(rig);
 	append(rig, 3);
 	rotate(rig);
-	assert_string_equal(verify(rig).first_problem, "");
-	assert_int_equal(verify(rig).samples, 3);
-	assert_int_equal(verify(rig).sealed, 2);
+	assert_string_equal(rig_verify(rig).first_problem, "");
+	assert_int_equal(rig_verify(rig).samples, 3);
+	assert_int_equal(rig_verify(rig).sealed, 2);
 }
 
 /* One flipped bit makes the version 0, as in a file that was never begun: those are removed at open. */
@@ -177,14 +62,14 @@ static void a_segment_that_lost_its_version_is_damaged_and_not_empty(void **stat
 
 	start(rig);
 	append(rig, 1);
-	stop(rig);
-	sql(first_segment(rig), "PRAGMA user_version=0");
+	rig_stop(rig);
+	rig_sql(first_segment(rig), "PRAGMA user_version=0");
 	start(rig);
 	append(rig, 2);
 	assert_int_equal(access(first_segment(rig), F_OK), 0);
-	assert_int_equal(access(in(rig->folder, "00000000000000000001.seg.bad"), F_OK), 0);
+	assert_int_equal(access(in(rig->path, "00000000000000000001.seg.bad"), F_OK), 0);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
-	assert_int_equal(status_of(rig).gaps, 1);
+	assert_int_equal(rig_status(rig).gaps, 1);
 }
 
 static void damage_of_a_segment_leaves_delivery_state_alone(void **state)
@@ -199,15 +84,15 @@ static void damage_of_a_segment_leaves_delivery_state_alone(void **state)
 		last = append(rig, i);
 	rotate(rig);
 	append(rig, 9);
-	assert_int_equal(count_owed(rig), 7);
+	assert_int_equal(rig_deliver(rig, INT_MAX), 7);
 	assert_ok(kryos_queue_commit(rig->queue));
-	stop(rig);
+	rig_stop(rig);
 	/* An older one, which state.db does not know as closed, is damaged. */
-	sql(in(rig->folder, "state.db"), "DELETE FROM seal WHERE first_seq=1");
+	rig_sql(in(rig->path, "state.db"), "DELETE FROM seal WHERE first_seq=1");
 	assert_int_equal(chmod(first_segment(rig), 0640), 0);
-	sql(first_segment(rig), "PRAGMA user_version=0");
+	rig_sql(first_segment(rig), "PRAGMA user_version=0");
 	start(rig);
-	assert_int_equal(count_owed(rig), 0);
+	assert_int_equal(rig_deliver(rig, INT_MAX), 0);
 	assert_true(last > 1);
 }
 
@@ -222,14 +107,14 @@ static void a_gap_of_a_damaged_segment_ends_where_the_next_begins(void **state)
 	append(rig, 1);
 	rotate(rig);
 	next = append(rig, 2);
-	stop(rig);
-	sql(in(rig->folder, "state.db"), "DELETE FROM seal WHERE first_seq=1");
+	rig_stop(rig);
+	rig_sql(in(rig->path, "state.db"), "DELETE FROM seal WHERE first_seq=1");
 	assert_int_equal(chmod(first_segment(rig), 0640), 0);
-	sql(first_segment(rig), "PRAGMA user_version=0");
+	rig_sql(first_segment(rig), "PRAGMA user_version=0");
 	start(rig);
 	append(rig, 3);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
-	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
 	while (kryos_reader_next_event(reader, &record) > 0) {
 		if (record->event->type != KRYOS_EVENT_GAP)
 			continue;
@@ -238,7 +123,7 @@ static void a_gap_of_a_damaged_segment_ends_where_the_next_begins(void **state)
 		gaps++;
 	}
 	assert_int_equal(gaps, 1);
-	assert_int_equal(count_owed(rig), 2);
+	assert_int_equal(rig_deliver(rig, INT_MAX), 2);
 }
 
 static void a_segment_that_cannot_be_read_is_left_out_and_comes_back(void **state)
@@ -248,24 +133,21 @@ static void a_segment_that_cannot_be_read_is_left_out_and_comes_back(void **stat
 
 	start(rig);
 	append(rig, 1);
-	epoch = status_of(rig).epoch;
-	stop(rig);
+	epoch = rig_status(rig).epoch;
+	rig_stop(rig);
 	cutvfs_fail(rig->vfs, CUT_CALL_READ, ".seg", 1, SQLITE_IOERR_READ, true);
-	assert_ok(kryos_ctx_new(&rig->ctx,
-	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
-	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->channel));
-	assert_ok(kryos_store_open(&rig->store, rig->ctx, rig->folder, KRYOS_STORE_CONFIG(.board = "one")));
-	assert_true(status_of(rig).epoch != epoch);
+	rig_start(rig, KRYOS_STORE_CONFIG(.board = "one"));
+	assert_true(rig_status(rig).epoch != epoch);
 	cutvfs_fail(rig->vfs, CUT_CALL_READ, NULL, 0, 0, false);
 	append(rig, 2);
-	assert_ok(kryos_queue_open(&rig->queue, rig->store, "modem", NULL));
-	assert_int_equal(count_owed(rig), 1);
+	rig_open_queue(rig, NULL);
+	assert_int_equal(rig_deliver(rig, INT_MAX), 1);
 	assert_ok(kryos_queue_commit(rig->queue));
-	assert_int_equal(status_of(rig).gaps, 0);
-	stop(rig);
+	assert_int_equal(rig_status(rig).gaps, 0);
+	rig_stop(rig);
 	start(rig);
-	assert_int_equal(count_read(rig), 2);
-	assert_int_equal(count_owed(rig), 1); /* it stayed owed */
+	assert_int_equal(rig_count(rig), 2);
+	assert_int_equal(rig_deliver(rig, INT_MAX), 1); /* it stayed owed */
 }
 
 /* A sector that gives errors for long is given up: a gap, and what is behind it is delivered. */
@@ -292,7 +174,7 @@ static void a_queue_does_not_wait_for_a_dead_sector_for_ever(void **state)
 	}
 	assert_int_equal(owed, 2);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
-	assert_int_equal(status_of(rig).gaps, 1);
+	assert_int_equal(rig_status(rig).gaps, 1);
 }
 
 /* Devices with bad power never run for a day. */
@@ -305,13 +187,13 @@ static void age_counts_over_restarts(void **state)
 	for (int i = 0; i < 3; i++) {
 		kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(5));
 		append(rig, 2);
-		stop(rig);
+		rig_stop(rig);
 		kryos_fake_clock_reboot(rig->clock);
 		kryos_fake_clock_set_synced(rig->clock, 1);
 		start(rig);
 	}
 	append(rig, 3);
-	assert_int_equal(status_of(rig).segments, 2);
+	assert_int_equal(rig_status(rig).segments, 2);
 }
 
 static void the_first_row_being_damaged_does_not_disturb_seeking_by_time(void **state)
@@ -328,20 +210,20 @@ static void the_first_row_being_damaged_does_not_disturb_seeking_by_time(void **
 	seq = append(rig, 2);
 	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(10));
 	append(rig, 3);
-	stop(rig);
+	rig_stop(rig);
 	snprintf(path, sizeof(path), "UPDATE sample SET channel=0 WHERE seq=%" PRId64, seq);
 	for (int64_t first = seq; first > 1; first--) {
 		char name[64];
 
 		snprintf(name, sizeof(name), "%020" PRId64 ".seg", first);
-		if (access(in(rig->folder, name), F_OK) == 0) {
-			sql(in(rig->folder, name), path);
+		if (access(in(rig->path, name), F_OK) == 0) {
+			rig_sql(in(rig->path, name), path);
 			break;
 		}
 	}
 	start(rig);
-	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
-	assert_ok(kryos_reader_seek_time(reader, START + KRYOS_SECONDS(605)));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
+	assert_ok(kryos_reader_seek_time(reader, RIG_START_NS + KRYOS_SECONDS(605)));
 	assert_int_equal(kryos_reader_next(reader, &record), 1);
 	assert_int_equal(record->sample.value_micro, 3);
 }
@@ -357,17 +239,17 @@ static void a_sample_without_a_stamp_has_the_time_it_was_handed_in(void **state)
 	append(rig, 1);
 	rig->store->retry_ns = KRYOS_MILLISECONDS(5);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "-wal", 1, SQLITE_IOERR_WRITE, true);
-	sample = (struct kryos_sample){ .channel = rig->channel, .value_micro = 2 };
+	sample = (struct kryos_sample){ .channel = rig->fridge, .value_micro = 2 };
 	assert_ok(kryos_store_submit(rig->store, &sample, 1));
 	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(50)));
 	kryos_fake_clock_advance(rig->clock, KRYOS_HOURS(1));
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
-	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
 	assert_int_equal(kryos_reader_next(reader, &record), 1);
 	assert_int_equal(kryos_reader_next(reader, &record), 1);
 	assert_int_equal(record->sample.value_micro, 2);
-	assert_int_equal(record->sample.t_wall_ns, START);
+	assert_int_equal(record->sample.t_wall_ns, RIG_START_NS);
 }
 
 struct waiting {
@@ -399,7 +281,7 @@ static void callers_that_wait_while_the_store_is_closed_come_back(void **state)
 	for (int i = 0; i < 3; i++) {
 		waiting[i].rig = rig;
 		for (int j = 0; j < 3000; j++)
-			waiting[i].samples[j] = (struct kryos_sample){ .channel = rig->channel, .value_micro = j };
+			waiting[i].samples[j] = (struct kryos_sample){ .channel = rig->fridge, .value_micro = j };
 		assert_int_equal(pthread_create(&threads[i], NULL, append_large, &waiting[i]), 0);
 	}
 	for (int i = 0; i < 1000 && !waits; i++) {
@@ -441,23 +323,23 @@ static void trouble_with_the_disk_is_news_and_ends(void **state)
 	start(rig);
 	append(rig, 1);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, ".seg-wal", 1, SQLITE_FULL, true);
-	sample = (struct kryos_sample){ .channel = rig->channel };
+	sample = (struct kryos_sample){ .channel = rig->fridge };
 	assert_fails(-ENOSPC, kryos_store_append(rig->store, &sample, 1));
-	assert_int_equal(status_of(rig).error, -ENOSPC);
-	assert_non_null(strstr(status_of(rig).text, "full"));
+	assert_int_equal(rig_status(rig).error, -ENOSPC);
+	assert_non_null(strstr(rig_status(rig).text, "full"));
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	append(rig, 2);
-	assert_int_equal(status_of(rig).error, 0);
+	assert_int_equal(rig_status(rig).error, 0);
 	/* state.db alone can fail too. */
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_IOERR_WRITE, true);
 	assert_ok(kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT }));
 	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(50)));
 	append(rig, 3);
-	assert_int_equal(status_of(rig).error, -EIO);
-	assert_non_null(strstr(status_of(rig).text, "state.db"));
+	assert_int_equal(rig_status(rig).error, -EIO);
+	assert_non_null(strstr(rig_status(rig).text, "state.db"));
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
-	assert_int_equal(status_of(rig).error, 0);
+	assert_int_equal(rig_status(rig).error, 0);
 	assert_ok(kryos_ctx_process(rig->ctx));
 	while (kryos_ctx_next_event(rig->ctx, &event) > 0) {
 		bad += event->type == KRYOS_EVENT_STORE && event->code;
@@ -538,7 +420,7 @@ static void damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup_cut, rig_teardown)
 		CASE(a_sealed_segment_is_never_written_to_again),
 		CASE(a_segment_that_lost_its_version_is_damaged_and_not_empty),
 		CASE(damage_of_a_segment_leaves_delivery_state_alone),

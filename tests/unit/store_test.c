@@ -1,106 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/private.h"
-#include "support.h"
+#include "rig.h"
 #include <fcntl.h>
-#include <kryos/testing/clock.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define START INT64_C(1795165920000000000) /* 2026-11-20T09:12:00Z */
-
-struct rig {
-	char *folder;
-	struct kryos_fake_clock *clock;
-	struct kryos_ctx *ctx;
-	struct kryos_store *store;
-	uint32_t fridge, room;
-};
-
-static void start(struct rig *rig, const struct kryos_store_config *config)
-{
-	assert_ok(kryos_ctx_new(&rig->ctx,
-	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
-	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->fridge));
-	assert_ok(kryos_channel_add(rig->ctx, "room.temperature", "Cel", &rig->room));
-	assert_ok(kryos_store_open(&rig->store, rig->ctx, in(rig->folder, "store"), config));
-}
-
-static void stop(struct rig *rig)
-{
-	kryos_ctx_free(rig->ctx);
-	rig->ctx = NULL;
-	rig->store = NULL;
-}
-
-static int setup(void **state)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	rig->folder = scratch_new();
-	assert_ok(kryos_fake_clock_new(&rig->clock, START));
-	kryos_fake_clock_set_synced(rig->clock, 1);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	kryos_ctx_free(rig->ctx);
-	kryos_fake_clock_free(rig->clock);
-	scratch_free(rig->folder);
-	free(rig);
-	return 0;
-}
-
-static struct kryos_sample sample_of(struct rig *rig, int64_t value)
-{
-	return (struct kryos_sample){ .channel = rig->fridge, .value_micro = value, .round = (uint32_t)value };
-}
-
-static void append(struct rig *rig, int count)
-{
-	for (int i = 0; i < count; i++) {
-		struct kryos_sample sample = sample_of(rig, i);
-
-		assert_ok(kryos_store_append(rig->store, &sample, 1));
-		kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(60));
-	}
-}
-
-/* Reads everything back from outside; returns how many, checking order. */
-static int64_t count_all(struct rig *rig)
-{
-	const struct kryos_record *record;
-	struct kryos_reader *reader;
-	struct kryos_ctx *ctx;
-	int64_t count = 0, last = 0;
-	uint64_t damaged;
-
-	assert_ok(kryos_ctx_new(&ctx, NULL));
-	assert_ok(kryos_reader_open(&reader, ctx, in(rig->folder, "store")));
-	while (kryos_reader_next(reader, &record) > 0) {
-		assert_true(record->seq > last);
-		last = record->seq;
-		count++;
-	}
-	assert_ok(kryos_reader_get_damaged(reader, &damaged));
-	assert_int_equal(damaged, 0);
-	kryos_ctx_free(ctx);
-	return count;
-}
-
-static struct kryos_store_status status_of(struct rig *rig)
-{
-	struct kryos_store_status status = { .size = sizeof(status) };
-
-	assert_ok(kryos_store_get_status(rig->store, &status));
-	return status;
-}
 
 static void what_was_appended_is_there_after_reopening(void **state)
 {
@@ -109,7 +14,7 @@ static void what_was_appended_is_there_after_reopening(void **state)
 	const struct kryos_record *record;
 	struct kryos_reader *reader;
 
-	start(rig, NULL);
+	rig_start(rig, NULL);
 	for (int i = 0; i < 3; i++)
 		samples[i] = (struct kryos_sample){ .channel = i == 2 ? rig->room : rig->fridge,
 			                            .value_micro = 5250000 - i,
@@ -120,13 +25,13 @@ static void what_was_appended_is_there_after_reopening(void **state)
 	assert_int_equal(samples[2].seq, samples[0].seq + 2);
 	assert_int_equal(samples[0].boot, 1);
 	assert_int_equal(samples[0].trust, KRYOS_TRUST_SYNCED);
-	assert_int_equal(samples[0].t_wall_ns, START);
-	stop(rig);
+	assert_int_equal(samples[0].t_wall_ns, RIG_START_NS);
+	rig_stop(rig);
 
-	start(rig, NULL);
+	rig_start(rig, NULL);
 	assert_int_equal(kri_store_get_last_round(rig->store), 7);
-	assert_int_equal(kri_store_get_last_wall_ns(rig->store), START);
-	assert_ok(kryos_reader_open(&reader, rig->ctx, in(rig->folder, "store")));
+	assert_int_equal(kri_store_get_last_wall_ns(rig->store), RIG_START_NS);
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(kryos_reader_next(reader, &record), 1);
 		assert_int_equal(record->seq, samples[i].seq);
@@ -140,7 +45,7 @@ static void what_was_appended_is_there_after_reopening(void **state)
 	}
 	assert_int_equal(kryos_reader_next(reader, &record), 0);
 	/* A reader follows what is appended later. */
-	append(rig, 1);
+	rig_append_minutes(rig, 1);
 	assert_int_equal(kryos_reader_next(reader, &record), 1);
 	assert_true(record->seq > samples[2].seq);
 }
@@ -151,11 +56,11 @@ static void new_channels_in_the_middle_of_a_commit_keep_the_chain_whole(void **s
 	struct kryos_verify_result result = { .size = sizeof(result) };
 	struct kryos_sample samples[4];
 
-	start(rig, NULL);
+	rig_start(rig, NULL);
 	for (int i = 0; i < 4; i++)
 		samples[i] = (struct kryos_sample){ .channel = i & 1 ? rig->room : rig->fridge, .value_micro = i };
 	assert_ok(kryos_store_append(rig->store, samples, 4));
-	assert_ok(kryos_verify(rig->ctx, in(rig->folder, "store"), &result));
+	assert_ok(kryos_verify(rig->ctx, rig->path, &result));
 	assert_string_equal(result.first_problem, "");
 	assert_int_equal(result.samples, 4);
 }
@@ -165,11 +70,11 @@ static void each_append_costs_one_sync(void **state)
 	struct rig *rig = *state;
 	struct kryos_store_status before, after;
 
-	start(rig, NULL);
-	append(rig, 1);
-	before = status_of(rig);
-	append(rig, 100);
-	after = status_of(rig);
+	rig_start(rig, NULL);
+	rig_append_minutes(rig, 1);
+	before = rig_status(rig);
+	rig_append_minutes(rig, 100);
+	after = rig_status(rig);
 	assert_int_equal(after.commits - before.commits, 100);
 	assert_int_equal(after.commit_syncs - before.commit_syncs, 100);
 	assert_int_equal(after.checkpoint_syncs - before.checkpoint_syncs, 0);
@@ -183,8 +88,8 @@ static void accepted_samples_are_announced(void **state)
 	struct kryos_sample sample;
 	int seen = 0;
 
-	start(rig, NULL);
-	sample = sample_of(rig, 42);
+	rig_start(rig, NULL);
+	sample = rig_sample(rig->fridge, 42);
 	assert_ok(kryos_store_submit(rig->store, &sample, 1));
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
 	assert_ok(kryos_ctx_process(rig->ctx));
@@ -204,20 +109,20 @@ static void bad_samples_are_refused_whole(void **state)
 	struct rig *rig = *state;
 	struct kryos_sample samples[2];
 
-	start(rig, NULL);
-	samples[0] = sample_of(rig, 1);
-	samples[1] = sample_of(rig, 2);
+	rig_start(rig, NULL);
+	samples[0] = rig_sample(rig->fridge, 1);
+	samples[1] = rig_sample(rig->fridge, 2);
 	samples[1].channel = 99;
 	assert_fails(-EINVAL, kryos_store_append(rig->store, samples, 2));
 	assert_says(-EINVAL, "channel 99 was never added");
 	assert_int_equal(samples[0].seq, 0);
-	samples[1] = sample_of(rig, 2);
+	samples[1] = rig_sample(rig->fridge, 2);
 	samples[1].quality = 200;
 	assert_fails(-EINVAL, kryos_store_append(rig->store, samples, 2));
 	assert_fails(-EINVAL, kryos_store_append(rig->store, samples, 0));
 	assert_fails(-EINVAL, kryos_store_append(rig->store, samples, 4097));
 	assert_fails(-EINVAL, kryos_store_append(NULL, samples, 1));
-	assert_int_equal(status_of(rig).accepted, 0);
+	assert_int_equal(rig_status(rig).accepted, 0);
 }
 
 static void a_second_process_is_told_who_writes(void **state)
@@ -227,7 +132,7 @@ static void a_second_process_is_told_who_writes(void **state)
 	int status;
 	pid_t pid;
 
-	start(rig, NULL);
+	rig_start(rig, NULL);
 	snprintf(expected, sizeof(expected), "process %ld", (long)getpid());
 	pid = fork();
 	if (pid == 0) {
@@ -235,12 +140,12 @@ static void a_second_process_is_told_who_writes(void **state)
 		struct kryos_store *store;
 		int r = kryos_ctx_new(&ctx, NULL);
 
-		r = r < 0 ? r : kryos_store_open(&store, ctx, in(rig->folder, "store"), NULL);
+		r = r < 0 ? r : kryos_store_open(&store, ctx, rig->path, NULL);
 		_exit(r == -EBUSY && strstr(kryos_strerror(r), expected) ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
 	assert_int_equal(status, 0);
-	append(rig, 1);
+	rig_append_minutes(rig, 1);
 }
 
 static void unusable_folders_are_named(void **state)
@@ -278,29 +183,29 @@ static void segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check(void 
 	struct rig *rig = *state;
 	struct kryos_verify_result result = { .size = sizeof(result) };
 	struct stat status;
-	char path[4096];
+	char path[5000];
 
-	start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
+	rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
 	for (int i = 0; i < 4; i++) {
-		append(rig, 12);
+		rig_append_minutes(rig, 12);
 		process_for(rig->ctx, 30);
 	}
 	assert_true(process_until(rig->ctx, sealed_two, rig, 20000));
-	snprintf(path, sizeof(path), "%s/store/%020d.seg", rig->folder, (int)rig->store->segments[0].first_seq);
+	snprintf(path, sizeof(path), "%s/%020d.seg", rig->path, (int)rig->store->segments[0].first_seq);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0440);
-	assert_ok(kryos_verify(rig->ctx, in(rig->folder, "store"), &result));
+	assert_ok(kryos_verify(rig->ctx, rig->path, &result));
 	assert_string_equal(result.first_problem, "");
 	assert_int_equal(result.samples, 48);
 	assert_true(result.sealed >= 2);
 	assert_int_equal(result.bad_rows + result.bad_links + result.bad_seals, 0);
-	assert_int_equal(count_all(rig), 48);
-	assert_int_equal(status_of(rig).samples, 48);
-	stop(rig);
-	start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
-	append(rig, 3);
-	assert_int_equal(count_all(rig), 51);
-	assert_int_equal(status_of(rig).samples, 51);
+	assert_int_equal(rig_count(rig), 48);
+	assert_int_equal(rig_status(rig).samples, 48);
+	rig_stop(rig);
+	rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
+	rig_append_minutes(rig, 3);
+	assert_int_equal(rig_count(rig), 51);
+	assert_int_equal(rig_status(rig).samples, 51);
 }
 
 static void a_sealed_segment_that_is_gone_is_a_gap_and_no_good_store(void **state)
@@ -309,22 +214,22 @@ static void a_sealed_segment_that_is_gone_is_a_gap_and_no_good_store(void **stat
 	struct kryos_verify_result result = { .size = sizeof(result) };
 	const struct kryos_event *event;
 	struct kri_segment_info gone;
-	char path[4096];
+	char path[5000];
 	int gaps;
 
-	start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
+	rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
 	for (int i = 0; i < 4; i++) {
-		append(rig, 12);
+		rig_append_minutes(rig, 12);
 		process_for(rig->ctx, 30);
 	}
 	assert_true(process_until(rig->ctx, sealed_two, rig, 20000));
 	gone = rig->store->segments[1];
-	assert_int_equal(status_of(rig).first_wall_ns, START);
-	stop(rig);
-	snprintf(path, sizeof(path), "%s/store/%020d.seg", rig->folder, (int)gone.first_seq);
+	assert_int_equal(rig_status(rig).first_wall_ns, RIG_START_NS);
+	rig_stop(rig);
+	snprintf(path, sizeof(path), "%s/%020d.seg", rig->path, (int)gone.first_seq);
 	assert_int_equal(unlink(path), 0);
 	for (int round = 0; round < 2; round++) {
-		start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
+		rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10)));
 		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
 		gaps = 0;
 		while (kryos_ctx_next_event(rig->ctx, &event) > 0) {
@@ -335,10 +240,10 @@ static void a_sealed_segment_that_is_gone_is_a_gap_and_no_good_store(void **stat
 			gaps++;
 		}
 		assert_int_equal(gaps, round == 0);
-		assert_ok(kryos_verify(rig->ctx, in(rig->folder, "store"), &result));
+		assert_ok(kryos_verify(rig->ctx, rig->path, &result));
 		assert_true(result.bad_links > 0);
 		assert_non_null(strstr(result.first_problem, "is missing"));
-		stop(rig);
+		rig_stop(rig);
 	}
 }
 
@@ -346,17 +251,13 @@ static void a_changed_value_is_found_by_verify(void **state)
 {
 	struct rig *rig = *state;
 	struct kryos_verify_result result = { .size = sizeof(result) };
-	char path[4096];
-	sqlite3 *db;
+	char path[5000];
 
-	start(rig, NULL);
-	append(rig, 5);
-	snprintf(path, sizeof(path), "%s/store/%020d.seg", rig->folder, (int)rig->store->segments[0].first_seq);
-	stop(rig);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "UPDATE sample SET value_micro=99 WHERE value_micro=2", NULL, NULL, NULL),
-	                 SQLITE_OK);
-	sqlite3_close(db);
+	rig_start(rig, NULL);
+	rig_append_minutes(rig, 5);
+	snprintf(path, sizeof(path), "%s/%020d.seg", rig->path, (int)rig->store->segments[0].first_seq);
+	rig_stop(rig);
+	rig_sql(path, "UPDATE sample SET value_micro=99 WHERE value_micro=2");
 	assert_ok(kryos_ctx_new(&rig->ctx, NULL));
 	assert_ok(kryos_verify(rig->ctx, path, &result));
 	assert_int_equal(result.bad_rows, 1);
@@ -373,18 +274,18 @@ static void a_boot_later_found_out_of_time_is_corrected_on_reading(void **state)
 
 	/* The clock says 2026, but nothing vouches for it; it is a year off. */
 	kryos_fake_clock_set_synced(rig->clock, 0);
-	start(rig, NULL);
-	append(rig, 2);
+	rig_start(rig, NULL);
+	rig_append_minutes(rig, 2);
 	boot = kryos_fake_clock_boot_ns(rig->clock);
-	kryos_fake_clock_set_wall(rig->clock, START + KRYOS_DAYS(365));
+	kryos_fake_clock_set_wall(rig->clock, RIG_START_NS + KRYOS_DAYS(365));
 	kryos_fake_clock_set_synced(rig->clock, 1);
 	kri_clock_refresh(rig->ctx);
-	append(rig, 1);
+	rig_append_minutes(rig, 1);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
-	assert_ok(kryos_reader_open(&reader, rig->ctx, in(rig->folder, "store")));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
 	assert_int_equal(kryos_reader_next(reader, &record), 1);
 	assert_true(record->sample.flags & KRYOS_SAMPLE_CORRECTED);
-	assert_int_equal(record->sample.t_wall_ns, START + KRYOS_DAYS(365) - (boot - record->sample.t_boot_ns));
+	assert_int_equal(record->sample.t_wall_ns, RIG_START_NS + KRYOS_DAYS(365) - (boot - record->sample.t_boot_ns));
 	assert_int_equal(record->sample.trust, KRYOS_TRUST_SYNCED);
 	assert_int_equal(kryos_reader_next(reader, &record), 1);
 	assert_int_equal(kryos_reader_next(reader, &record), 1);
@@ -397,21 +298,21 @@ static void boots_are_counted_and_seqs_go_on(void **state)
 	struct kryos_sample sample;
 	int64_t seq;
 
-	start(rig, NULL);
-	sample = sample_of(rig, 1);
+	rig_start(rig, NULL);
+	sample = rig_sample(rig->fridge, 1);
 	assert_ok(kryos_store_append(rig->store, &sample, 1));
 	seq = sample.seq;
-	stop(rig);
-	start(rig, NULL);
-	sample = sample_of(rig, 2);
+	rig_stop(rig);
+	rig_start(rig, NULL);
+	sample = rig_sample(rig->fridge, 2);
 	assert_ok(kryos_store_append(rig->store, &sample, 1));
 	assert_int_equal(sample.boot, 1); /* the program was restarted, not the board */
 	assert_true(sample.seq > seq);
 	seq = sample.seq;
-	stop(rig);
+	rig_stop(rig);
 	kryos_fake_clock_reboot(rig->clock);
-	start(rig, NULL);
-	sample = sample_of(rig, 3);
+	rig_start(rig, NULL);
+	sample = rig_sample(rig->fridge, 3);
 	assert_ok(kryos_store_append(rig->store, &sample, 1));
 	assert_int_equal(sample.boot, 2);
 	assert_true(sample.seq > seq);
@@ -424,40 +325,37 @@ static void another_boards_store_goes_on_as_a_new_device(void **state)
 	char device[33];
 	uint64_t epoch;
 
-	start(rig, KRYOS_STORE_CONFIG(.board = "one"));
-	append(rig, 3);
+	rig_start(rig, KRYOS_STORE_CONFIG(.board = "one"));
+	rig_append_minutes(rig, 3);
 	memcpy(device, kri_store_get_device(rig->store), sizeof(device));
-	epoch = status_of(rig).epoch;
-	stop(rig);
-	start(rig, KRYOS_STORE_CONFIG(.board = "one"));
+	epoch = rig_status(rig).epoch;
+	rig_stop(rig);
+	rig_start(rig, KRYOS_STORE_CONFIG(.board = "one"));
 	assert_string_equal(kri_store_get_device(rig->store), device);
-	assert_int_equal(status_of(rig).epoch, epoch);
-	stop(rig);
-	start(rig, KRYOS_STORE_CONFIG(.board = "two"));
+	assert_int_equal(rig_status(rig).epoch, epoch);
+	rig_stop(rig);
+	rig_start(rig, KRYOS_STORE_CONFIG(.board = "two"));
 	assert_string_not_equal(kri_store_get_device(rig->store), device);
-	assert_true(status_of(rig).epoch != epoch);
-	append(rig, 3);
-	assert_int_equal(count_all(rig), 6);
-	assert_ok(kryos_verify(rig->ctx, in(rig->folder, "store"), &result));
+	assert_true(rig_status(rig).epoch != epoch);
+	rig_append_minutes(rig, 3);
+	assert_int_equal(rig_count(rig), 6);
+	assert_ok(kryos_verify(rig->ctx, rig->path, &result));
 	assert_string_equal(result.first_problem, "");
 }
 
 static void a_segment_of_a_newer_version_is_left_and_skipped(void **state)
 {
 	struct rig *rig = *state;
-	char path[4096];
-	sqlite3 *db;
+	char path[5000];
 
-	start(rig, NULL);
-	append(rig, 3);
-	snprintf(path, sizeof(path), "%s/store/%020d.seg", rig->folder, (int)rig->store->segments[0].first_seq);
-	stop(rig);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=9", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	start(rig, NULL);
-	append(rig, 2);
-	assert_int_equal(status_of(rig).segments, 2);
+	rig_start(rig, NULL);
+	rig_append_minutes(rig, 3);
+	snprintf(path, sizeof(path), "%s/%020d.seg", rig->path, (int)rig->store->segments[0].first_seq);
+	rig_stop(rig);
+	rig_sql(path, "PRAGMA user_version=9");
+	rig_start(rig, NULL);
+	rig_append_minutes(rig, 2);
+	assert_int_equal(rig_status(rig).segments, 2);
 	assert_int_equal(access(path, F_OK), 0);
 }
 
@@ -466,26 +364,26 @@ static void a_lost_state_db_is_made_anew_with_another_epoch(void **state)
 	struct rig *rig = *state;
 	uint64_t epoch;
 
-	start(rig, NULL);
-	append(rig, 3);
-	epoch = status_of(rig).epoch;
-	stop(rig);
-	unlink(in(rig->folder, "store/state.db"));
-	unlink(in(rig->folder, "store/state.db-wal"));
-	unlink(in(rig->folder, "store/state.db-shm"));
-	start(rig, NULL);
-	append(rig, 2);
-	assert_true(status_of(rig).epoch != epoch);
-	assert_int_equal(count_all(rig), 5);
-	stop(rig);
+	rig_start(rig, NULL);
+	rig_append_minutes(rig, 3);
+	epoch = rig_status(rig).epoch;
+	rig_stop(rig);
+	unlink(in(rig->path, "state.db"));
+	unlink(in(rig->path, "state.db-wal"));
+	unlink(in(rig->path, "state.db-shm"));
+	rig_start(rig, NULL);
+	rig_append_minutes(rig, 2);
+	assert_true(rig_status(rig).epoch != epoch);
+	assert_int_equal(rig_count(rig), 5);
+	rig_stop(rig);
 	/* And a damaged one. */
-	FILE *file = fopen(in(rig->folder, "store/state.db"), "r+");
+	FILE *file = fopen(in(rig->path, "state.db"), "r+");
 	fputs("this is no database, and never was one", file);
 	fclose(file);
-	unlink(in(rig->folder, "store/state.db-wal"));
-	start(rig, NULL);
-	append(rig, 2);
-	assert_int_equal(count_all(rig), 7);
+	unlink(in(rig->path, "state.db-wal"));
+	rig_start(rig, NULL);
+	rig_append_minutes(rig, 2);
+	assert_int_equal(rig_count(rig), 7);
 }
 
 struct appender {
@@ -498,7 +396,7 @@ static void *append_many(void *data)
 	struct appender *appender = data;
 
 	for (int i = 0; i < appender->count; i++) {
-		struct kryos_sample sample = sample_of(appender->rig, i);
+		struct kryos_sample sample = rig_sample(appender->rig->fridge, i);
 
 		if (kryos_store_append(appender->rig->store, &sample, 1) < 0)
 			return (void *)1;
@@ -514,17 +412,17 @@ static void threads_that_append_together_share_syncs(void **state)
 	pthread_t threads[8];
 	void *failed;
 
-	start(rig, NULL);
+	rig_start(rig, NULL);
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, append_many, &appender), 0);
 	for (int i = 0; i < 8; i++) {
 		assert_int_equal(pthread_join(threads[i], &failed), 0);
 		assert_null(failed);
 	}
-	status = status_of(rig);
+	status = rig_status(rig);
 	assert_int_equal(status.accepted, 800);
 	assert_true(status.commits < 500);
-	assert_int_equal(count_all(rig), 800);
+	assert_int_equal(rig_count(rig), 800);
 }
 
 struct beginning {
@@ -572,14 +470,14 @@ static void old_segments_are_removed_and_what_was_owed_becomes_a_gap(void **stat
 	struct kryos_queue *queue;
 	bool gap = false;
 
-	start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .keep_ns = KRYOS_HOURS(1)));
+	rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .keep_ns = KRYOS_HOURS(1)));
 	assert_ok(kryos_queue_open(&queue, rig->store, "modem", NULL));
 	for (int i = 0; i < 15; i++) {
-		append(rig, 12);
+		rig_append_minutes(rig, 12);
 		process_for(rig->ctx, 20);
 	}
 	for (int i = 0; i < 200 && !gap; i++) {
-		struct kryos_sample sample = sample_of(rig, 1);
+		struct kryos_sample sample = rig_sample(rig->fridge, 1);
 
 		kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(61));
 		assert_ok(kryos_store_append(rig->store, &sample, 1));
@@ -588,37 +486,39 @@ static void old_segments_are_removed_and_what_was_owed_becomes_a_gap(void **stat
 			gap |= event->type == KRYOS_EVENT_GAP;
 	}
 	assert_true(gap);
-	status = status_of(rig);
+	status = rig_status(rig);
 	assert_true(status.first_seq > 1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_was_appended_is_there_after_reopening, setup, teardown),
-		cmocka_unit_test_setup_teardown(new_channels_in_the_middle_of_a_commit_keep_the_chain_whole, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(each_append_costs_one_sync, setup, teardown),
-		cmocka_unit_test_setup_teardown(accepted_samples_are_announced, setup, teardown),
-		cmocka_unit_test_setup_teardown(bad_samples_are_refused_whole, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_second_process_is_told_who_writes, setup, teardown),
-		cmocka_unit_test_setup_teardown(unusable_folders_are_named, setup, teardown),
-		cmocka_unit_test_setup_teardown(segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(a_sealed_segment_that_is_gone_is_a_gap_and_no_good_store, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(a_changed_value_is_found_by_verify, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_boot_later_found_out_of_time_is_corrected_on_reading, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(boots_are_counted_and_seqs_go_on, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_boards_store_goes_on_as_a_new_device, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_segment_of_a_newer_version_is_left_and_skipped, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_segment_that_begins_just_now_is_not_taken_for_a_damaged_one, setup,
-		                                teardown),
-		cmocka_unit_test_setup_teardown(a_lost_state_db_is_made_anew_with_another_epoch, setup, teardown),
-		cmocka_unit_test_setup_teardown(threads_that_append_together_share_syncs, setup, teardown),
-		cmocka_unit_test_setup_teardown(old_segments_are_removed_and_what_was_owed_becomes_a_gap, setup,
-		                                teardown),
+		cmocka_unit_test_setup_teardown(what_was_appended_is_there_after_reopening, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(new_channels_in_the_middle_of_a_commit_keep_the_chain_whole, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(each_append_costs_one_sync, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(accepted_samples_are_announced, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(bad_samples_are_refused_whole, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_second_process_is_told_who_writes, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(unusable_folders_are_named, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check,
+		                                rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_sealed_segment_that_is_gone_is_a_gap_and_no_good_store, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(a_changed_value_is_found_by_verify, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_boot_later_found_out_of_time_is_corrected_on_reading, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(boots_are_counted_and_seqs_go_on, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(another_boards_store_goes_on_as_a_new_device, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_segment_of_a_newer_version_is_left_and_skipped, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(a_segment_that_begins_just_now_is_not_taken_for_a_damaged_one,
+		                                rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_lost_state_db_is_made_anew_with_another_epoch, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(threads_that_append_together_share_syncs, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(old_segments_are_removed_and_what_was_owed_becomes_a_gap, rig_setup,
+		                                rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
