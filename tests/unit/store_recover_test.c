@@ -241,7 +241,7 @@ static void a_sample_without_a_stamp_has_the_time_it_was_handed_in(void **state)
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "-wal", 1, SQLITE_IOERR_WRITE, true);
 	sample = (struct kryos_sample){ .channel = rig->fridge, .value_micro = 2 };
 	assert_ok(kryos_store_submit(rig->store, &sample, 1));
-	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(50)));
+	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(500)));
 	kryos_fake_clock_advance(rig->clock, KRYOS_HOURS(1));
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
@@ -333,7 +333,7 @@ static void trouble_with_the_disk_is_news_and_ends(void **state)
 	/* state.db alone can fail too. */
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_IOERR_WRITE, true);
 	assert_ok(kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT }));
-	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(50)));
+	assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(500)));
 	append(rig, 3);
 	assert_int_equal(rig_status(rig).error, -EIO);
 	assert_non_null(strstr(rig_status(rig).text, "state.db"));
