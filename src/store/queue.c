@@ -178,8 +178,8 @@ static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t se
 	}
 	to = to < info.last_seq ? to : info.last_seq;
 	r = kri_scan_fill(&stream->scan, &info, seq, to);
-	/* Nothing in it, or no file: not what was written. */
-	if (r == KRYOS_ECORRUPT || r == -ENOENT || (r == -EIO && is_given_up(stream, info.first_seq))) {
+	/* (-ENOENT: no file, or nothing in it.) */
+	if (r == KRYOS_ECORRUPT || ((r == -EIO || r == -ENOENT) && is_given_up(stream, info.first_seq))) {
 		pthread_mutex_lock(&store->lock);
 		store->damaged_segment = info.first_seq;
 		pthread_cond_broadcast(&store->changed);

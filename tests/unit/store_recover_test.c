@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an open and the writer make of what they find: each a state that once cost rows, a seal or a thread. */
 #include "rig.h"
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -359,8 +360,8 @@ static void a_stamp_whose_checksum_is_wrong_moves_no_clock(void **state)
 
 	start(rig);
 	append(rig, 1);
-	stop(rig);
-	snprintf(path, sizeof(path), "%s", in(rig->folder, "00000000000000000001.seg"));
+	rig_stop(rig);
+	snprintf(path, sizeof(path), "%s", in(rig->path, "00000000000000000001.seg"));
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	/* 55 years: one bit. */
 	assert_int_equal(
@@ -372,8 +373,8 @@ static void a_stamp_whose_checksum_is_wrong_moves_no_clock(void **state)
 	start(rig);
 	process_for(rig->ctx, 50);
 	assert_ok(kryos_clock_now(rig->ctx, &now));
-	assert_true(now.t_wall_ns < START + KRYOS_HOURS(1));
-	assert_true(kryos_fake_clock_wall_ns(rig->clock) < START + KRYOS_HOURS(1));
+	assert_true(now.t_wall_ns < RIG_START_NS + KRYOS_HOURS(1));
+	assert_true(kryos_fake_clock_wall_ns(rig->clock) < RIG_START_NS + KRYOS_HOURS(1));
 }
 
 /* Every third page of state.db in turn: SQLite opens most without a word, and only those who read find out. */
@@ -395,14 +396,14 @@ static void damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening
 		before = append(rig, 1);
 		assert_true(before > seq);
 		seq = before;
-		stop(rig);
+		rig_stop(rig);
 		/* Out of the WAL, which would hide it. */
-		assert_int_equal(sqlite3_open(in(rig->folder, "state.db"), &db), SQLITE_OK);
+		assert_int_equal(sqlite3_open(in(rig->path, "state.db"), &db), SQLITE_OK);
 		assert_int_equal(sqlite3_exec(db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL), SQLITE_OK);
 		sqlite3_close(db);
-		pages = kri_file_bytes(in(rig->folder, "state.db")) / 512;
+		pages = kri_file_bytes(in(rig->path, "state.db")) / 512;
 		assert_true(pages > 10);
-		fd = open(in(rig->folder, "state.db"), O_RDWR);
+		fd = open(in(rig->path, "state.db"), O_RDWR);
 		assert_int_equal(pwrite(fd, junk, 512, page * 512), 512);
 		close(fd);
 		start(rig);
@@ -410,10 +411,10 @@ static void damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening
 		assert_true(before > seq);
 		seq = before;
 		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
-		stop(rig);
-		(void)unlink(in(rig->folder, "state.db-wal"));
-		(void)unlink(in(rig->folder, "state.db-shm"));
-		assert_int_equal(unlink(in(rig->folder, "state.db")), 0);
+		rig_stop(rig);
+		(void)unlink(in(rig->path, "state.db-wal"));
+		(void)unlink(in(rig->path, "state.db-shm"));
+		assert_int_equal(unlink(in(rig->path, "state.db")), 0);
 	}
 }
 
