@@ -394,6 +394,7 @@ struct kryos_store {
 	uint64_t commit_wanted, commit_done; /* numbered requests to commit delivery state */
 	int64_t damaged_segment;             /* a queue found it unreadable: first seq, 0: none */
 	bool writer_started, writer_ended, stopping, full;
+	enum kri_rest { KRI_AWAKE, KRI_LISTENS, KRI_RESTS } rest; /* the writer waits: before idle work, or after it */
 	bool detached; /* closed, though the writer may still hang: nobody is to be told anything */
 	struct kri_clock_listener listener;
 	bool listening;

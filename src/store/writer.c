@@ -387,6 +387,17 @@ static void tidy_up(struct kryos_store *store)
 	pthread_mutex_lock(&store->lock);
 }
 
+/* store->lock held. What the writer is at, a test wants to know that goes step by step. */
+static int rest(struct kryos_store *store, enum kri_rest rest, int64_t timeout_ns)
+{
+	int r;
+
+	store->rest = rest;
+	r = kri_cond_wait(&store->changed, &store->lock, timeout_ns);
+	store->rest = KRI_AWAKE;
+	return r;
+}
+
 /* store->lock held; let go while waiting. What came while the lock was let go before is seen here. */
 static void wait_for_work(struct kryos_store *store, int64_t due)
 {
@@ -405,7 +416,7 @@ static void wait_for_work(struct kryos_store *store, int64_t due)
 	if (store->damaged_segment || store->queue_touched)
 		until = now;
 	if (until > now)
-		kri_cond_wait(&store->changed, &store->lock, until - now);
+		(void)rest(store, KRI_RESTS, until - now);
 }
 
 /* The last tries, whatever the waiting times; then those who still wait are told. store->lock held. */
@@ -485,7 +496,7 @@ static bool is_quiet(struct kryos_store *store)
 		return false;
 	if ((store->events || store->commit_wanted != store->commit_done) && now >= store->state_at_ns)
 		return false;
-	return kri_cond_wait(&store->changed, &store->lock, store->quiet_ns) == -ETIMEDOUT;
+	return rest(store, KRI_LISTENS, store->quiet_ns) == -ETIMEDOUT;
 }
 
 void kri_writer_main(void *data)
