@@ -146,10 +146,10 @@ int64_t kri_store_state_due(struct kryos_store *store)
 	int64_t due = INT64_MAX;
 	int count;
 
-	if (store->events || store->boot_changed || store->commit_wanted != store->commit_done)
-		return 0;
 	/* What is touched while the lock is let go is asked for again. */
 	store->queue_touched = false;
+	if (store->events || store->boot_changed || store->commit_wanted != store->commit_done)
+		return 0;
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
