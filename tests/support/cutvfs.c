@@ -2,6 +2,7 @@
 #include "cutvfs_log.h"
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,14 +47,18 @@ int fsync(int fd)
 	return r;
 }
 
+static bool ends_in(const char *path, const char *suffix)
+{
+	size_t length = path ? strlen(path) : 0, end = strlen(suffix);
+
+	return length >= end && strcmp((path ? path : "") + length - end, suffix) == 0;
+}
+
 /* The error this call must give, or SQLITE_OK. Caller holds the mutex. */
 static int planned_failure(struct cutvfs *vfs, enum cut_call call, const char *path)
 {
-	size_t suffix = strlen(vfs->fail.suffix);
-	size_t length = path ? strlen(path) : 0;
-
-	if (vfs->fail.n == 0 || vfs->fail.call != call || length < suffix ||
-	    strcmp((path ? path : "") + length - suffix, vfs->fail.suffix) != 0)
+	if (vfs->fail.n == 0 || (vfs->fail.call != call && vfs->fail.call != CUT_CALL_ANY) ||
+	    !ends_in(path, vfs->fail.suffix))
 		return SQLITE_OK;
 	if (vfs->fail.n > 1) {
 		vfs->fail.n--;
@@ -62,6 +67,7 @@ static int planned_failure(struct cutvfs *vfs, enum cut_call call, const char *p
 	if (!vfs->fail.forever)
 		vfs->fail.n = 0;
 	vfs->fail.failures++;
+	errno = EIO; /* as the system's own failing call would leave it, and SQLite tells it on */
 	return vfs->fail.error;
 }
 
@@ -133,7 +139,7 @@ static int file_sync(sqlite3_file *base, int flags)
 	r = planned_failure(vfs, CUT_CALL_SYNC, file->path);
 	if (r) {
 		cut_log_add(vfs, (struct cut_op){ CUT_SYNC_FAILED, file->file, 0, 0, NULL }, NULL);
-	} else {
+	} else if (!vfs->skipped_syncs[0] || !ends_in(file->path, vfs->skipped_syncs)) {
 		in_shim = true;
 		r = file->real->pMethods->xSync(file->real, flags);
 		in_shim = false;
@@ -369,6 +375,13 @@ int cutvfs_failures(struct cutvfs *vfs)
 	failures = vfs->fail.failures;
 	pthread_mutex_unlock(&vfs->mutex);
 	return failures;
+}
+
+void cutvfs_skip_syncs(struct cutvfs *vfs, const char *suffix)
+{
+	pthread_mutex_lock(&vfs->mutex);
+	snprintf(vfs->skipped_syncs, sizeof(vfs->skipped_syncs), "%s", suffix ? suffix : "");
+	pthread_mutex_unlock(&vfs->mutex);
 }
 
 void cutvfs_delay_sync(struct cutvfs *vfs, int ms)

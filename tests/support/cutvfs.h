@@ -64,7 +64,15 @@ int64_t cutvfs_marked(struct cutvfs *vfs, size_t cut, int64_t otherwise);
 const char *cutvfs_describe(struct cutvfs *vfs, size_t index);
 
 /* Failures on purpose. */
-enum cut_call { CUT_CALL_OPEN, CUT_CALL_READ, CUT_CALL_WRITE, CUT_CALL_SYNC, CUT_CALL_TRUNCATE, CUT_CALL_DELETE };
+enum cut_call {
+	CUT_CALL_OPEN,
+	CUT_CALL_READ,
+	CUT_CALL_WRITE,
+	CUT_CALL_SYNC,
+	CUT_CALL_TRUNCATE,
+	CUT_CALL_DELETE,
+	CUT_CALL_ANY /* each of these: a disk that is gone */
+};
 /*
  * From now on, the n-th such call (from 1) on a file of any folder whose name ends in suffix (NULL: any) gives
  * error (SQLITE_IOERR_WRITE, SQLITE_FULL, ...): once, or from then on for ever. n 0 ends it. A write
@@ -73,6 +81,8 @@ enum cut_call { CUT_CALL_OPEN, CUT_CALL_READ, CUT_CALL_WRITE, CUT_CALL_SYNC, CUT
 void cutvfs_fail(struct cutvfs *vfs, enum cut_call call, const char *suffix, int n, int error, bool forever);
 /* How often it has failed since. */
 int cutvfs_failures(struct cutvfs *vfs);
+/* From now on syncs of files whose name ends in suffix are not carried out and said to be done; NULL: none. */
+void cutvfs_skip_syncs(struct cutvfs *vfs, const char *suffix);
 /* Every sync takes this much longer, as on a bad card. */
 void cutvfs_delay_sync(struct cutvfs *vfs, int ms);
 
