@@ -441,10 +441,21 @@ int kri_store_put_event(struct kryos_store *store, const struct kryos_event *eve
 struct kryos_time kri_store_now(struct kryos_store *store);
 /* The same, and to the context as news; takes store->lock. */
 void kri_store_announce(struct kryos_store *store, const struct kryos_event *event);
+/* absent.c; writer thread: what queues that are not open owe, as state.db has it. */
+struct kri_absent {
+	char name[32];
+	struct kri_ranges samples, events;
+};
+struct kri_absent_list {
+	struct kri_absent *list;
+	int count;
+};
+int kri_absent_read(struct kryos_store *store, struct kri_absent_list *absent);
+void kri_absent_clear(struct kri_absent_list *absent);
 /* retention.c; writer thread */
 int kri_store_retain(struct kryos_store *store);
 /* trim.c; writer thread: events, gaps, seals and boots beyond what is kept. */
-int kri_store_trim_state(struct kryos_store *store);
+int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list *absent);
 /* Takes the segment that was found damaged out of service. */
 int kri_store_condemn(struct kryos_store *store);
 void kri_store_unref(struct kryos_store *store);

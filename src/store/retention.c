@@ -30,12 +30,19 @@ static int64_t total_bytes(struct kryos_store *store)
 	return total;
 }
 
-static bool is_owed(struct kryos_store *store, const struct kri_segment_info *info)
+static bool is_owed(struct kryos_store *store, const struct kri_segment_info *info,
+                    const struct kri_absent_list *absent)
 {
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
 	bool owed = false;
 	int count;
 
+	for (int i = 0; i < absent->count; i++) {
+		struct kri_run run;
+
+		if (kri_ranges_next(&absent->list[i].samples, info->first_seq, &run) && run.first <= info->last_seq)
+			return true;
+	}
 	pthread_mutex_lock(&store->lock);
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
@@ -85,6 +92,23 @@ static void announce_gap(struct kryos_store *store, const struct kri_segment_inf
 	                                                 .text = text });
 }
 
+/* The same for one that is not open: it finds out when it comes that there is nothing, and the gap says why. */
+static void announce_absent(struct kryos_store *store, const struct kri_segment_info *info,
+                            const struct kri_absent *absent, const char *why)
+{
+	struct kri_run run;
+	int64_t at = info->first_seq;
+
+	for (int i = 0; i < MAX_GAPS && kri_ranges_next(&absent->samples, at, &run) && run.first <= info->last_seq;
+	     i++) {
+		/* The last one spans what is left. */
+		if (run.last > info->last_seq || i + 1 == MAX_GAPS)
+			run.last = info->last_seq;
+		announce_gap(store, info, absent->name, &run, why);
+		at = run.last + 1;
+	}
+}
+
 /* What is no longer to be delivered becomes a gap, for each queue that still owed of it. why NULL: said elsewhere. */
 static void forget(struct kryos_store *store, const struct kri_segment_info *info, const char *why)
 {
@@ -104,7 +128,8 @@ static void forget(struct kryos_store *store, const struct kri_segment_info *inf
 	}
 }
 
-static int drop(struct kryos_store *store, const struct kri_segment_info *chosen, const char *why)
+static int drop(struct kryos_store *store, const struct kri_segment_info *chosen, const struct kri_absent_list *absent,
+                const char *why)
 {
 	struct kri_segment_info info = *chosen;
 	char path[PATH_MAX];
@@ -118,6 +143,8 @@ static int drop(struct kryos_store *store, const struct kri_segment_info *chosen
 			return r;
 	}
 	forget(store, &info, why);
+	for (int i = 0; i < absent->count; i++)
+		announce_absent(store, &info, &absent->list[i], why);
 	pthread_mutex_lock(&store->lock);
 	r = kri_store_commit_state(store);
 	pthread_mutex_unlock(&store->lock);
@@ -151,7 +178,7 @@ struct choice {
 };
 
 /* Only this thread changes the list. */
-static struct choice choose(struct kryos_store *store)
+static struct choice choose(struct kryos_store *store, const struct kri_absent_list *absent)
 {
 	struct choice choice = { NULL, NULL, NULL };
 	bool judged = false;
@@ -165,7 +192,7 @@ static struct choice choose(struct kryos_store *store)
 			continue;
 		if (!choice.oldest)
 			choice.oldest = info;
-		if (!choice.delivered && !is_owed(store, info))
+		if (!choice.delivered && !is_owed(store, info, absent))
 			choice.delivered = info;
 		/* Age goes by order: what is behind one that is kept is younger. A damaged one has no age. */
 		if (!info->bad && !judged) {
@@ -176,28 +203,41 @@ static struct choice choose(struct kryos_store *store)
 	return choice;
 }
 
+/* One step: 1: something went, ask again; 0: nothing is to go. */
+static int retain_one(struct kryos_store *store, const struct kri_absent_list *absent)
+{
+	bool over = total_bytes(store) > store->limit_bytes, full = over || store->no_space;
+	bool drops = store->config.full == KRYOS_FULL_DROP_OLDEST;
+	struct choice choice = choose(store, absent);
+	const struct kri_segment_info *gone;
+	int r;
+
+	pthread_mutex_lock(&store->lock);
+	store->full = over && !drops && !choice.delivered;
+	pthread_mutex_unlock(&store->lock);
+	gone = full ? choice.delivered : choice.old;
+	if (!gone && full && drops)
+		gone = choice.oldest;
+	if (!gone)
+		return 0;
+	r = drop(store, gone, absent, full ? "removed to make room" : "older than is to be kept");
+	if (r < 0)
+		return r;
+	store->no_space = false; /* the next commit knows */
+	return 1;
+}
+
 int kri_store_retain(struct kryos_store *store)
 {
-	int r = kri_store_trim_state(store);
+	struct kri_absent_list absent;
+	int r = kri_absent_read(store, &absent);
 
-	while (r >= 0) {
-		bool over = total_bytes(store) > store->limit_bytes, full = over || store->no_space;
-		bool drops = store->config.full == KRYOS_FULL_DROP_OLDEST;
-		struct choice choice = choose(store);
-		const struct kri_segment_info *gone;
-
-		pthread_mutex_lock(&store->lock);
-		store->full = over && !drops && !choice.delivered;
-		pthread_mutex_unlock(&store->lock);
-		gone = full ? choice.delivered : choice.old;
-		if (!gone && full && drops)
-			gone = choice.oldest;
-		if (!gone)
-			return 0;
-		r = drop(store, gone, full ? "removed to make room" : "older than is to be kept");
-		if (r >= 0)
-			store->no_space = false; /* the next commit knows */
-	}
+	if (r < 0)
+		return r;
+	r = kri_store_trim_state(store, &absent);
+	while (r >= 0 && (r = retain_one(store, &absent)) > 0)
+		;
+	kri_absent_clear(&absent);
 	return r;
 }
 

@@ -19,12 +19,18 @@ static int64_t used_bytes(sqlite3 *db)
 }
 
 /* The oldest event that a queue still owes. */
-static int64_t oldest_owed_event(struct kryos_store *store)
+static int64_t oldest_owed_event(struct kryos_store *store, const struct kri_absent_list *absent)
 {
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
 	int64_t oldest = INT64_MAX;
 	int count;
 
+	for (int i = 0; i < absent->count; i++) {
+		struct kri_run run;
+
+		if (kri_ranges_next(&absent->list[i].events, 1, &run) && run.first < oldest)
+			oldest = run.first;
+	}
 	pthread_mutex_lock(&store->lock);
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
@@ -68,29 +74,41 @@ static int64_t count_gone(sqlite3 *db, const char *queue, struct kri_run *run)
 	return count;
 }
 
+static void announce_gone(struct kryos_store *store, const char *queue, struct kri_run *run)
+{
+	int64_t count = count_gone(store->state->db, queue, run);
+	char text[100];
+
+	if (!count)
+		return;
+	snprintf(text, sizeof(text), "removed to make room; %" PRId64 " events were not delivered", count);
+	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                 .code = KRYOS_STREAM_EVENTS,
+	                                                 .name = queue,
+	                                                 .first_seq = run->first,
+	                                                 .last_seq = run->last,
+	                                                 .text = text });
+}
+
 /* What a queue owed of the events before that one becomes a gap. */
-static int give_up_before(struct kryos_store *store, int64_t seq)
+static int give_up_before(struct kryos_store *store, const struct kri_absent_list *absent, int64_t seq)
 {
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
-	char text[100];
+	struct kri_run run;
 	int count, r;
 
+	for (int i = 0; i < absent->count; i++) {
+		if (!kri_ranges_next(&absent->list[i].events, 1, &run) || run.first >= seq)
+			continue;
+		run.last = seq - 1;
+		announce_gone(store, absent->list[i].name, &run);
+	}
 	pthread_mutex_lock(&store->lock);
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
-		struct kri_run run;
-
-		if (kri_queue_forget(queues[i], true, 1, seq - 1, &run, 1)) {
-			snprintf(text, sizeof(text), "removed to make room; %" PRId64 " events were not delivered",
-			         count_gone(store->state->db, queues[i]->name, &run));
-			kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-			                                                 .code = KRYOS_STREAM_EVENTS,
-			                                                 .name = queues[i]->name,
-			                                                 .first_seq = run.first,
-			                                                 .last_seq = run.last,
-			                                                 .text = text });
-		}
+		if (kri_queue_forget(queues[i], true, 1, seq - 1, &run, 1))
+			announce_gone(store, queues[i]->name, &run);
 		kri_queue_unref(queues[i]);
 	}
 	pthread_mutex_lock(&store->lock);
@@ -103,7 +121,7 @@ static int give_up_before(struct kryos_store *store, int64_t seq)
  * Of the limit an eighth may be events: else the older half of them goes, if delivered; at twice that in any case, for
  * a relay that never delivers must not fill the disk.
  */
-static int trim_events(struct kryos_store *store)
+static int trim_events(struct kryos_store *store, const struct kri_absent_list *absent)
 {
 	sqlite3 *db = store->state->db;
 	int64_t used = used_bytes(db), middle = 0, owed;
@@ -118,9 +136,9 @@ static int trim_events(struct kryos_store *store)
 	                &middle);
 	if (r < 0)
 		return r;
-	owed = oldest_owed_event(store);
+	owed = oldest_owed_event(store, absent);
 	if (owed < middle && used > store->limit_bytes / 4)
-		r = give_up_before(store, owed = middle);
+		r = give_up_before(store, absent, owed = middle);
 	if (r < 0)
 		return r;
 	snprintf(sql, sizeof(sql), "DELETE FROM event WHERE seq < %" PRId64, owed < middle ? owed : middle);
@@ -152,10 +170,10 @@ static int trim_boots(struct kryos_store *store)
 	return 0;
 }
 
-int kri_store_trim_state(struct kryos_store *store)
+int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list *absent)
 {
 	char sql[240];
-	int r = trim_events(store);
+	int r = trim_events(store, absent);
 
 	store->syncs.cause = KRI_SYNC_STATE;
 	if (r >= 0)
