@@ -20,6 +20,7 @@ struct check {
 	/* Of the segment before: its hashes may be what this one names. */
 	int64_t before;
 	char before_last[KRI_HASH_TEXT];
+	int64_t empty; /* one without rows between the two, which may be named all the same */
 };
 
 KRYOS_PRINTF(2, 3) static void problem(struct check *check, const char *format, ...)
@@ -296,7 +297,8 @@ static int check_link(struct check *check, const char *folder)
 	int64_t found = 0;
 	int r;
 
-	if (check->previous_segment && check->previous_segment != check->before)
+	if (check->previous_segment && check->previous_segment != check->before &&
+	    check->previous_segment != check->empty)
 		check_hole(check, folder);
 	if (!check->before || check->previous_segment != check->before || !check->previous[0])
 		return 0;
@@ -350,6 +352,8 @@ static int check_segment(struct check *check, const char *path, int64_t first_se
 	if (last_seq >= first_seq) {
 		check->before = first_seq;
 		kri_chain_text(&check->chain, check->before_last);
+	} else {
+		check->empty = first_seq;
 	}
 	return r;
 }
