@@ -280,9 +280,11 @@ static void check_hole(struct check *check, const char *folder)
 {
 	int removed = was_removed(folder, check->previous_segment);
 
-	/* In front of all that is kept, what state.db does not know (it was lost, say) cannot be held against anyone.
+	/*
+	 * In front of all that is kept, what state.db does not know (it was lost, say) cannot be held against anyone;
+	 * nor a segment that could not be read, so that no hash of it is named, and turned out to have no rows.
 	 */
-	if (removed == 1 || (removed < 0 && !check->before))
+	if (removed == 1 || (removed < 0 && (!check->before || !check->previous[0])))
 		return;
 	check->result->bad_links++;
 	problem(check, "the segment before it, %" PRId64 ", is missing", check->previous_segment);
