@@ -206,7 +206,6 @@ int kri_store_new_segment(struct kryos_store *store)
 	kri_segment_close(store->segment);
 	store->segment = segment;
 	store->rotate_at_ns = 0;
-	store->claim_seq = 0;
 	store->last_retention_ns = INT64_MAX; /* now: the one before counts */
 	return 0;
 }
