@@ -53,6 +53,9 @@ int kri_sql_open_to_read(sqlite3 **ret_db, const char *path);
  * have been read, although the file may be written.
  */
 int kri_sql_check_writable(sqlite3 *db, const char *path);
+/* Writes all of the WAL into the database, synced, so that the next commit begins the WAL anew; -EBUSY: somebody reads.
+ */
+int kri_sql_settle(sqlite3 *db);
 int kri_sql_exec(sqlite3 *db, const char *sql);
 int kri_sql_prepare(sqlite3 *db, sqlite3_stmt **ret_statement, const char *sql);
 /* Steps to the end, resets and unbinds: for statements without rows. */

@@ -22,6 +22,7 @@ struct found {
 	bool rescue; /* what was set aside may tell of events */
 	bool damage; /* something was lost: ids must not meet their namesakes */
 	bool new_device;
+	bool same_boot;
 	int64_t newest_seq;
 	int64_t epoch;
 	uint32_t newest_boot;
@@ -304,6 +305,11 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	if (r < 0)
 		return r;
 	r = take_found(store, info, segment, found);
+	if (r >= 0 && segment->in_wal && found->same_boot && kri_sql_settle(segment->db) < 0) {
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", -EIO, "%s is not written to any more", path);
+		kri_segment_close(segment);
+		return 0;
+	}
 	if (r >= 0 && goes_on(store, info, segment)) {
 		store->segment = segment;
 		found->epoch = (int64_t)segment->epoch;
@@ -311,6 +317,34 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	}
 	kri_segment_close(segment);
 	return r;
+}
+
+/*
+ * What the process before this one wrote may be known to the kernel only, and after a sync that failed the kernel takes
+ * it for written: no later sync brings it to the disk. Read now it looks well, and a commit that is written behind it
+ * would be lost with it when the power goes. So it is written once more, into the database. After a restart of the
+ * board all that can be read is on the disk. In doubt it is the same boot.
+ */
+static bool is_same_boot(struct kryos_store *store)
+{
+	sqlite3_stmt *row = NULL;
+	bool same = true;
+
+	if (kri_sql_prepare(store->state->db, &row, "SELECT boot_id FROM boot ORDER BY boot DESC LIMIT 1") >= 0 &&
+	    sqlite3_step(row) == SQLITE_ROW)
+		same = strcmp(kri_sql_text(row, 0), store->boot_id) == 0;
+	sqlite3_finalize(row);
+	return same;
+}
+
+static void settle_state(struct kryos_store *store, struct found *found)
+{
+	int r;
+
+	found->same_boot = is_same_boot(store);
+	r = found->same_boot ? kri_sql_settle(store->state->db) : 0;
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
 }
 
 static int look_into_all(struct kryos_store *store, struct found *found)
@@ -427,6 +461,8 @@ static int recover(struct kryos_store *store, struct found *found)
 
 	if (r >= 0)
 		r = open_state(store, found);
+	if (r >= 0)
+		settle_state(store, found);
 	if (r >= 0)
 		r = identify(store, found);
 	if (r >= 0)

@@ -138,6 +138,13 @@ int kri_sql_check_writable(sqlite3 *db, const char *path)
 	return kryos_fail(KRYOS_ECORRUPT, "%s: its header says that it may not be written", path);
 }
 
+int kri_sql_settle(sqlite3 *db)
+{
+	int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : kri_sql_fail(db, code);
+}
+
 /* Our statements are constant: one that does not compile means that the schema, or the format, is not ours. */
 static int constant(int code, int r)
 {
