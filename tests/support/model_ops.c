@@ -384,18 +384,20 @@ static void op_queue(struct model_run *run, const int *args)
 	memset(run->model->queues[queue].last, 0, sizeof(run->model->queues[queue].last));
 }
 
-static bool is_target(const char *name, int which)
+enum target { SEGMENT, SEGMENT_LOG, STATE, STATE_LOG, SHARED_MEMORY };
+
+static bool is_target(const char *name, enum target target)
 {
 	const char *dot = strstr(name, ".seg"), *dash = strrchr(name, '-');
 
-	switch (which) {
-	case 0:
+	switch (target) {
+	case SEGMENT:
 		return dot && strcmp(dot, ".seg") == 0;
-	case 1:
+	case SEGMENT_LOG:
 		return dot && dash && strcmp(dash, "-wal") == 0;
-	case 2:
+	case STATE:
 		return strcmp(name, "state.db") == 0;
-	case 3:
+	case STATE_LOG:
 		return strcmp(name, "state.db-wal") == 0;
 	default:
 		return dash && strcmp(dash, "-shm") == 0;
@@ -429,9 +431,11 @@ static void spoil(const char *path, int where, int how)
 	close(fd);
 }
 
-/* damage FILE WHERE HOW: of a closed store; FILE: segment, its log, state.db, its log, shared memory; the newest, or
- * with WHERE odd the oldest. HOW: a bit, 512 or 4096 bytes, at so many thousandths of it. */
-static void op_damage(struct model_run *run, const int *args)
+/*
+ * WHERE HOW: of a closed store the newest of such files, or with WHERE odd the oldest: HOW: a bit, 512 or 4096 bytes,
+ * at so many thousandths of it.
+ */
+static void damage(struct model_run *run, enum target target, const int *args)
 {
 	struct dirent **names = NULL;
 	char path[PATH_MAX];
@@ -443,12 +447,12 @@ static void op_damage(struct model_run *run, const int *args)
 	model_close(run, 1);
 	count = scandir(run->folders[run->folder], &names, NULL, alphasort);
 	for (int i = 0; i < count; i++)
-		if (is_target(names[i]->d_name, args[0]) && (chosen < 0 || !(args[1] & 1)))
+		if (is_target(names[i]->d_name, target) && (chosen < 0 || !(args[0] & 1)))
 			chosen = i;
 	if (chosen >= 0) {
 		snprintf(path, sizeof(path), "%s/%s", run->folders[run->folder], names[chosen]->d_name);
-		spoil(path, args[1], args[2]);
-		model_damaged(run->model, args[0] == 2 || args[0] == 3);
+		spoil(path, args[0], args[1]);
+		model_damaged(run->model, target == STATE || target == STATE_LOG);
 		run->figures->damages++;
 	}
 	for (int i = 0; i < count; i++)
@@ -456,6 +460,32 @@ static void op_damage(struct model_run *run, const int *args)
 	free(names);
 	record_anew(run);
 	model_open(run);
+}
+
+/* damage_segment WHERE HOW, and so on */
+static void op_damage_segment(struct model_run *run, const int *args)
+{
+	damage(run, SEGMENT, args);
+}
+
+static void op_damage_log(struct model_run *run, const int *args)
+{
+	damage(run, SEGMENT_LOG, args);
+}
+
+static void op_damage_state(struct model_run *run, const int *args)
+{
+	damage(run, STATE, args);
+}
+
+static void op_damage_state_log(struct model_run *run, const int *args)
+{
+	damage(run, STATE_LOG, args);
+}
+
+static void op_damage_shm(struct model_run *run, const int *args)
+{
+	damage(run, SHARED_MEMORY, args);
 }
 
 const struct model_op model_ops[] = {
@@ -482,6 +512,10 @@ const struct model_op model_ops[] = {
 	{ "look", 1, { 1 }, op_look },
 	{ "queue", 2, { MODEL_QUEUES }, op_queue },
 	{ "burst", 0, { 16 }, op_burst },
-	{ "damage", 0, { 5, 1000, 3 }, op_damage },
+	{ "damage_segment", 0, { 1000, 3 }, op_damage_segment },
+	{ "damage_log", 0, { 1000, 3 }, op_damage_log },
+	{ "damage_state", 0, { 1000, 3 }, op_damage_state },
+	{ "damage_state_log", 0, { 1000, 3 }, op_damage_state_log },
+	{ "damage_shm", 0, { 1000, 3 }, op_damage_shm },
 };
 const int model_op_count = (int)KRI_ARRAY_SIZE(model_ops);

@@ -65,11 +65,11 @@ void model_print_script(const struct model_script *script, FILE *stream)
 
 static bool read_step(struct model_step *step, const char *line)
 {
-	char name[16], rest;
+	char name[20], rest;
 	int *args = step->args, got, wanted;
 
 	memset(step, 0, sizeof(*step));
-	got = sscanf(line, "%15s %d %d %d %c", name, &args[0], &args[1], &args[2], &rest) - 1;
+	got = sscanf(line, "%19s %d %d %d %c", name, &args[0], &args[1], &args[2], &rest) - 1;
 	for (step->op = 0; step->op < model_op_count; step->op++)
 		if (strcmp(model_ops[step->op].name, name) == 0)
 			break;
