@@ -241,11 +241,13 @@ struct cut_replay *cut_replay_new(struct cutvfs *vfs, enum cut_mode mode, uint64
 
 		if (!name->from_start)
 			continue;
+		file->now_named = file->disk_named = true;
+		if (!name->base_size)
+			continue;
 		make_room(file, name->base_size);
 		memcpy(file->now, name->base, name->base_size);
 		memcpy(file->disk, name->base, name->base_size);
 		file->now_size = file->disk_size = name->base_size;
-		file->now_named = file->disk_named = true;
 	}
 	return replay;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +46,24 @@ int fsync(int fd)
 		cut_log_add(vfs, (struct cut_op){ CUT_FOLDER_SYNC, -1, 0, 0, NULL }, NULL);
 	pthread_mutex_unlock(&vfs->mutex);
 	return r;
+}
+
+/* Free space is asked for past any VFS too. */
+int statvfs(const char *path, struct statvfs *ret_status)
+{
+	int (*real)(const char *path, struct statvfs *ret_status);
+	struct cutvfs *vfs = the_shim;
+	int r;
+
+	*(void **)&real = dlsym(RTLD_NEXT, sizeof(off_t) > sizeof(long) ? "statvfs64" : "statvfs");
+	r = real(path, ret_status);
+	if (r || !vfs)
+		return r;
+	pthread_mutex_lock(&vfs->mutex);
+	if (vfs->free_bytes >= 0)
+		ret_status->f_bavail = (fsblkcnt_t)(vfs->free_bytes / (int64_t)ret_status->f_frsize);
+	pthread_mutex_unlock(&vfs->mutex);
+	return 0;
 }
 
 static bool ends_in(const char *path, const char *suffix)
@@ -323,6 +342,7 @@ struct cutvfs *cutvfs_new(void)
 
 	vfs->real = cut_must(sqlite3_vfs_find(NULL));
 	pthread_mutex_init(&vfs->mutex, NULL);
+	vfs->free_bytes = -1;
 	vfs->base = (sqlite3_vfs){
 		.iVersion = 1,
 		.szOsFile = (int)sizeof(struct cut_file) + vfs->real->szOsFile,
@@ -375,6 +395,13 @@ int cutvfs_failures(struct cutvfs *vfs)
 	failures = vfs->fail.failures;
 	pthread_mutex_unlock(&vfs->mutex);
 	return failures;
+}
+
+void cutvfs_set_free(struct cutvfs *vfs, int64_t bytes)
+{
+	pthread_mutex_lock(&vfs->mutex);
+	vfs->free_bytes = bytes;
+	pthread_mutex_unlock(&vfs->mutex);
 }
 
 void cutvfs_skip_syncs(struct cutvfs *vfs, const char *suffix)

@@ -81,6 +81,8 @@ enum cut_call {
 void cutvfs_fail(struct cutvfs *vfs, enum cut_call call, const char *suffix, int n, int error, bool forever);
 /* How often it has failed since. */
 int cutvfs_failures(struct cutvfs *vfs);
+/* What statvfs() says is free from now on; below 0: the truth. Nothing fails for that. */
+void cutvfs_set_free(struct cutvfs *vfs, int64_t bytes);
 /* From now on syncs of files whose name ends in suffix are not carried out and said to be done; NULL: none. */
 void cutvfs_skip_syncs(struct cutvfs *vfs, const char *suffix);
 /* Every sync takes this much longer, as on a bad card. */

@@ -83,8 +83,12 @@ static void wait_for_writer(struct model_run *run, enum kri_rest rest)
 }
 
 /* The writer finds that the time of waiting is over when it is woken next. */
-void model_try_again(struct kryos_store *store)
+void model_try_again(struct model_run *run)
 {
+	struct kryos_store *store = run->store;
+
+	/* These are the writer's own while it is at work. */
+	wait_for_writer(run, KRI_LISTENS);
 	pthread_mutex_lock(&store->lock);
 	store->samples_at_ns = store->state_at_ns = store->rotate_at_ns = 0;
 	for (int i = 0; i < store->segment_count; i++)
@@ -97,7 +101,7 @@ static void pass_time(struct model_run *run)
 {
 	struct kryos_store *store = run->store;
 
-	model_try_again(store);
+	model_try_again(run);
 	pthread_mutex_lock(&store->lock);
 	pthread_cond_broadcast(&store->changed);
 	pthread_mutex_unlock(&store->lock);
@@ -187,6 +191,7 @@ static void make_small(struct model_run *run)
 {
 	struct kryos_store *store = run->store;
 
+	wait_for_writer(run, KRI_LISTENS);
 	pthread_mutex_lock(&store->lock);
 	store->retry_ns = MODEL_QUIET_NS;
 	store->quiet_ns = MODEL_QUIET_NS;
@@ -259,6 +264,7 @@ void model_heal(struct model_run *run)
 
 	run->figures->failures += (uint64_t)cutvfs_failures(run->vfs);
 	cutvfs_fail(run->vfs, CUT_CALL_ANY, NULL, 0, 0, false);
+	cutvfs_set_free(run->vfs, -1);
 	if (!run->failing)
 		return;
 	run->failing = false;

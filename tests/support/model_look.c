@@ -16,7 +16,8 @@ static void read_ranges(struct model_run *run, sqlite3 *db, const char *sql, str
 
 	while (code == SQLITE_OK && *count < room && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		list[(*count)++] = (struct model_gap){ sqlite3_column_int64(rows, 0), sqlite3_column_int64(rows, 1),
-			                               sqlite3_column_int(rows, 2) };
+			                               sqlite3_column_int(rows, 2),
+			                               sqlite3_column_int(rows, 3) == KRYOS_STREAM_EVENTS };
 		code = SQLITE_OK;
 	}
 	if (code != SQLITE_DONE)
@@ -28,9 +29,9 @@ static void read_ranges(struct model_run *run, sqlite3 *db, const char *sql, str
 static int read_state(struct model_run *run)
 {
 	static const char gaps[] = "SELECT first_seq, last_seq, CASE name WHEN 'modem' THEN 0 WHEN 'local' THEN 1"
-				   " WHEN 'second' THEN 2 ELSE -1 END FROM event WHERE type=7";
-	static const char all_gaps[] = "SELECT first_seq, last_seq, -1 FROM gap";
-	static const char dropped[] = "SELECT first_seq, last_seq, -1 FROM seal WHERE dropped=1";
+				   " WHEN 'second' THEN 2 ELSE -1 END, code FROM event WHERE type=7";
+	static const char all_gaps[] = "SELECT first_seq, last_seq, -1, 0 FROM gap";
+	static const char dropped[] = "SELECT first_seq, last_seq, -1, 0 FROM seal WHERE dropped=1";
 	char path[PATH_MAX];
 	sqlite3 *db = NULL;
 	int stored = 0;
@@ -42,7 +43,7 @@ static int read_state(struct model_run *run)
 	run->gap_count = run->dropped_count = 0;
 	read_ranges(run, db, all_gaps, run->gaps, (int)KRI_ARRAY_SIZE(run->gaps), &run->gap_count);
 	stored = run->gap_count;
-	if (run->config.keep != 2 && !run->model->damaged) {
+	if (run->config.keep != 2 && !run->filled && !run->model->damaged) {
 		run->gap_count = 0;
 		read_ranges(run, db, gaps, run->gaps, (int)KRI_ARRAY_SIZE(run->gaps), &run->gap_count);
 	}
@@ -51,12 +52,12 @@ static int read_state(struct model_run *run)
 	return stored;
 }
 
-static bool is_gap(void *data, int queue, int64_t seq)
+static bool is_gap(void *data, int queue, bool event, int64_t seq)
 {
 	struct model_run *run = data;
 
 	for (int i = 0; i < run->gap_count; i++)
-		if (seq >= run->gaps[i].first && seq <= run->gaps[i].last &&
+		if (seq >= run->gaps[i].first && seq <= run->gaps[i].last && (event || !run->gaps[i].events) &&
 		    (run->gaps[i].queue < 0 || queue < 0 || run->gaps[i].queue == queue))
 			return true;
 	return false;
@@ -67,11 +68,11 @@ static bool is_removed(void *data, bool event, int64_t seq)
 	struct model_run *run = data;
 
 	if (event)
-		return run->config.keep == 2; /* the older half of what was delivered */
+		return run->config.keep == 2 || run->filled; /* the older half of what was delivered */
 	for (int i = 0; i < run->dropped_count; i++)
 		if (seq >= run->dropped[i].first && seq <= run->dropped[i].last)
 			return true;
-	return run->model->damaged && is_gap(data, -1, seq);
+	return run->model->damaged && is_gap(data, -1, event, seq);
 }
 
 static int read_samples(struct model_run *run, struct kryos_reader *reader)
@@ -199,7 +200,7 @@ void model_finish(struct model_run *run)
 	if (run->model->problem[0] || !run->store)
 		return;
 	/* What retention took is known after a look only. */
-	if (!run->config.keep)
+	if (!run->config.keep && !run->filled)
 		check_queues(run);
 	for (int i = 0; i < run->queue_count; i++)
 		model_drain(run, i);

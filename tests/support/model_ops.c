@@ -61,7 +61,7 @@ static void hand_in(struct model_run *run, int count, int stamps, bool waits)
 	for (int i = 0; i < count; i++)
 		samples[i] = new_sample(run, stamps, &number);
 	if (waits)
-		model_try_again(run->store);
+		model_try_again(run);
 	r = waits ? kryos_store_append(run->store, samples, (size_t)count)
 	          : kryos_store_submit(run->store, samples, (size_t)count);
 	if (r < 0 && r != KRYOS_EVOLATILE && !run->failing && !(r == KRYOS_EFULL && run->config.policy))
@@ -351,6 +351,15 @@ static void op_dead(struct model_run *run, const int *args)
 	run->failing = run->failed = true;
 }
 
+/* fill LEFT: others take the disk's free space, but for so many bytes; 4: they give it back. */
+static void op_fill(struct model_run *run, const int *args)
+{
+	static const int64_t left[] = { 0, 50000, 200000, 1000000, -1 };
+
+	cutvfs_set_free(run->vfs, left[args[0]]);
+	run->filled = true;
+}
+
 static void op_heal(struct model_run *run, const int *args)
 {
 	(void)args;
@@ -508,6 +517,7 @@ const struct model_op model_ops[] = {
 	{ "fail", 4, { CUT_CALL_ANY, 30, 8 }, op_fail },
 	{ "full", 2, { 30, 2 }, op_full },
 	{ "dead", 1, { 30 }, op_dead },
+	{ "fill", 1, { 5 }, op_fill },
 	{ "heal", 5, { 1 }, op_heal },
 	{ "look", 1, { 1 }, op_look },
 	{ "queue", 2, { MODEL_QUEUES }, op_queue },
@@ -516,6 +526,6 @@ const struct model_op model_ops[] = {
 	{ "damage_log", 0, { 1000, 3 }, op_damage_log },
 	{ "damage_state", 0, { 1000, 3 }, op_damage_state },
 	{ "damage_state_log", 0, { 1000, 3 }, op_damage_state_log },
-	{ "damage_shm", 0, { 1000, 3 }, op_damage_shm },
+	{ "damage_shm", 1, { 1000, 3 }, op_damage_shm },
 };
 const int model_op_count = (int)KRI_ARRAY_SIZE(model_ops);

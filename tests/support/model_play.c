@@ -27,6 +27,7 @@ static void end(struct model_run *run)
 {
 	run->figures->failures += (uint64_t)cutvfs_failures(run->vfs);
 	cutvfs_fail(run->vfs, CUT_CALL_ANY, NULL, 0, 0, false);
+	cutvfs_set_free(run->vfs, -1);
 	run->failing = false;
 	cutvfs_stop(run->vfs);
 	kryos_store_close(run->store);

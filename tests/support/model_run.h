@@ -28,7 +28,8 @@ struct model_figures {
 
 struct model_gap {
 	int64_t first, last;
-	int queue; /* -1: all */
+	int queue;   /* -1: all */
+	bool events; /* of events only */
 };
 
 struct model_run {
@@ -48,6 +49,7 @@ struct model_run {
 	} config;
 	bool closed[MODEL_QUEUES]; /* on purpose */
 	bool failed;               /* ever */
+	bool filled;               /* ever: state.db may have had to become smaller */
 	bool failing;              /* a failure is armed or has struck, and nothing was healed since */
 	bool verbose;
 	uint32_t round;
@@ -80,7 +82,7 @@ void model_open(struct model_run *run);
 /* how: 0 queues first, 1 the store first, 2 all with their context. */
 void model_close(struct model_run *run, int how);
 void model_open_queue(struct model_run *run, int queue);
-void model_try_again(struct kryos_store *store);
+void model_try_again(struct model_run *run);
 void model_rest(struct model_run *run);
 void model_idle(struct model_run *run);
 void model_heal(struct model_run *run);

@@ -410,7 +410,7 @@ void model_look_begin(struct model *model)
 static void note_gaps(struct model_thing *thing, const struct model_excuses *excuses)
 {
 	for (int i = 0; i < MODEL_QUEUES; i++)
-		if (thing->queue[i].owed == MODEL_MUST && excuses->is_gap(excuses->data, i, thing->seq))
+		if (thing->queue[i].owed == MODEL_MUST && excuses->is_gap(excuses->data, i, thing->event, thing->seq))
 			thing->queue[i].owed = MODEL_MAY;
 }
 
@@ -439,7 +439,7 @@ void model_check_delivered(struct model *model, const struct model_excuses *excu
 
 		for (int j = 0; j < MODEL_QUEUES && thing->fate == MODEL_ACCEPTED; j++) {
 			if (!model->queues[j].made || thing->queue[j].owed != MODEL_MUST || thing->queue[j].delivered ||
-			    thing->queue[j].resent || excuses->is_gap(excuses->data, j, thing->seq))
+			    thing->queue[j].resent || excuses->is_gap(excuses->data, j, thing->event, thing->seq))
 				continue;
 			model_trouble(model, "%d, seq %" PRId64 ", was accepted, never delivered to queue %d%s", i,
 			              thing->seq, j, thing->removed ? ", removed, and no gap says so" : "");

@@ -107,7 +107,7 @@ void model_damaged(struct model *model, bool state);
  */
 struct model_excuses {
 	bool (*is_removed)(void *data, bool event, int64_t seq);
-	bool (*is_gap)(void *data, int queue, int64_t seq);
+	bool (*is_gap)(void *data, int queue, bool event, int64_t seq);
 	void *data;
 };
 /* Whether it is to be learned what became of something. */
