@@ -56,8 +56,10 @@ static bool is_gap(void *data, int queue, bool event, int64_t seq)
 {
 	struct model_run *run = data;
 
+	/* An event that went before anybody saw its seq is in one of them. */
 	for (int i = 0; i < run->gap_count; i++)
-		if (seq >= run->gaps[i].first && seq <= run->gaps[i].last && (event || !run->gaps[i].events) &&
+		if ((!seq || (seq >= run->gaps[i].first && seq <= run->gaps[i].last)) &&
+		    (event || !run->gaps[i].events) &&
 		    (run->gaps[i].queue < 0 || queue < 0 || run->gaps[i].queue == queue))
 			return true;
 	return false;
@@ -72,7 +74,8 @@ static bool is_removed(void *data, bool event, int64_t seq)
 	for (int i = 0; i < run->dropped_count; i++)
 		if (seq >= run->dropped[i].first && seq <= run->dropped[i].last)
 			return true;
-	return run->model->damaged && is_gap(data, -1, event, seq);
+	/* Damage that only a reader has come by yet is told by it; whether queues miss something is another check. */
+	return run->model->damaged && (run->unreadable || is_gap(data, -1, event, seq));
 }
 
 static int read_samples(struct model_run *run, struct kryos_reader *reader)
@@ -129,6 +132,7 @@ void model_look(struct model_run *run)
 	read_events(run, reader);
 	if (kryos_reader_get_damaged(reader, &damaged) >= 0 && damaged && !run->model->damaged)
 		model_trouble(run->model, "reader: %" PRIu64 " rows are damaged", damaged);
+	run->unreadable = damaged > 0;
 	kryos_reader_close(reader);
 	gaps = read_state(run);
 	model_look_end(run->model, &excuses);

@@ -54,6 +54,7 @@ struct model_run {
 	bool verbose;
 	uint32_t round;
 	/* What the last look found. */
+	bool unreadable; /* something */
 	struct model_gap gaps[400], dropped[200];
 	int gap_count, dropped_count;
 	struct model_figures *figures;

@@ -18,6 +18,15 @@ static int choose_op(uint64_t *random)
 	}
 }
 
+static int find_op(const char *name)
+{
+	int op = 0;
+
+	while (op < model_op_count && strcmp(model_ops[op].name, name) != 0)
+		op++;
+	return op;
+}
+
 static void choose_args(struct model_step *step, uint64_t *random)
 {
 	const struct model_op *op = &model_ops[step->op];
@@ -31,7 +40,7 @@ void model_make_script(struct model_script *script, uint64_t seed)
 	uint64_t random = seed;
 
 	memset(script, 0, sizeof(*script));
-	script->count = 5 + (int)(next_random(&random) % 14);
+	script->count = 4 + (int)(next_random(&random) % 12);
 	for (int i = 0; i < script->count; i++) {
 		struct model_step *step = &script->steps[i];
 
@@ -39,6 +48,13 @@ void model_make_script(struct model_script *script, uint64_t seed)
 		choose_args(step, &random);
 		if (strcmp(model_ops[step->op].name, "cut") == 0 && next_random(&random) % 2)
 			step->args[1] = 0;
+	}
+	/* Long, so seldom: what grows until the log is written into its file. */
+	if (next_random(&random) % 64 == 0) {
+		struct model_step *step = &script->steps[1 + next_random(&random) % (uint64_t)(script->count - 1)];
+
+		step->op = find_op("burst");
+		choose_args(step, &random);
 	}
 }
 
@@ -70,9 +86,7 @@ static bool read_step(struct model_step *step, const char *line)
 
 	memset(step, 0, sizeof(*step));
 	got = sscanf(line, "%19s %d %d %d %c", name, &args[0], &args[1], &args[2], &rest) - 1;
-	for (step->op = 0; step->op < model_op_count; step->op++)
-		if (strcmp(model_ops[step->op].name, name) == 0)
-			break;
+	step->op = find_op(name);
 	if (step->op == model_op_count)
 		return false;
 	wanted = arg_count(&model_ops[step->op]);
