@@ -123,6 +123,17 @@ static int read_chain(struct kri_state *state)
 	return r;
 }
 
+/* The check puts a page that the disk did not give into words too, as if it were damaged. */
+static bool is_disk_error(const char *text)
+{
+	const char *at = strstr(text, "error code");
+
+	if (!at)
+		return false;
+	at += strcspn(at, "0123456789");
+	return (atoi(at) & 0xff) == SQLITE_IOERR;
+}
+
 /*
  * All of it while it is small, as it nearly always is: what is damaged in a table that is read later, as a queue's,
  * would keep that queue from opening for ever. Where events have piled up it would take too long for an open.
@@ -141,7 +152,8 @@ static int check_pages(struct kri_state *state, const char *path)
 	if (code != SQLITE_ROW)
 		r = kri_sql_fail(state->db, code);
 	else if (strcmp(kri_sql_text(row, 0), "ok") != 0)
-		r = kryos_fail(KRYOS_ECORRUPT, "%s: %.200s", path, kri_sql_text(row, 0));
+		r = kryos_fail(is_disk_error(kri_sql_text(row, 0)) ? -EIO : KRYOS_ECORRUPT, "%s: %.200s", path,
+		               kri_sql_text(row, 0));
 	sqlite3_finalize(row);
 	return r;
 }
