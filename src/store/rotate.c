@@ -285,7 +285,7 @@ static int64_t choose_to_seal(struct kryos_store *store)
 	for (int i = 0; i + 1 < store->segment_count && !first_seq; i++) {
 		struct kri_segment_info *info = &store->segments[i];
 
-		if (!info->recorded && !info->bad && now >= info->seal_at_ns &&
+		if (!info->recorded && !info->bad && !info->left_out && now >= info->seal_at_ns &&
 		    (!store->segment || info->first_seq != store->segment->first_seq))
 			first_seq = info->first_seq;
 	}
