@@ -43,7 +43,7 @@ struct cutvfs {
 	bool recording;
 	char text[512];
 	int sync_delay_ms;
-	int64_t free_bytes; /* below 0: the truth */
+	int64_t free_bytes;     /* below 0: the truth */
 	char skipped_syncs[32]; /* of which files; "": none */
 	struct {
 		enum cut_call call;
