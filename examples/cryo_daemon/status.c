@@ -125,7 +125,7 @@ static void tell_manager(struct daemon *daemon)
 		owed += status.owed;
 	}
 	if (store.last_wall_ns)
-		kryos_time_text(store.last_wall_ns, when);
+		kryos_time_text(store.last_wall_ns - store.last_wall_ns % KRYOS_SECONDS(1), when);
 	snprintf(text, sizeof(text),
 	         "STATUS=%" PRId64 " samples kept, the newest of %s; %u of %u relays up, %" PRId64 " records owed",
 	         store.samples, when, up, relays, owed);

@@ -62,7 +62,9 @@ bool nobody_answers(int result);
 void print_text(FILE *stream, const char *text);
 void print_json(const struct kri_json *value);                       /* one line on stdout */
 const char *text_of(const struct kri_json *object, const char *key); /* "" where there is none */
-int64_t number_of(const struct kri_json *object, const char *key);   /* 0 where there is none */
+/* A time in whole seconds; "" where there is none. buffer of KRYOS_TEXT_MAX. */
+const char *seconds_of(const struct kri_json *object, const char *key, char *buffer);
+int64_t number_of(const struct kri_json *object, const char *key); /* 0 where there is none */
 /* A JSON number as exact decimal text; "-" where there is none. buffer of KRYOS_TEXT_MAX. */
 const char *decimal_of(const struct kri_json *object, const char *key, char *buffer);
 /* "12 s", "3 min", "5 h", "9 d". buffer of KRYOS_TEXT_MAX. */

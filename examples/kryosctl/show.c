@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How values, readings and records are printed. */
+#include "core/core.h"
 #include "kryosctl.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,6 +26,15 @@ const char *text_of(const struct kri_json *object, const char *key)
 	const char *text = "";
 
 	return kri_json_get_string(object, key, &text) ? text : "";
+}
+
+/* RFC 3339 of ours: the fraction, if any, stands before the Z. */
+const char *seconds_of(const struct kri_json *object, const char *key, char *buffer)
+{
+	const char *text = text_of(object, key);
+
+	snprintf(buffer, KRYOS_TEXT_MAX, "%.*s%s", (int)strcspn(text, "."), text, strchr(text, '.') ? "Z" : "");
+	return buffer;
 }
 
 int64_t number_of(const struct kri_json *object, const char *key)
@@ -137,7 +147,7 @@ void print_record(const struct kryos_record *record, bool json, FILE *stream)
 		print_record_json(record, stream);
 		return;
 	}
-	fprintf(stream, "%s %s  ", kryos_time_text(sample->t_wall_ns, when), kryos_trust_name(sample->trust));
+	fprintf(stream, "%s %s  ", kri_second_text(sample->t_wall_ns, when), kryos_trust_name(sample->trust));
 	if (record->event) {
 		fprintf(stream, "%s", kryos_event_type_name(record->event->type));
 		fputs(*record->event->name ? "  " : "", stream);

@@ -17,13 +17,13 @@ static void show_problems(const struct kri_json *problems)
 
 static void show_store(const struct kri_json *store)
 {
-	char bytes[32], limit[32], worst[KRYOS_TEXT_MAX];
+	char bytes[32], limit[32], worst[KRYOS_TEXT_MAX], first[KRYOS_TEXT_MAX];
 
 	kri_size_text(number_of(store, "bytes"), bytes);
 	kri_size_text(number_of(store, "limit_bytes"), limit);
 	printf("store\n  %s: %" PRId64 " samples, seq %" PRId64 " to %" PRId64 ", since %s\n", text_of(store, "path"),
 	       number_of(store, "samples"), number_of(store, "first_seq"), number_of(store, "last_seq"),
-	       *text_of(store, "first_time") ? text_of(store, "first_time") : "-");
+	       *text_of(store, "first_time") ? seconds_of(store, "first_time", first) : "-");
 	printf("  %s of %s, %" PRId64 " segments, %" PRId64 " gaps, worst sync %s s\n", bytes, limit,
 	       number_of(store, "segments"), number_of(store, "gaps"), decimal_of(store, "worst_sync", worst));
 	printf("  device %s\n", text_of(store, "device"));
@@ -73,7 +73,7 @@ static void show_watchdog(const struct kri_json *watchdog)
 static void show(const struct kri_json *status)
 {
 	const struct kri_json *clock = kri_json_get(status, "clock"), *rtc = kri_json_get(clock, "rtc");
-	char uptime[KRYOS_TEXT_MAX];
+	char uptime[KRYOS_TEXT_MAX], time[KRYOS_TEXT_MAX];
 	double seconds = 0;
 
 	if (!kri_json_get_double(status, "uptime", &seconds))
@@ -82,9 +82,9 @@ static void show(const struct kri_json *status)
 	printf("\n  kryos %s, up %s, %s\n", text_of(status, "version"), age_text(seconds, uptime),
 	       text_of(status, "file"));
 	show_problems(kri_json_get(status, "problems"));
-	printf("clock\n  %s, %s\n", text_of(status, "time"), text_of(clock, "trust"));
+	printf("clock\n  %s, %s\n", seconds_of(status, "time", time), text_of(clock, "trust"));
 	if (kri_json_is_object(rtc)) {
-		printf("  real-time clock: %s, ", text_of(rtc, "time"));
+		printf("  real-time clock: %s, ", seconds_of(rtc, "time", time));
 		print_text(stdout, text_of(rtc, "text"));
 		putchar('\n');
 	}

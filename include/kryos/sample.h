@@ -80,8 +80,8 @@ KRYOS_EXPORT const char *kryos_quality_name(unsigned int quality);
 KRYOS_EXPORT const char *kryos_trust_name(unsigned int trust);
 
 /*
- * One line: "2026-11-20T09:12:00Z rtc  fridge.temperature  5.25 Cel  good", without value where
- * there is none. A stream's error stays in ferror(stream).
+ * One line: "2026-11-20T09:12:00Z rtc  fridge.temperature  5.25 Cel  good", in whole seconds, and
+ * without value where there is none. A stream's error stays in ferror(stream).
  */
 KRYOS_EXPORT void kryos_sample_print(struct kryos_ctx *ctx, const struct kryos_sample *sample, FILE *stream);
 

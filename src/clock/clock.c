@@ -190,7 +190,7 @@ static void step(struct clock *clock, const struct kri_clock_inputs *inputs, con
 	if (r >= 0) {
 		kri_log(clock->ctx, KRYOS_LOG_NOTICE, "clock", 0,
 		        "the system clock was %" PRId64 " s behind and is set forward to %s",
-		        (verdict->step_ns - inputs->t_system_ns) / 1000000000, kryos_time_text(verdict->step_ns, text));
+		        (verdict->step_ns - inputs->t_system_ns) / 1000000000, kri_second_text(verdict->step_ns, text));
 		return;
 	}
 	if (!clock->step_refused)

@@ -37,6 +37,9 @@ int64_t kri_default_max(enum kri_default_id id);
 #define kryos_fail(result, ...) ((void)(kryos_fail)((result), __VA_ARGS__), (result))
 #endif
 
+/* sample.c: kryos_time_text() in whole seconds, the earlier one: how people are told times. Machines get all of it. */
+char *kri_second_text(int64_t t_wall_ns, char *buffer);
+
 /* log.c. Any thread. Nothing is formatted when nobody listens. */
 void kri_log(struct kryos_ctx *ctx, enum kryos_log_level level, const char *module, int error, const char *format, ...)
 	KRYOS_PRINTF(5, 6);

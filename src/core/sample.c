@@ -112,7 +112,7 @@ char *kryos_value_text(int64_t value_micro, char *buffer)
 	return buffer;
 }
 
-char *kryos_time_text(int64_t t_wall_ns, char *buffer)
+static char *time_text(int64_t t_wall_ns, bool exact, char *buffer)
 {
 	int64_t seconds = t_wall_ns / INT64_C(1000000000), rest = t_wall_ns % INT64_C(1000000000);
 	char fraction[16] = "";
@@ -125,7 +125,7 @@ char *kryos_time_text(int64_t t_wall_ns, char *buffer)
 		seconds--;
 	}
 	whole = (time_t)seconds;
-	if (rest) {
+	if (rest && exact) {
 		length = (size_t)snprintf(fraction, sizeof(fraction), ".%09" PRId64, rest);
 		while (fraction[length - 1] == '0')
 			fraction[--length] = '\0';
@@ -136,11 +136,21 @@ char *kryos_time_text(int64_t t_wall_ns, char *buffer)
 	return buffer;
 }
 
+char *kryos_time_text(int64_t t_wall_ns, char *buffer)
+{
+	return time_text(t_wall_ns, true, buffer);
+}
+
+char *kri_second_text(int64_t t_wall_ns, char *buffer)
+{
+	return time_text(t_wall_ns, false, buffer);
+}
+
 void kryos_sample_print(struct kryos_ctx *ctx, const struct kryos_sample *sample, FILE *stream)
 {
 	char when[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX];
 
-	fprintf(stream, "%s %s  %s  ", kryos_time_text(sample->t_wall_ns, when), kryos_trust_name(sample->trust),
+	fprintf(stream, "%s %s  %s  ", kri_second_text(sample->t_wall_ns, when), kryos_trust_name(sample->trust),
 	        kryos_channel_name(ctx, sample->channel));
 	if (sample->quality == KRYOS_QUALITY_GOOD)
 		fprintf(stream, "%s %s  good\n", kryos_value_text(sample->value_micro, value),

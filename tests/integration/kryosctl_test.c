@@ -198,6 +198,31 @@ static void tail_prints_the_newest_with_no_daemon(void **state)
 	assert_has(outcome.err, "nowhere");
 }
 
+/* People are told seconds; what machines read keeps all that is known. */
+static void times_for_people_are_whole_seconds(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_door *door = NULL;
+	struct outcome outcome;
+
+	kryos_fake_clock_advance(bench->clock, 123456789);
+	assert_ok(kryos_door_open(&door, bench->station, bench->socket));
+	bench_measure(bench, 5250000);
+	RUN(bench, &outcome, "status", "--socket", bench->socket);
+	assert_has(outcome.out, "clock\n  2026-11-20T09:13:00Z, none\n");
+	assert_has(outcome.out, ", since 2026-11-20T09:13:00Z\n");
+	assert_null(strstr(outcome.out, ".123456789"));
+	RUN(bench, &outcome, "status", "--json", "--socket", bench->socket);
+	assert_has(outcome.out, "\"time\":\"2026-11-20T09:13:00.123456789Z\"");
+	RUN(bench, &outcome, "tail", "--store", bench->store);
+	assert_string_equal(outcome.out, "2026-11-20T09:13:00Z none  fridge.temperature  5.25 Cel  good\n");
+	RUN(bench, &outcome, "tail", "--json", "--store", bench->store);
+	assert_has(outcome.out, "{\"time\":\"2026-11-20T09:13:00.123456789Z\",");
+	RUN(bench, &outcome, "export", "--store", bench->store);
+	assert_has(outcome.out, "\n2026-11-20T09:13:00.123456789Z,fridge.temperature,5.25,Cel,good,");
+	kryos_door_close(door);
+}
+
 static bool has_new_line(void *data)
 {
 	char text[65536];
@@ -559,6 +584,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(help_helps_and_misuse_is_status_2),
 		TEST(tail_prints_the_newest_with_no_daemon),
+		TEST(times_for_people_are_whole_seconds),
 		TEST(tail_follows_while_a_station_writes),
 		TEST(export_writes_csv_that_names_every_record),
 		TEST(status_and_read_ask_the_daemon),

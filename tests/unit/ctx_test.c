@@ -240,6 +240,9 @@ static void values_and_times_are_written_exactly(void **state)
 	assert_string_equal(kryos_time_text(INT64_C(1795165920000000000), text), "2026-11-20T09:12:00Z");
 	assert_string_equal(kryos_time_text(INT64_C(1795165920250000000), text), "2026-11-20T09:12:00.25Z");
 	assert_string_equal(kryos_time_text(-1, text), "1969-12-31T23:59:59.999999999Z");
+	assert_string_equal(kri_second_text(INT64_C(1795165920999999999), text), "2026-11-20T09:12:00Z");
+	assert_string_equal(kri_second_text(-1, text), "1969-12-31T23:59:59Z");
+	assert_string_equal(kri_second_text(INT64_MIN, text), "1677-09-21T00:12:43Z");
 	assert_ok(kryos_micro_from_double(-0.0625, &micro));
 	assert_int_equal(micro, -62500);
 	assert_fails(-ERANGE, kryos_micro_from_double(0.0 / 0.0, &micro));
@@ -278,6 +281,29 @@ static void channels_keep_their_number_and_unit(void **state)
 	kryos_ctx_free(ctx);
 }
 
+static void a_sample_is_printed_on_one_line_in_whole_seconds(void **state)
+{
+	struct kryos_ctx *ctx = new_ctx();
+	struct kryos_sample sample = { .value_micro = 5250000,
+		                       .t_wall_ns = INT64_C(1795165920472121689),
+		                       .trust = KRYOS_TRUST_RTC };
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(stream);
+	assert_ok(kryos_channel_add(ctx, "fridge.temperature", "Cel", &sample.channel));
+	kryos_sample_print(ctx, &sample, stream);
+	sample.quality = KRYOS_QUALITY_ABSENT;
+	kryos_sample_print(ctx, &sample, stream);
+	assert_int_equal(fclose(stream), 0);
+	assert_string_equal(text, "2026-11-20T09:12:00Z rtc  fridge.temperature  5.25 Cel  good\n"
+	                          "2026-11-20T09:12:00Z rtc  fridge.temperature  absent\n");
+	free(text);
+	kryos_ctx_free(ctx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +318,7 @@ int main(void)
 		cmocka_unit_test(the_log_passes_what_is_severe_enough),
 		cmocka_unit_test(a_result_is_explained_by_the_last_failure_or_in_general),
 		cmocka_unit_test(values_and_times_are_written_exactly),
+		cmocka_unit_test(a_sample_is_printed_on_one_line_in_whole_seconds),
 		cmocka_unit_test(channels_keep_their_number_and_unit),
 	};
 
