@@ -31,9 +31,10 @@ size_t kri_utf8_step(const char *text, size_t count);
  * each entry entry(key, value), in file order with their lines. What inih hides is refused here,
  * each as "file:line: what is wrong, what is allowed" appended to errors: indented continuation
  * lines, text outside sections, over-long lines and names, missing "=", bytes that are no UTF-8,
- * files over 256 KiB. Errors come out in the order of their lines. After a header with a mistake the
- * section's name is "" (entries below are then nobody's). Callbacks report their own mistakes with kri_ini_error and go
- * on.
+ * files over 256 KiB. Errors come out in the order of their lines. A header with a mistake
+ * comes with the name and label it can be read as ("[store" is store), so that what stands below it is judged in the
+ * same run; name "" where it says nothing (entries below are then nobody's). Callbacks report their own mistakes with
+ * kri_ini_error and go on.
  */
 struct kri_ini;
 struct kri_ini_handler {

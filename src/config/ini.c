@@ -96,19 +96,25 @@ static bool is_text(struct kri_ini *ini, const char *line, size_t count)
 	return true;
 }
 
-/* "[name]" or "[name label]". A header with a mistake still ends the section above it. */
+/* A header that says nothing still ends the section above it. */
+static void take_no_header(struct kri_ini *ini)
+{
+	ini->in_section = true;
+	ini->handler->section(ini, ini->data, "", "", ini->line);
+}
+
+/* "[name]" or "[name label]". With a mistake, it is what it can be read as, for the sake of the entries below. */
 static void take_header(struct kri_ini *ini, char *line)
 {
 	char *close = strchr(line, ']'), *name = line + 1, *label;
 
 	ini->in_section = true;
-	if (!close || close[1]) {
+	if (!close || close[1])
 		kri_ini_error(
 			ini, ini->line,
 			"a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]");
-		ini->handler->section(ini, ini->data, "", "", ini->line);
-		return;
-	}
+	if (!close)
+		close = line + strlen(line);
 	*close = 0;
 	while (is_blank(*name))
 		name++;
@@ -124,7 +130,11 @@ static void take_header(struct kri_ini *ini, char *line)
 		              "a section header holds one name and at most one label of up to %d bytes, as in [sensor "
 		              "fridge]",
 		              MAX_NAME);
-		name = label = line + strlen(line);
+		if (strlen(name) > MAX_NAME || strlen(label) > MAX_NAME) {
+			take_no_header(ini);
+			return;
+		}
+		label[strcspn(label, " \t")] = 0;
 	}
 	ini->handler->section(ini, ini->data, name, label, ini->line);
 }
@@ -199,13 +209,22 @@ static char *read_line(char *buffer, int size, void *stream)
 		return NULL;
 	strcpy(buffer, "\n");
 	start = line + strspn(line, " \t");
-	if (!is_text(ini, line, count) || !*start || *start == '#' || *start == ';')
+	if (!is_text(ini, line, count)) {
+		if (*start == '[')
+			take_no_header(ini);
+		return buffer;
+	}
+	if (!*start || *start == '#' || *start == ';')
 		return buffer;
 	if (count > MAX_LINE || (int)count + 2 > size) {
 		kri_ini_error(ini, ini->line, "the line has %zu bytes; at most %d are allowed", count, MAX_LINE);
+		if (*start == '[')
+			take_no_header(ini);
 	} else if (start != line) {
 		kri_ini_error(ini, ini->line,
 		              "the line is indented; entries and headers must begin in the first column");
+		if (*start == '[')
+			take_header(ini, start);
 	} else if (*line == '[') {
 		take_header(ini, line);
 	} else if (is_entry(ini, line)) {

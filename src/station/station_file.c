@@ -66,14 +66,20 @@ bool kri_station_remark(struct kri_station_file *file, int line, const char *for
 	return true;
 }
 
-const struct kri_section *kri_station_find(const struct kri_station_file *file, enum kri_section_kind kind,
-                                           const char *label)
+static struct kri_section *find_section(const struct kri_station_file *file, enum kri_section_kind kind,
+                                        const char *label)
 {
-	for (const struct kri_section *section = file->sections; section; section = section->next) {
+	for (struct kri_section *section = file->sections; section; section = section->next) {
 		if (section->kind == kind && !section->repeated && (!label || strcmp(section->label, label) == 0))
 			return section;
 	}
 	return NULL;
+}
+
+const struct kri_section *kri_station_find(const struct kri_station_file *file, enum kri_section_kind kind,
+                                           const char *label)
+{
+	return find_section(file, kind, label);
 }
 
 static bool is_name(const char *text, size_t most)
@@ -83,7 +89,17 @@ static bool is_name(const char *text, size_t most)
 	return count >= 1 && count <= most && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") == count;
 }
 
-static void unknown_section(struct kri_ini *ini, const char *name, int line)
+static unsigned int kind_of(const char *name)
+{
+	unsigned int kind = 0;
+
+	while (kind < KRI_SECTION_COUNT && strcmp(kri_station_sections[kind].name, name) != 0)
+		kind++;
+	return kind;
+}
+
+/* The kind of section that is meant, if any is near. */
+static unsigned int unknown_section(struct kri_ini *ini, const char *name, int line)
 {
 	char near[64];
 	const char *meant = kri_suggest(name, "station clock sensor alarm store watchdog relay", near, sizeof(near));
@@ -92,27 +108,31 @@ static void unknown_section(struct kri_ini *ini, const char *name, int line)
 		ini, line,
 		"there is no section [%s]%s%s%s; station, clock, sensor, alarm, store, watchdog and relay are allowed",
 		name, meant ? " (did you mean [" : "", meant ? meant : "", meant ? "]?)" : "");
+	return meant ? kind_of(meant) : KRI_SECTION_COUNT;
 }
 
 static void take_section(struct kri_ini *ini, void *data, const char *name, const char *label, int line)
 {
 	const struct kri_section_info *info = NULL;
 	struct reading *reading = data;
-	const struct kri_section *before;
-	struct kri_section *section;
-	unsigned int kind = 0;
+	struct kri_section *section, *before;
+	bool guessed = false;
+	unsigned int kind;
 
 	reading->section = NULL;
 	reading->last_line = line;
 	if (!*name)
 		return; /* a malformed header, reported already */
-	while (kind < KRI_SECTION_COUNT && strcmp(kri_station_sections[kind].name, name) != 0)
-		kind++;
+	kind = kind_of(name);
 	if (kind == KRI_SECTION_COUNT) {
-		unknown_section(ini, name, line);
-		return;
+		/* What stands in it is judged as what is meant: all mistakes are named in one run. */
+		kind = unknown_section(ini, name, line);
+		if (kind == KRI_SECTION_COUNT)
+			return;
+		guessed = true;
 	}
 	info = &kri_station_sections[kind];
+	name = info->name;
 	if (!info->labelled && *label)
 		kri_ini_error(ini, line, "[%s %s]: this section takes no name; [%s] is allowed", name, label, name);
 	else if (info->labelled && !is_name(label, info->label_max))
@@ -127,15 +147,16 @@ static void take_section(struct kri_ini *ini, void *data, const char *name, cons
 	}
 	section->kind = kind;
 	section->line = line;
+	section->guessed = guessed;
 	if (info->labelled)
 		snprintf(section->label, sizeof(section->label), "%s", label);
-	before = info->labelled && !is_name(label, info->label_max)
-	                 ? NULL
-	                 : kri_station_find(reading->file, kind, section->label);
+	before = info->labelled && !is_name(label, info->label_max) ? NULL
+	                                                            : find_section(reading->file, kind, section->label);
 	if (before) {
 		kri_ini_error(ini, line, "[%s%s%s] was there before, on line %d; once is allowed", name,
 		              *section->label ? " " : "", section->label, before->line);
-		section->repeated = true;
+		/* One whose name is right goes before one that was guessed. */
+		*(before->guessed ? &before->repeated : &section->repeated) = true;
 	}
 	*reading->tail = section;
 	reading->tail = &section->next;
@@ -306,7 +327,7 @@ static void take_entry(struct kri_ini *ini, void *data, const char *name, const 
 
 	reading->last_line = line;
 	if (!reading->section)
-		return; /* of a section that is wrong itself: one mistake, not ten */
+		return; /* of a section that nobody can guess: one mistake, not ten */
 	key = find_key(reading->section->kind, name);
 	if (key < 0) {
 		unknown_key(ini, reading->section->kind, name, line);

@@ -110,6 +110,7 @@ struct kri_section {
 	enum kri_section_kind kind;
 	char label[50];
 	int line;
+	bool guessed;  /* its header has another name, near this one */
 	bool repeated; /* was there before: judged key by key, then left out */
 	struct kri_entry entries[KRI_KEY_COUNT];
 };

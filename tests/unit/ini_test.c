@@ -158,7 +158,7 @@ static void an_indented_line_is_not_joined_to_the_one_above(void **state)
 	assert_refuses(seen, "[a]\nx = 1\n  y = 2\n\t[b]\nz = 3\n",
 	               ":3: the line is indented; entries and headers must begin in the first column\n"
 	               ":4: the line is indented; entries and headers must begin in the first column");
-	assert_string_equal(seen->text, "1[a|]\n2 x=1.\n5 z=3.\nend\n");
+	assert_string_equal(seen->text, "1[a|]\n2 x=1.\n4[b|]\n5 z=3.\nend\n");
 }
 
 static void a_colon_is_no_equals_sign(void **state)
@@ -182,6 +182,24 @@ static void a_comment_behind_a_value_is_refused_not_cut(void **state)
 		":3: \";\" behind a blank is not allowed; a comment needs a line of its own\n"
 		":5: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]\n"
 		":6: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]");
+}
+
+static void a_header_with_a_mistake_is_what_it_can_be_read_as(void **state)
+{
+	struct seen *seen = *state;
+
+	assert_refuses(
+		seen,
+		"[store\nkeep = 400\n[sensor a] ; lid\nx = 1\n[relay a b]\n [clock]\nrtc = 2\n[\xff]\nz = "
+		"3\n[clock]\n",
+		":1: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]\n"
+		":3: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]\n"
+		":5: a section header holds one name and at most one label of up to 49 bytes, as in [sensor "
+		"fridge]\n"
+		":6: the line is indented; entries and headers must begin in the first column\n"
+		":8: byte 2 of the line (0xff) is no UTF-8; only UTF-8 is allowed");
+	assert_string_equal(seen->text, "1[store|]\n2 keep=400.\n3[sensor|a]\n4 x=1.\n5[relay|a]\n6[clock|]\n"
+	                                "7 rtc=2.\n8[|]\n9 z=3.\n10[clock|]\nend\n");
 }
 
 static void text_outside_sections_is_refused(void **state)
@@ -322,6 +340,7 @@ int main(void)
 		TEST(an_indented_line_is_not_joined_to_the_one_above),
 		TEST(a_colon_is_no_equals_sign),
 		TEST(a_comment_behind_a_value_is_refused_not_cut),
+		TEST(a_header_with_a_mistake_is_what_it_can_be_read_as),
 		TEST(text_outside_sections_is_refused),
 		TEST(headers_hold_a_name_and_at_most_one_label),
 		TEST(long_lines_and_names_are_refused_not_cut),

@@ -451,6 +451,7 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":1: \"orphan\" stands in no section; a header such as [station] must come first\n"
 		":2: there is no section [staiton] (did you mean [station]?); station, clock, sensor, alarm, store, "
 		"watchdog and relay are allowed\n"
+		":3: [station] was there before, on line 2; once is allowed\n"
 		":4: [station] has no key nmae; did you mean name?\n"
 		":5: timezone: \"Asia Calcutta\" is no time zone; a name of the tz database is allowed, as in "
 		"Asia/Kolkata\n"
@@ -510,6 +511,37 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":60: the line is indented; entries and headers must begin in the first column\n"
 		":64: client_id: [relay e] on line 61 uses the same at the same url; each needs its own\n"
 		":67: [relay g] has no url; one is needed, as in url = mqtts://broker.example.org:8883");
+	/* What stands below a header with a mistake is judged as what the header is meant to be. */
+	assert_refuses(
+		fixture,
+		SENSOR "[store\nkeep = 400\nsize = 31MB\n[wathcdog]\ntimeout = 1s\n"
+		       "[senosr lid]\nadress = bme280@i2c-1:0x76\n[relay a] ; the only one\nrate = 200\n"
+		       "[relay b c]\nmqtt = 4\n [clock]\nrct = rtc\n[colour]\nred = 1\nblue\n[alarm x\n"
+		       "channel = lid.temperature\nprofile = fridge-2-8\n",
+		":3: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]\n"
+		":4: keep: \"400\" is no duration: a whole number and its unit are allowed, as in 500ms, 10s, 15min, "
+		"10h, 30d\n"
+		":5: size: segments of 16MB in a store of 31MB leave none to remove; at most half of size is allowed\n"
+		":6: there is no section [wathcdog] (did you mean [watchdog]?); station, clock, sensor, alarm, store, "
+		"watchdog and relay are allowed\n"
+		":7: timeout: 1s is not allowed: 2s to 10min is\n"
+		":8: there is no section [senosr] (did you mean [sensor]?); station, clock, sensor, alarm, store, "
+		"watchdog and relay are allowed\n"
+		":8: [sensor lid] has no address; one is needed, as in address = bme280@i2c-1:0x76\n"
+		":9: [sensor] has no key adress; did you mean address?\n"
+		":10: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]\n"
+		":10: [relay a] has no url; one is needed, as in url = mqtts://broker.example.org:8883\n"
+		":11: rate: 200 is not allowed: 0.01 to 100 is\n"
+		":12: a section header holds one name and at most one label of up to 49 bytes, as in [sensor "
+		"fridge]\n"
+		":12: [relay b] has no url; one is needed, as in url = mqtts://broker.example.org:8883\n"
+		":13: mqtt: \"4\" is not allowed; one of these is: 3.1.1 5\n"
+		":14: the line is indented; entries and headers must begin in the first column\n"
+		":15: [clock] has no key rct; did you mean rtc?\n"
+		":16: there is no section [colour]; station, clock, sensor, alarm, store, watchdog and relay are "
+		"allowed\n"
+		":18: \"blue\" is no entry; key = value is allowed\n"
+		":19: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]");
 }
 
 /* The timezone, address, transport and period rules one by one: the least that is wrong, and its neighbour that is
