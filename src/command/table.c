@@ -68,16 +68,12 @@ static int check_argument(const struct kri_command *command, const struct kri_ar
 
 static int check_arguments(const struct kri_command *command, const struct kri_json *arguments)
 {
-	const char *key, *before;
+	const char *key;
 	int r;
 
 	for (unsigned int i = 0; kri_json_at(arguments, i, &key); i++) {
 		if (!find_argument(command, key))
 			return kryos_fail(-EINVAL, "%s: there is no argument \"%.60s\"", command->name, key);
-		for (unsigned int j = 0; j < i && kri_json_at(arguments, j, &before); j++) {
-			if (strcmp(key, before) == 0)
-				return kryos_fail(-EINVAL, "%s: %s is given twice", command->name, key);
-		}
 	}
 	for (const struct kri_argument *argument = command->arguments; argument->name; argument++) {
 		r = check_argument(command, argument, arguments);

@@ -301,6 +301,45 @@ static int look_over(const char *text, size_t count)
 	return 0;
 }
 
+static int by_key(const void *a, const void *b)
+{
+	const cJSON *const *one = a, *const *other = b;
+
+	return strcmp((*one)->string, (*other)->string);
+}
+
+/* Sorted, since a hostile object may have as many keys as fit in a message. */
+static int check_keys_of(const cJSON *object, size_t members)
+{
+	const cJSON **list = malloc(members * sizeof(const cJSON *));
+	size_t count = 0;
+	int r = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (const cJSON *item = object->child; item; item = item->next)
+		list[count++] = item;
+	qsort(list, count, sizeof(const cJSON *), by_key);
+	for (size_t i = 1; i < count && r >= 0; i++) {
+		if (strcmp(list[i - 1]->string, list[i]->string) == 0)
+			r = kryos_fail(-EINVAL, "JSON: \"%.60s\" is given twice in one object; once is allowed",
+			               list[i]->string);
+	}
+	free(list);
+	return r;
+}
+
+/* RFC 8259 section 4: what a repeated name means is unpredictable. As deep as look_over() allows. */
+static int check_keys(const cJSON *value)
+{
+	size_t members = 0;
+	int r = 0;
+
+	for (const cJSON *item = value->child; item && r >= 0; item = item->next, members++)
+		r = check_keys(item);
+	return r >= 0 && cJSON_IsObject(value) && members > 1 ? check_keys_of(value, members) : r;
+}
+
 int kri_json_parse(struct kri_json **ret_value, const char *text, size_t text_count)
 {
 	const char *end = NULL;
@@ -320,6 +359,11 @@ int kri_json_parse(struct kri_json **ret_value, const char *text, size_t text_co
 	if (end < text + text_count) {
 		cJSON_Delete(value);
 		return refuse((size_t)(end - text), "something follows the value; one is allowed");
+	}
+	r = check_keys(value);
+	if (r < 0) {
+		cJSON_Delete(value);
+		return r;
 	}
 	*ret_value = outer(value);
 	return 0;

@@ -34,7 +34,8 @@ char *kri_json_print(const struct kri_json *value);
 /* The same, indented, with a newline at its end. */
 char *kri_json_print_pretty(const struct kri_json *value);
 
-/* Parses exactly one value of text_count bytes; nesting at most 32. -EINVAL with a sentence naming the offset. */
+/* Parses exactly one value of text_count bytes; nesting at most 32, each key of an object once. -EINVAL with a
+   sentence naming the offset or the key. */
 int kri_json_parse(struct kri_json **ret_value, const char *text, size_t text_count);
 
 /* Looking. Each gives false where there is no such key or another type. Strings live as long as value. */

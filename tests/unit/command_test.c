@@ -99,6 +99,10 @@ static void requests_that_are_none_are_refused_with_a_sentence(void **state)
 	assert_refused(bench, "[]", ALL, "a request is {\"command\":\"name\"");
 	assert_refused(bench, "{}", ALL, "a request is {\"command\":\"name\"");
 	assert_refused(bench, "{\"command\":7}", ALL, "a request is {\"command\":\"name\"");
+	assert_refused(bench, "{\"command\":\"status\",\"command\":\"flush\"}", ALL,
+	               "\"command\" is given twice in one object; once is allowed");
+	assert_refused(bench, "{\"command\":\"status\",\"arguments\":{},\"arguments\":{}}", ALL,
+	               "\"arguments\" is given twice");
 	assert_refused(bench, "{\"command\":\"status\",\"args\":{}}", ALL, "a request has no \"args\"");
 	assert_refused(bench, "{\"command\":\"status\",\"arguments\":[]}", ALL, "arguments must be an object");
 	assert_refused(bench, "{\"command\":\"statsu\"}", ALL, "did you mean status?");
@@ -125,7 +129,7 @@ static void arguments_are_checked_against_the_schema(void **state)
 	assert_refused(bench, RESEND("\"name\":\"main\",\"first\":0,\"last\":2"), ALL, "first must be a whole number");
 	assert_refused(bench, RESEND("\"name\":\"main\",\"first\":3,\"last\":2"), ALL, "first 3 is after last 2");
 	assert_refused(bench, RESEND("\"name\":\"main\",\"first\":1,\"first\":2,\"last\":2"), ALL,
-	               "first is given twice");
+	               "\"first\" is given twice in one object; once is allowed");
 	assert_refused(bench, RESEND("\"name\":\"mian\",\"first\":1,\"last\":2"), ALL,
 	               "there is no queue \"mian\"; there is main");
 	assert_refused(bench, "{\"command\":\"log-level\",\"arguments\":{\"level\":\"loud\"}}", ALL,

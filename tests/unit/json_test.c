@@ -276,6 +276,35 @@ static void parsing_refuses_what_is_not_json_and_names_the_byte(void **state)
 	}
 }
 
+static void a_key_that_is_given_twice_is_refused(void **state)
+{
+	static const char *const twice[] = {
+		"{\"a\":1,\"a\":1}",
+		"{\"b\":{},\"a\":1,\"c\":2,\"a\":{}}",
+		"[{},{\"x\":[{\"y\":{\"a\":1,\"b\":2,\"a\":3}}]}]",
+		"{\"a\":1,\"\\u0061\":2}",
+	};
+	struct kri_json *value = NULL;
+	char *text, *to;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(twice) / sizeof(twice[0]); i++) {
+		assert_fails(-EINVAL, kri_json_parse(&value, twice[i], strlen(twice[i])));
+		assert_says(-EINVAL, "JSON: \"a\" is given twice in one object; once is allowed");
+		assert_null(value);
+	}
+	kri_json_free(parsed("{\"a\":{\"a\":{\"A\":1,\"b\":1}},\"b\":[{\"a\":1},{\"a\":1}]}"));
+	/* As many keys as fit in a message cost no time worth naming. */
+	text = to = malloc(40 * 50000);
+	to += sprintf(to, "{");
+	for (int i = 0; i < 50000; i++)
+		to += sprintf(to, "\"%d\":0,", i);
+	sprintf(to, "\"7\":0}");
+	assert_fails(-EINVAL, kri_json_parse(&value, text, strlen(text)));
+	assert_says(-EINVAL, "\"7\" is given twice");
+	free(text);
+}
+
 static void parsing_stops_at_the_count_and_refuses_a_nul_inside(void **state)
 {
 	struct kri_json *value = NULL;
@@ -355,6 +384,7 @@ int main(void)
 		cmocka_unit_test(getters_refuse_other_types),
 		cmocka_unit_test(members_and_elements_come_in_order),
 		cmocka_unit_test(parsing_refuses_what_is_not_json_and_names_the_byte),
+		cmocka_unit_test(a_key_that_is_given_twice_is_refused),
 		cmocka_unit_test(parsing_stops_at_the_count_and_refuses_a_nul_inside),
 		cmocka_unit_test(nesting_ends_at_32),
 		cmocka_unit_test(random_bytes_never_crash_the_parser),
