@@ -73,6 +73,8 @@ void print_readings(const struct kri_json *readings);
 /* One record of a store on a line. */
 void print_record(const struct kryos_record *record, bool json, FILE *stream);
 bool is_wanted(const struct options *options, const struct kryos_record *record);
+/* Says what the reader had to leave out, if anything: EXIT_FAILURE, for nobody should take a part for the whole. */
+int complain_of_gaps(struct kryos_reader *reader);
 /* stdout or file could take everything: EXIT_SUCCESS, else complains. */
 int finish(FILE *stream, const char *name);
 

@@ -185,6 +185,21 @@ bool is_wanted(const struct options *options, const struct kryos_record *record)
 	return wanted && record->sample.t_wall_ns >= options->from_ns && record->sample.t_wall_ns < options->to_ns;
 }
 
+int complain_of_gaps(struct kryos_reader *reader)
+{
+	uint64_t damaged = 0;
+	uint32_t newer = 0;
+	int status = EXIT_SUCCESS;
+
+	if (kryos_reader_get_newer(reader, &newer) >= 0 && newer > 0)
+		status = complain("%" PRIu32 " segments of a newer version's format were left out; this is kryosctl %s",
+		                  newer, kryos_version());
+	if (kryos_reader_get_damaged(reader, &damaged) >= 0 && damaged > 0)
+		status = complain("%" PRIu64 " damaged rows or segments were left out; kryosctl verify says where",
+		                  damaged);
+	return status;
+}
+
 int finish(FILE *stream, const char *name)
 {
 	if (fflush(stream) == EOF || ferror(stream))

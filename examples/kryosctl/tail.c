@@ -106,7 +106,6 @@ static int run(const struct options *options, char *const *arguments, int count)
 {
 	struct kryos_reader *reader = NULL;
 	struct kryos_ctx *ctx = NULL;
-	uint64_t damaged = 0;
 	int64_t skip = 0;
 	int r;
 
@@ -121,8 +120,8 @@ static int run(const struct options *options, char *const *arguments, int count)
 		r = print_all(reader, options, skip);
 	if (r < 0)
 		complain("%s", kryos_strerror(r));
-	else if (kryos_reader_get_damaged(reader, &damaged) >= 0 && damaged > 0)
-		r = -complain("damaged rows were left out; kryosctl verify says where");
+	else
+		r = -complain_of_gaps(reader);
 	kryos_reader_close(reader);
 	kryos_ctx_free(ctx);
 	return finish(stdout, "standard output") == EXIT_SUCCESS && r >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -37,9 +37,10 @@ KRYOS_API int kryos_reader_next(struct kryos_reader *reader, const struct kryos_
 /* The next stored event, in its own order; as kryos_reader_next. */
 KRYOS_API int kryos_reader_next_event(struct kryos_reader *reader, const struct kryos_record **ret_record);
 
-/* Rows left out so far because their checksum was wrong; a segment that is damaged or newer as a whole counts as one.
- */
+/* Rows left out so far because their checksum was wrong; a segment that is damaged as a whole counts as one. */
 KRYOS_API int kryos_reader_get_damaged(struct kryos_reader *reader, uint64_t *ret_rows);
+/* Segments left out so far because a newer version wrote them: nothing is wrong with them, it can read them. */
+KRYOS_API int kryos_reader_get_newer(struct kryos_reader *reader, uint32_t *ret_segments);
 
 /* What one queue owes, as stored; index from 0. -ENOENT: no more. Delivery since its last commit is not in it. */
 KRYOS_API int kryos_reader_get_queue(struct kryos_reader *reader, unsigned int index,

@@ -16,6 +16,7 @@ struct kryos_reader {
 	int segment_count, segment_at;
 	int64_t next_seq;
 	uint64_t damaged;
+	uint32_t newer;
 	int64_t unreadable; /* newest segment that was counted as a whole */
 	struct kryos_record record;
 	struct kri_stored_event *events;
@@ -133,12 +134,15 @@ int kryos_reader_seek(struct kryos_reader *reader, int64_t seq)
 }
 
 /* Once for each segment, however often its end is looked at. */
-static void count_unreadable(struct kryos_reader *reader, int64_t segment)
+static void count_unreadable(struct kryos_reader *reader, int64_t segment, int why)
 {
-	if (reader->unreadable < segment) {
-		reader->unreadable = segment;
+	if (reader->unreadable >= segment)
+		return;
+	reader->unreadable = segment;
+	if (why == KRYOS_EFORMAT)
+		reader->newer++;
+	else
 		reader->damaged++;
-	}
 }
 
 int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record)
@@ -176,7 +180,7 @@ int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **r
 			if (r < 0 && r != -ENOENT && r != KRYOS_ECORRUPT && r != KRYOS_EFORMAT && r != -EIO)
 				return r;
 			if (r < 0 && r != -ENOENT)
-				count_unreadable(reader, info->first_seq);
+				count_unreadable(reader, info->first_seq, r);
 			if (reader->segment_at + 1 < reader->segment_count) {
 				reader->segment_at++;
 				reader->next_seq = reader->segments[reader->segment_at].first_seq;
@@ -270,6 +274,14 @@ int kryos_reader_get_damaged(struct kryos_reader *reader, uint64_t *ret_rows)
 	if (!reader || !ret_rows)
 		return kryos_fail(-EINVAL, "reader: no reader, or no place for the number given");
 	*ret_rows = reader->damaged;
+	return 0;
+}
+
+int kryos_reader_get_newer(struct kryos_reader *reader, uint32_t *ret_segments)
+{
+	if (!reader || !ret_segments)
+		return kryos_fail(-EINVAL, "reader: no reader, or no place for the number given");
+	*ret_segments = reader->newer;
 	return 0;
 }
 

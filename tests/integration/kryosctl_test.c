@@ -523,6 +523,39 @@ static void verify_tells_a_good_store_from_a_changed_one(void **state)
 	assert_string_equal(outcome.out, "");
 }
 
+/* user_version, a big-endian integer at offset 60 of a SQLite file (file format 1.3). */
+static void make_newer(const char *path)
+{
+	FILE *file;
+
+	assert_int_equal(chmod(path, 0600), 0);
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 63, SEEK_SET), 0);
+	assert_int_equal(fputc(9, file), 9);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void a_newer_versions_segment_is_not_called_damaged(void **state)
+{
+	struct bench *bench = *state;
+	struct outcome outcome;
+	char path[400];
+
+	leave_sealed_segments(bench, path, sizeof(path));
+	make_newer(path);
+	RUN(bench, &outcome, "export", "--store", bench->store);
+	assert_status(&outcome, 1);
+	assert_has(outcome.err, "kryosctl: 1 segments of a newer version's format were left out; this is kryosctl ");
+	assert_null(strstr(outcome.err, "damaged"));
+	assert_null(strstr(outcome.out, ",5.1875,"));
+	assert_has(outcome.out, ",6,Cel,good,");
+	RUN(bench, &outcome, "tail", "--store", bench->store);
+	assert_status(&outcome, 1);
+	assert_has(outcome.err, "1 segments of a newer version's format");
+	assert_null(strstr(outcome.err, "damaged"));
+}
+
 static void commands_are_listed_and_carried_out(void **state)
 {
 	struct bench *bench = *state;
@@ -592,6 +625,7 @@ int main(void)
 		TEST(queues_are_listed_and_resent_with_and_without_a_daemon),
 		TEST(dead_letters_are_named_with_the_receivers_reason),
 		TEST(verify_tells_a_good_store_from_a_changed_one),
+		TEST(a_newer_versions_segment_is_not_called_damaged),
 		TEST(commands_are_listed_and_carried_out),
 	};
 

@@ -346,7 +346,10 @@ static void another_boards_store_goes_on_as_a_new_device(void **state)
 static void a_segment_of_a_newer_version_is_left_and_skipped(void **state)
 {
 	struct rig *rig = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
 	char path[5000];
+	uint32_t newer;
 
 	rig_start(rig, NULL);
 	rig_append_minutes(rig, 3);
@@ -357,6 +360,14 @@ static void a_segment_of_a_newer_version_is_left_and_skipped(void **state)
 	rig_append_minutes(rig, 2);
 	assert_int_equal(rig_status(rig).segments, 2);
 	assert_int_equal(access(path, F_OK), 0);
+	/* Who reads is told what it is: left out, and not damaged. */
+	assert_int_equal(rig_count(rig), 2);
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
+	while (kryos_reader_next(reader, &record) > 0)
+		;
+	assert_int_equal(kryos_reader_next(reader, &record), 0);
+	assert_ok(kryos_reader_get_newer(reader, &newer));
+	assert_int_equal(newer, 1);
 }
 
 static void a_lost_state_db_is_made_anew_with_another_epoch(void **state)
