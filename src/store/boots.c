@@ -157,9 +157,36 @@ size_t kri_boot_text(const struct kri_boot *boot, char *text, size_t size)
 	                        boot->offset_ns, (unsigned int)boot->trust);
 }
 
-bool kri_boot_parse(struct kri_boot *boot, const char *text)
+/* The next of the numbers that blanks join, from minimum to maximum; *text is moved behind it, and a blank. */
+static bool next_number(const char **text, int64_t minimum, int64_t maximum, int64_t *ret_number)
 {
-	return sscanf(text, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNu16, &boot->device_ns, &boot->before_ns,
-	              &boot->offset_ns, &boot->trust) == 4 &&
-	       boot->trust <= KRYOS_TRUST_SYNCED;
+	char *end;
+	long long number;
+
+	if (**text != '-' && (**text < '0' || **text > '9'))
+		return false;
+	errno = 0;
+	number = strtoll(*text, &end, 10);
+	if (errno || end == *text || (*end && (*end != ' ' || !end[1])) || number < minimum || number > maximum)
+		return false;
+	*text = *end ? end + 1 : end;
+	*ret_number = number;
+	return true;
+}
+
+bool kri_boot_parse(struct kri_boot *boot, const char *number, const char *text)
+{
+	struct kri_boot parsed = { .boot = 0 };
+	int64_t boot_number, trust;
+
+	if (!next_number(&number, 1, UINT32_MAX, &boot_number) || *number ||
+	    !next_number(&text, INT64_MIN, INT64_MAX, &parsed.device_ns) ||
+	    !next_number(&text, INT64_MIN, INT64_MAX, &parsed.before_ns) ||
+	    !next_number(&text, INT64_MIN, INT64_MAX, &parsed.offset_ns) ||
+	    !next_number(&text, 0, KRYOS_TRUST_SYNCED, &trust) || *text)
+		return false;
+	parsed.boot = (uint32_t)boot_number;
+	parsed.trust = (uint16_t)trust;
+	*boot = parsed;
+	return true;
 }

@@ -190,7 +190,8 @@ bool kri_boot_count_gap(struct kri_boot *boot, int64_t offset_ns);
 void kri_boot_apply(const struct kri_boot *boot, struct kryos_record *record);
 /* As in a segment's header. */
 size_t kri_boot_text(const struct kri_boot *boot, char *text, size_t size);
-bool kri_boot_parse(struct kri_boot *boot, const char *text);
+/* number: as in the key of a segment's header; text: what kri_boot_text() wrote. False: they are something else. */
+bool kri_boot_parse(struct kri_boot *boot, const char *number, const char *text);
 /* Of numbers that come from a file and may be anything: a difference that does not fit is the greatest that does. */
 int64_t kri_ns_subtract(int64_t a, int64_t b);
 

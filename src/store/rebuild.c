@@ -43,7 +43,7 @@ static int restore_entry(struct kri_state *state, const char *key, const char *v
 		sqlite3_bind_int64(put, 5, 0);
 		return kri_sql_run(put);
 	}
-	if (sscanf(key, "boot:%" SCNu32, &boot.boot) != 1 || !kri_boot_parse(&boot, value))
+	if (strncmp(key, "boot:", 5) != 0 || !kri_boot_parse(&boot, key + 5, value))
 		return 0;
 	snprintf(sql, sizeof(sql), "SELECT 1 FROM boot WHERE boot=%" PRIu32, boot.boot);
 	return kri_sql_int(state->db, sql, &known) >= 0 ? 0 : kri_state_put_boot(state, &boot, "");

@@ -195,7 +195,9 @@ static int read_seals(struct kryos_store *store, struct found *found)
 			/* A cut came between the decision and the removal. */
 			kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
 			r = kri_remove_db(path);
-			kri_store_drop_segment(store, info);
+			if (r < 0)
+				kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
+			kri_store_drop_segment(store, info); /* the next open tries again */
 			continue;
 		}
 		info->closed = info->recorded = true;

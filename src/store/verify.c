@@ -110,7 +110,7 @@ static int keep_line(struct commit *commit, const char *line, size_t length)
 {
 	char *grown;
 
-	if (commit->length + length > commit->capacity) {
+	if (!commit->lines || commit->length + length > commit->capacity) {
 		commit->capacity = 2 * commit->capacity + length + 4096;
 		grown = realloc(commit->lines, commit->capacity);
 		if (!grown)

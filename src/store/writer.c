@@ -138,12 +138,12 @@ static int write_group(struct kryos_store *store, struct kri_batch *group, size_
 
 static struct kri_batch *take_group(struct kryos_store *store, size_t *ret_samples)
 {
-	struct kri_batch *group = store->batches, *last = NULL;
-	size_t samples = 0;
-	int callers = 0;
+	struct kri_batch *group = store->batches, *last = group;
+	size_t samples = group->count;
+	int callers = group->waiting_caller;
 
-	for (struct kri_batch *batch = group; batch; batch = batch->next) {
-		if (last && samples + batch->count > KRI_MAX_WAITING)
+	for (struct kri_batch *batch = group->next; batch; batch = batch->next) {
+		if (samples + batch->count > KRI_MAX_WAITING)
 			break;
 		samples += batch->count;
 		callers += batch->waiting_caller;
@@ -183,12 +183,14 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
                      int64_t took_ns)
 {
 	struct kri_segment_info *info;
-	int64_t seq = store->next_seq, newest_trusted = 0;
+	int64_t seq = store->next_seq, newest_trusted = 0, first_wall_ns = 0;
 	bool untrusted = false;
 
 	for (struct kri_batch *batch = group; batch; batch = batch->next) {
 		for (size_t i = 0; i < batch->count; i++) {
 			stamp(store, batch, i, &batch->samples[i], seq++, now);
+			if (batch == group && i == 0)
+				first_wall_ns = batch->samples[i].t_wall_ns;
 			if (batch->samples[i].trust < KRYOS_TRUST_RTC)
 				untrusted = true;
 			else if (batch->samples[i].t_wall_ns > newest_trusted)
@@ -215,7 +217,7 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	store->last_wall_ns = store->segment->last_wall_ns;
 	if (!store->first_boot) {
 		store->first_boot = store->boot;
-		store->status.first_wall_ns = group->samples[0].t_wall_ns;
+		store->status.first_wall_ns = first_wall_ns;
 	}
 	info = kri_store_find_segment(store, store->segment->first_seq);
 	if (info) {

@@ -245,6 +245,36 @@ static void events_have_it_too_and_are_corrected_like_samples(void **state)
 	assert_true(found);
 }
 
+static void what_a_header_says_of_a_boot_is_read_back_or_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"",         "1 2 3",   "1 2 3 3 5", "1 2 3 3 ",  " 1 2 3 3",
+		"1  2 3 3", "1 2 x 3", "1 2 3 -1",  "1 2 3 4",   "1 2 3 3x",
+		"+1 2 3 3", "1,2,3,3", "1 2 - 3",   "0x1 2 3 3", "9223372036854775808 2 3 3",
+	};
+	struct kri_boot boot = { .boot = 4294967295U,
+		                 .trust = KRYOS_TRUST_SYNCED,
+		                 .offset_ns = INT64_MAX,
+		                 .device_ns = INT64_MIN,
+		                 .before_ns = START },
+			back = { .boot = 0 };
+	char text[100];
+
+	(void)state;
+	kri_boot_text(&boot, text, sizeof(text));
+	assert_true(kri_boot_parse(&back, "4294967295", text));
+	assert_int_equal(back.boot, boot.boot);
+	assert_int_equal(back.trust, boot.trust);
+	assert_true(back.offset_ns == boot.offset_ns && back.device_ns == boot.device_ns);
+	assert_true(back.before_ns == boot.before_ns);
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(wrong); i++)
+		assert_false(kri_boot_parse(&back, "1", wrong[i]));
+	assert_false(kri_boot_parse(&back, "4294967296", text));
+	assert_false(kri_boot_parse(&back, "0", text));
+	assert_false(kri_boot_parse(&back, "1 2", text));
+	assert_int_equal(back.boot, boot.boot);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +285,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_clock_set_back_does_not_take_it_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_state_db_does_not_lose_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_board_begins_again, setup, teardown),
+		cmocka_unit_test(what_a_header_says_of_a_boot_is_read_back_or_refused),
 		cmocka_unit_test_setup_teardown(events_have_it_too_and_are_corrected_like_samples, setup, teardown),
 	};
 
