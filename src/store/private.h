@@ -407,7 +407,7 @@ struct kryos_store {
 /* accept.c: the note that tells the context thread of finished batches. */
 void kri_store_deliver(struct kri_note *note);
 /* writer.c: groups of samples, events and delivery state, idle work. */
-void kri_writer_main(void *store);
+void kri_writer_main(void *data);
 void kri_store_publish_syncs(struct kryos_store *store);
 void kri_store_wake_queues(struct kryos_store *store);
 /* state_commit.c; writer thread, store->lock held and let go meanwhile. Commits what state.db is owed. */

@@ -115,7 +115,7 @@ void kri_queue_stored(struct kryos_queue *queue, bool well)
 	if (well) {
 		queue->dirty -= queue->dirty < queue->storing ? queue->dirty : queue->storing;
 		queue->dirty_since_ns = kri_real_ns();
-		for (; queue->dead_storing; queue->dead_storing--) {
+		for (; queue->dead && queue->dead_storing; queue->dead_storing--) {
 			struct kri_dead *dead = queue->dead;
 
 			queue->dead = dead->next;
