@@ -128,6 +128,46 @@ static void steps_of_wall_time_change_neither_distances_nor_order(void **state)
 	}
 }
 
+/* The kernel vouches for each of these times in turn: wall time may jump, nothing else does. */
+static void steps_while_synced_change_neither_distances_nor_order(void **state)
+{
+	static const int64_t steps[] = { 0, -KRYOS_DAYS(365), KRYOS_DAYS(3653) };
+	struct device *device = *state;
+	struct kryos_sample samples[MAX_SAMPLES];
+	const struct kryos_record *record;
+	struct kryos_queue *queue;
+	int64_t wall[3], boot[3], last = 0;
+	int count, lent = 0;
+
+	kryos_fake_clock_set_synced(device->clock, 1);
+	for (int i = 0; i < 3; i++) {
+		kryos_fake_clock_set_wall(device->clock, TRUE_START + steps[i]);
+		wall[i] = kryos_fake_clock_wall_ns(device->clock);
+		boot[i] = kryos_fake_clock_boot_ns(device->clock);
+		measure(device, 4);
+	}
+	count = read_all(device, samples);
+	assert_int_equal(count, 12);
+	check_distances(samples, count);
+	for (int i = 0; i < count; i++) {
+		assert_int_equal(samples[i].quality, KRYOS_QUALITY_GOOD);
+		assert_int_equal(samples[i].trust, KRYOS_TRUST_SYNCED);
+		/* Each as it was believed when it was measured: a later step changes no stamp. */
+		assert_int_equal(samples[i].t_wall_ns, wall[i / 4] + samples[i].t_boot_ns - boot[i / 4]);
+		assert_int_equal(samples[i].flags & KRYOS_SAMPLE_CORRECTED, 0);
+	}
+	/* Delivered in the order of measuring, too. */
+	assert_ok(kryos_queue_open(&queue, device->store, "receiver", NULL));
+	while (kryos_queue_next(queue, &record) > 0) {
+		if (record->event)
+			continue;
+		assert_true(record->seq > last);
+		last = record->seq;
+		lent++;
+	}
+	assert_int_equal(lent, 12);
+}
+
 static void stamps_are_corrected_once_time_is_known_and_the_receiver_is_told(void **state)
 {
 	struct device *device = *state;
@@ -194,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(steps_of_wall_time_change_neither_distances_nor_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(steps_while_synced_change_neither_distances_nor_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(stamps_are_corrected_once_time_is_known_and_the_receiver_is_told, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_reboot_without_time_keeps_order_and_never_goes_below_the_floor, setup,
