@@ -2,7 +2,9 @@
 /*
  * The store, cut at every operation of a scripted run with rotation, sealing, checkpoints and
  * retention, in every mode of the crash rig. After each cut the store is opened as the next boot
- * would, and must keep what it promised before the cut. Under sanitizers every few cuts are tried.
+ * would, and must keep what it promised before the cut; and for some of these cuts, that next boot's
+ * recovery is itself cut at every operation. Under sanitizers every few cuts are tried; KRYOS_TEST_LONG=1 in
+ * the environment tries all of those that are left out to save time, in every mode.
  */
 #include "cutvfs.h"
 #include "support.h"
@@ -14,13 +16,21 @@
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { STRIDE = 11 };
+enum { STRIDE = 11, INTERRUPTED = 4 };
 #else
-enum { STRIDE = 1 };
+enum { STRIDE = 1, INTERRUPTED = 28 };
 #endif
 
 enum { MAX_SEQ = 4096, CHANNELS = 2 };
 #define WALL_NS KRYOS_SECONDS(INT64_C(1795166000))
+
+static bool is_long(void)
+{
+	const char *text = getenv("KRYOS_TEST_LONG");
+
+	return text && strcmp(text, "1") == 0;
+}
+
 static const char *const channel_names[CHANNELS] = { "fridge.temperature", "room.humidity" };
 
 /* What the log's marks say: a kind in the low bits, a seq above them. */
@@ -252,6 +262,7 @@ struct trial {
 	bool seen[MAX_SEQ];
 	int64_t newest; /* found after the cut */
 	int appended_seen;
+	int boots; /* since the run, before this one */
 };
 
 KRYOS_PRINTF(2, 3) static void trouble(struct trial *trial, const char *format, ...)
@@ -395,7 +406,8 @@ static void try_cut(struct trial *trial, bool twice)
 	config.keep_ns = KRYOS_DAYS(400); /* what is there now stays for the checks */
 	assert_ok(kryos_fake_clock_new(&clock, kryos_fake_clock_wall_ns(trial->run->clock) + KRYOS_SECONDS(20)));
 	kryos_fake_clock_set_synced(clock, 1);
-	kryos_fake_clock_reboot(clock);
+	for (int i = 0; i <= trial->boots; i++)
+		kryos_fake_clock_reboot(clock);
 	assert_ok(kryos_ctx_new(&ctx, KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = clock)));
 	r = kryos_store_open(&store, ctx, trial->run->found, &config);
 	if (r < 0) {
@@ -498,8 +510,11 @@ static void rotation_and_sealing_keep_promises_at_every_cut(void **state)
 	cut_in_all_modes(run, 0, 1);
 }
 
-/* The WAL grows to where it is written into the file, twice. */
-static void checkpoints_keep_promises_at_every_cut(void **state)
+/*
+ * The WAL grows to where it is written into the file, twice. Of its thousands of writes, which are alike, every 41st is
+ * a cut (KRYOS_TEST_LONG=1: each), of all else every one.
+ */
+static void checkpoints_keep_promises_at_cuts(void **state)
 {
 	struct kryos_store_config config = small_config();
 	struct run *run = *state;
@@ -517,7 +532,7 @@ static void checkpoints_keep_promises_at_every_cut(void **state)
 	}
 	assert_true(checkpointed);
 	append(run, 3);
-	cut_in_all_modes(run, 0, 41);
+	cut_in_all_modes(run, 0, is_long() ? 1 : 41);
 }
 
 /* Segments that are old enough go, newest promises stay. */
@@ -544,12 +559,118 @@ static void retention_keeps_promises_at_every_cut(void **state)
 	cut_in_all_modes(run, first, 1);
 }
 
+/* What a first cut left, and what was promised before it. */
+struct remains {
+	char *folder;
+	enum cut_mode mode;
+	struct promised promised;
+};
+
+/* First cuts all over the log, each mode in its turn. */
+static void leave_remains(struct run *run, struct remains *remains, int count, uint64_t *random)
+{
+	size_t operations = cutvfs_count(run->vfs), part = operations / (size_t)count;
+
+	for (int i = 0; i < count; i++) {
+		size_t cut = (size_t)i * part + (size_t)(next_random(random) % part);
+		struct cut_replay *replay;
+
+		while (cut < operations && cutvfs_get(run->vfs, cut).kind == CUT_MARK)
+			cut++;
+		remains[i].folder = scratch_new();
+		remains[i].mode = (enum cut_mode)(i % CUT_MODE_COUNT);
+		remains[i].promised = promised_before(run->vfs, cut);
+		replay = cut_replay_new(run->vfs, remains[i].mode, next_random(random));
+		cut_replay_to(replay, cut);
+		cut_replay_write(replay, remains[i].folder);
+		cut_replay_free(replay);
+	}
+}
+
+/* The next boot finds the remains and is recorded: what the open repairs, and what idle time after it brings. */
+static void record_recovery(struct run *run, const char *folder)
+{
+	struct kryos_store_config config = small_config();
+	struct kryos_fake_clock *clock = NULL;
+	struct kryos_store *store = NULL;
+	struct kryos_ctx *ctx = NULL;
+
+	config.keep_ns = KRYOS_DAYS(400);
+	assert_ok(kryos_fake_clock_new(&clock, kryos_fake_clock_wall_ns(run->clock) + KRYOS_SECONDS(10)));
+	kryos_fake_clock_reboot(clock);
+	assert_ok(kryos_ctx_new(&ctx, KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = clock)));
+	cutvfs_record(run->vfs, folder);
+	assert_ok(kryos_store_open(&store, ctx, folder, &config));
+	process_for(ctx, 20);
+	kryos_ctx_free(ctx);
+	cutvfs_stop(run->vfs);
+	kryos_fake_clock_free(clock);
+}
+
+/* Every operation of the recovery is a cut in one of the modes, or in all. Returns how many broke a promise. */
+static int cut_recovery(struct run *run, const struct remains *remains, int number, uint64_t seed, int *ret_tried)
+{
+	size_t count = cutvfs_count(run->vfs);
+	int broken = 0;
+
+	for (int mode = 0; mode < CUT_MODE_COUNT; mode++) {
+		struct cut_replay *replay = cut_replay_new(run->vfs, (enum cut_mode)mode, seed);
+
+		for (size_t cut = 0; cut < count; cut++) {
+			struct trial trial = { .run = run, .promised = remains->promised, .boots = 1 };
+
+			if (cutvfs_get(run->vfs, cut).kind == CUT_MARK ||
+			    (!is_long() && (cut + (size_t)mode + (size_t)number) % CUT_MODE_COUNT != 0))
+				continue;
+			cut_replay_to(replay, cut);
+			cut_replay_write(replay, run->found);
+			try_cut(&trial, ++*ret_tried % 4 == 0);
+			if (trial.problem[0] && broken++ < 3)
+				print_error("%s, then %s, cut before %s: %s\n", cut_mode_name(remains->mode),
+				            cut_mode_name((enum cut_mode)mode), cutvfs_describe(run->vfs, cut),
+				            trial.problem);
+		}
+		cut_replay_free(replay);
+	}
+	return broken;
+}
+
+static void a_recovery_that_is_cut_at_every_operation_keeps_promises(void **state)
+{
+	struct kryos_store_config config = small_config();
+	struct remains remains[INTERRUPTED];
+	uint64_t seed = seed_from_environment(20261121), random = seed;
+	struct run *run = *state;
+	int broken = 0, tried = 0;
+
+	begin(run, &config);
+	for (int segment = 0; segment < 2; segment++) {
+		append(run, 2);
+		deliver(run, 3, segment == 0);
+		append(run, 1);
+		rotate(run);
+	}
+	deliver(run, 2, false);
+	end(run);
+	leave_remains(run, remains, INTERRUPTED, &random);
+	for (int i = 0; i < INTERRUPTED; i++) {
+		record_recovery(run, remains[i].folder);
+		broken += cut_recovery(run, &remains[i], i, next_random(&random), &tried);
+		scratch_free(remains[i].folder);
+	}
+	print_message("%d recoveries, %d cuts, %d broken promises\n", INTERRUPTED, tried, broken);
+	assert_true(tried >= INTERRUPTED);
+	assert_int_equal(broken, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rotation_and_sealing_keep_promises_at_every_cut, run_up, run_down),
-		cmocka_unit_test_setup_teardown(checkpoints_keep_promises_at_every_cut, run_up, run_down),
+		cmocka_unit_test_setup_teardown(checkpoints_keep_promises_at_cuts, run_up, run_down),
 		cmocka_unit_test_setup_teardown(retention_keeps_promises_at_every_cut, run_up, run_down),
+		cmocka_unit_test_setup_teardown(a_recovery_that_is_cut_at_every_operation_keeps_promises, run_up,
+		                                run_down),
 	};
 
 	/* The rig decides what a disk keeps; a real one would only cost time. */
