@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Station: clock, store, sampler, relays and watchdog from one strict file, kryos-station(5).
+ * Station: clock, store, sampler, relays and watchdog from one strict file (an example: examples/station/station.ini).
  *
  * Every mistake in the file is reported at once, each as "file:line: what is wrong, what is
  * allowed". Nothing is opened before the whole file is right. One thread at a time.
@@ -20,11 +20,6 @@ struct kryos_sampler;
 struct kryos_watchdog;
 struct kryos_relay;
 
-/*
- * Opens everything the file names. KRYOS_ECONFIG: the text holds all mistakes, one a line. Absent
- * sensors and brokers are no error; a store that can't be opened is. config_path is copied. Waits
- * for the disk.
- */
 struct kryos_station_config {
 	uint32_t size;
 	uint32_t manual;      /* 1: rounds happen only by kryos_sampler_round (simulation) */
@@ -33,6 +28,11 @@ struct kryos_station_config {
 };
 #define KRYOS_STATION_CONFIG(...) KRYOS_CONFIG_OF(kryos_station_config, __VA_ARGS__)
 
+/*
+ * Opens everything the file names. KRYOS_ECONFIG: the text holds all mistakes, one a line. Absent
+ * sensors and brokers are no error; a store that can't be opened is. config_path is copied. Waits
+ * for the disk.
+ */
 KRYOS_API int kryos_station_open(struct kryos_station **ret_station, struct kryos_ctx *ctx, const char *config_path,
                                  const struct kryos_station_config *config);
 /* Stops and closes all of it, in reverse. NULL is allowed. At most 5 s. */
