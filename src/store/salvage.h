@@ -47,7 +47,7 @@ struct kri_wal_scan {
  * anew. -errno if it can't be read; no WAL is 0 and all zero.
  */
 int kri_wal_scan(const char *db_path, struct kri_wal_scan *ret_scan);
-int kri_wal_scan_peek(struct kri_peek *wal, struct kri_wal_scan *ret_scan);
+int kri_wal_scan_peek(struct kri_peek *file, struct kri_wal_scan *ret_scan);
 
 /* What was found, as callbacks; each may be NULL. A result below 0 ends the step that called with it. */
 struct kri_salvage_origin {
@@ -132,7 +132,7 @@ int kri_salvage_row(struct kri_salvage_sift *sift, const struct kri_salvage_cell
  * Looks for rows in size bytes, at every offset, whatever the page's own header says of them. page_size decides when a
  * row is so long that it goes on elsewhere (512 to 65536). 0 or what a callback gave.
  */
-int kri_salvage_page(struct kri_salvage_sift *sift, const uint8_t *page, size_t size, size_t page_size);
+int kri_salvage_page(struct kri_salvage_sift *sift, const uint8_t *bytes, size_t size, size_t page_size);
 
 /* salvage.c: all of a database file and its WAL, in slices. */
 struct kri_salvage;

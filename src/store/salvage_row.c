@@ -206,7 +206,7 @@ static int take_named(struct kri_salvage_sift *sift, const struct kri_salvage_ce
 
 static bool is_hex(const char *text, size_t length)
 {
-	return strspn(text, "0123456789abcdef") == length && !text[length];
+	return strlen(text) == length && strspn(text, "0123456789abcdef") == length;
 }
 
 static int take_seal(struct kri_salvage_sift *sift, const struct kri_salvage_cell *cell)
