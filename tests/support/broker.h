@@ -6,6 +6,7 @@
 #ifndef KRI_TEST_BROKER_H
 #define KRI_TEST_BROKER_H
 
+#include "proxy.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,26 +44,6 @@ const char *sink_line(struct sink *sink, size_t index);
 bool sink_wait(struct sink *sink, const char *text, size_t count, int ms);
 size_t sink_count(struct sink *sink, const char *text);
 void sink_free(struct sink *sink);
-
-/* Forwards connections to a port, or does worse. */
-enum proxy_mode {
-	PROXY_PASS,
-	PROXY_CLOSE,    /* accept, then close */
-	PROXY_SWALLOW,  /* accept, never answer */
-	PROXY_ONE_WAY,  /* forward to the broker, swallow its answers */
-	PROXY_TAKE_OVER /* itself a broker of MQTT 5, where another client takes over at once */
-};
-struct proxy;
-struct proxy *proxy_start(uint16_t to_port);
-uint16_t proxy_port(const struct proxy *proxy);
-/* For new connections, and for what flows over old ones. */
-void proxy_set_mode(struct proxy *proxy, enum proxy_mode mode);
-/* Cuts what is connected. */
-void proxy_cut(struct proxy *proxy);
-/* Cuts each connection so many bytes after its beginning, to the broker; 0: never. */
-void proxy_set_limit(struct proxy *proxy, size_t bytes);
-unsigned int proxy_connections(struct proxy *proxy);
-void proxy_free(struct proxy *proxy);
 
 /*
  * Makes in folder: ca.crt, server.crt/.key (127.0.0.1, localhost), other.crt/.key (for

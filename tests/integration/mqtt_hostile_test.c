@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each thing that a network does, at each moment of a connection, twice in a row, to as many devices
+ * side by side (one process, one Paho, one broker), while all of them measure on. In the end an
+ * independent subscriber has all of it, in order, and repeated only with the same id.
+ */
+#include "core/core.h"
+#include "lane.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS 16
+#define LANES_MAX 64
+/* An append waits for the disk, which others use too; never for a network. */
+#define APPEND_LIMIT KRYOS_SECONDS(5)
+/* Until a sample of a device whose network is well is with the subscriber, however ill the others' is. */
+#define NEIGHBOUR_LIMIT KRYOS_SECONDS(5)
+
+static char *folder;
+static uint16_t port, tls_port;
+static struct broker *broker;
+
+static int start(void **state)
+{
+	char extra[16384];
+
+	(void)state;
+	folder = scratch_new();
+	if (!certs_make(folder))
+		return -1;
+	port = broker_free_port();
+	tls_port = broker_free_port();
+	snprintf(extra, sizeof(extra),
+	         "cafile %s/ca.crt\ncertfile %s/server.crt\nkeyfile %s/server.key\n"
+	         "listener %u 127.0.0.1\nallow_anonymous true\n",
+	         folder, folder, folder, port);
+	broker = broker_start(folder, tls_port, extra);
+	return broker ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	broker_free(broker);
+	scratch_free(folder);
+	return 0;
+}
+
+/* Which packet is hit. */
+struct moment {
+	const char *name;
+	enum proxy_way way;
+	unsigned int type, nth;
+};
+
+/* What hits it. */
+struct harm {
+	const char *name;
+	enum proxy_fault fault;
+	size_t bytes;
+	unsigned int ms;
+};
+
+static const struct harm harms[] = {
+	{ "delay", PROXY_DELAY, 0, 300 },      { "drip", PROXY_DRIP, 0, 1 },
+	{ "cut", PROXY_CUT, PROXY_MIDDLE, 0 }, { "reset", PROXY_RESET, PROXY_MIDDLE, 0 },
+	{ "hole", PROXY_HOLE, 0, 0 },          { "holes", PROXY_HOLE_BOTH, PROXY_MIDDLE, 0 },
+	{ "dead", PROXY_HALF_OPEN, 0, 0 },     { "stall", PROXY_STALL, PROXY_MIDDLE, 1000 },
+	{ "twice", PROXY_TWICE, 0, 0 },        { "lost", PROXY_LOSE, 0, 0 },
+};
+#define HARMS (sizeof(harms) / sizeof(harms[0]))
+
+struct fleet {
+	struct lane *lanes[LANES_MAX];
+	unsigned int count; /* the last one's network is well */
+	struct sink *sink;
+	int64_t worst_neighbour_ns, worst_append_ns;
+};
+
+static void add_lane(struct fleet *fleet, const char *name, bool tls, unsigned int version, struct proxy_script *script)
+{
+	struct lane *lane;
+	struct kryos_relay_config config;
+
+	assert_true(fleet->count < LANES_MAX);
+	lane = fleet->lanes[fleet->count++] = lane_new(name, tls ? tls_port : port, version);
+	lane->tls = tls;
+	proxy_set_frame(lane->proxy, tls ? PROXY_TLS : PROXY_MQTT);
+	proxy_set_script(lane->proxy, script);
+	lane_append(lane, 5); /* a backlog */
+	config = lane_config(lane);
+	config.ca = tls ? in(folder, "ca.crt") : NULL;
+	lane_open(lane, &config);
+}
+
+/* All measure on, whatever their network does. */
+static void measure(struct fleet *fleet)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		struct lane *well = fleet->lanes[fleet->count - 1];
+		struct verdict verdict;
+
+		for (unsigned int i = 0; i < fleet->count; i++) {
+			lane_append(fleet->lanes[i], 1);
+			if (round % 5 == 2)
+				lane_event(fleet->lanes[i], "");
+			lane_go_on(fleet->lanes[i], 0);
+		}
+		lane_go_on(well, 150);
+		verdict = lane_judge(well, fleet->sink);
+		if (verdict.worst_ns > fleet->worst_neighbour_ns)
+			fleet->worst_neighbour_ns = verdict.worst_ns;
+	}
+}
+
+static void judge(struct fleet *fleet)
+{
+	unsigned int duplicates = 0, connections = 0, without_link = 0;
+
+	for (unsigned int i = 0; i < fleet->count; i++) {
+		struct lane *lane = fleet->lanes[i];
+		struct verdict verdict = lane_expect_all(lane, fleet->sink, 40000);
+		bool well = i == fleet->count - 1;
+
+		for (int k = 0; verdict.events < lane->events && k < 200; k++) {
+			lane_go_on(lane, 50);
+			verdict = lane_judge(lane, fleet->sink);
+		}
+		assert_int_equal(verdict.events, lane->events);
+		if (lane_status(lane).rejected)
+			fail_msg("%s: a good record became a dead letter: %s", lane->name, lane->dead_reason);
+		if (!well && !proxy_get_tally(lane->proxy).struck)
+			fail_msg("%s: nothing was done to it", lane->name);
+		if (lane->worst_append_ns > APPEND_LIMIT)
+			fail_msg("%s: an append took %lld ms", lane->name, (long long)lane->worst_append_ns / 1000000);
+		if (lane->worst_append_ns > fleet->worst_append_ns)
+			fleet->worst_append_ns = lane->worst_append_ns;
+		duplicates += verdict.duplicates;
+		connections += proxy_connections(lane->proxy);
+		without_link += lane->appended_without_link;
+	}
+	print_message("%u devices, %u connections, %u duplicates, %u appends without a link; worst append %lld ms, "
+	              "neighbour waited at most %lld ms\n",
+	              fleet->count, connections, duplicates, without_link, (long long)fleet->worst_append_ns / 1000000,
+	              (long long)fleet->worst_neighbour_ns / 1000000);
+	assert_true(without_link > fleet->count);
+	assert_true(fleet->worst_neighbour_ns < NEIGHBOUR_LIMIT);
+	assert_int_equal(fleet->lanes[fleet->count - 1]->downs, 0);
+}
+
+static void suffer(const struct moment *moments, size_t count, bool tls, unsigned int version)
+{
+	struct fleet *fleet = calloc(1, sizeof(*fleet));
+
+	assert_non_null(fleet);
+	fleet->sink = sink_start(port);
+	assert_non_null(fleet->sink);
+	for (size_t m = 0; m < count; m++)
+		for (size_t h = 0; h < HARMS; h++) {
+			struct proxy_script script = { .fault = harms[h].fault,
+				                       .way = moments[m].way,
+				                       .type = moments[m].type,
+				                       .nth = moments[m].nth,
+				                       .bytes = harms[h].bytes,
+				                       .ms = harms[h].ms,
+				                       .times = 2 };
+			char name[24];
+
+			/* One message alone gone from the middle is no doing of a network, and of no order. */
+			if (harms[h].fault == PROXY_LOSE && moments[m].type == MQTT_PUBLISH)
+				continue;
+			snprintf(name, sizeof(name), "%c%u-%.8s-%.8s", tls ? 's' : 'p', version, moments[m].name,
+			         harms[h].name);
+			add_lane(fleet, name, tls, version ? version : (m + h) % 2 ? 5 : 311, &script);
+		}
+	add_lane(fleet, "well", tls, version ? version : 311, NULL);
+	lane_wait_for_link(fleet->lanes[fleet->count - 1], KRYOS_LINK_UP, 15000);
+	lane_expect_all(fleet->lanes[fleet->count - 1], fleet->sink, 10000);
+	measure(fleet);
+	judge(fleet);
+	for (unsigned int i = 0; i < fleet->count; i++)
+		lane_free(fleet->lanes[i]);
+	sink_free(fleet->sink);
+	free(fleet);
+}
+
+static const struct moment plain_moments[] = {
+	{ "connect", PROXY_UP, MQTT_CONNECT, 1 },
+	{ "connack", PROXY_BACK, MQTT_CONNACK, 1 },
+	{ "publish", PROXY_UP, MQTT_PUBLISH, 4 },
+	{ "puback", PROXY_BACK, MQTT_PUBACK, 3 },
+};
+
+static void whatever_is_done_to_mqtt_3_nothing_is_lost(void **state)
+{
+	(void)state;
+	suffer(plain_moments, 4, false, 311);
+}
+
+static void whatever_is_done_to_mqtt_5_nothing_is_lost(void **state)
+{
+	(void)state;
+	suffer(plain_moments, 4, false, 5);
+}
+
+/* TLS 1.3: what follows the two hellos is encrypted, and looks like data from outside. */
+static void whatever_is_done_to_tls_nothing_is_lost(void **state)
+{
+	static const struct moment moments[] = {
+		{ "hello", PROXY_UP, TLS_HANDSHAKE, 1 }, { "answer", PROXY_BACK, TLS_HANDSHAKE, 1 },
+		{ "server", PROXY_BACK, TLS_DATA, 2 },   { "finished", PROXY_UP, TLS_DATA, 1 },
+		{ "publish", PROXY_UP, TLS_DATA, 5 },    { "puback", PROXY_BACK, TLS_DATA, 8 },
+	};
+
+	(void)state;
+	suffer(moments, 6, true, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whatever_is_done_to_mqtt_3_nothing_is_lost),
+		cmocka_unit_test(whatever_is_done_to_mqtt_5_nothing_is_lost),
+		cmocka_unit_test(whatever_is_done_to_tls_nothing_is_lost),
+	};
+	const char *missing = broker_missing();
+
+	if (missing) {
+		print_message("skipped: %s is not installed\n", missing);
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, start, stop);
+}
