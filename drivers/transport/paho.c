@@ -161,6 +161,26 @@ static int seconds(int64_t ns)
 	return s < INT_MAX ? (int)s : INT_MAX;
 }
 
+/*
+ * Paho 1.3.12 sends a PINGREQ after one interval of silence, waits one and a half for the answer, and looks about
+ * once a second (measured). So that a dead link is noticed within one and a half of what was configured, as
+ * brokers do it (MQTT 3.1.1, 3.1.2.10), its own interval is shorter.
+ */
+static int ping_seconds(int64_t keepalive_ns)
+{
+	int64_t s = (3 * (keepalive_ns / KRYOS_SECONDS(1)) - 4) / 5;
+
+	return s > 1 ? (int)s : 1;
+}
+
+/* Bytes of a PUBLISH (MQTT 5, 3.3). */
+static size_t packet_size(const struct kryos_message *message)
+{
+	size_t rest = 2 + strlen(message->topic) + 2 + 1 + message->payload_count;
+
+	return 1 + (rest < 128 ? 1 : rest < 16384 ? 2 : rest < 2097152 ? 3 : 4) + rest;
+}
+
 static int begin_connect(struct paho *paho, const char *will_topic)
 {
 	const struct kryos_relay_config *config = paho->config;
@@ -176,7 +196,7 @@ static int begin_connect(struct paho *paho, const char *will_topic)
 		options.MQTTVersion = MQTTVERSION_3_1_1;
 		options.cleansession = 1;
 	}
-	options.keepAliveInterval = seconds(config->keepalive_ns);
+	options.keepAliveInterval = ping_seconds(config->keepalive_ns);
 	options.connectTimeout = seconds(config->connect_timeout_ns) + 3; /* the link's own limit comes first */
 	options.maxInflight = (int)config->inflight + KRI_PAHO_SLOTS_EXTRA;
 	options.automaticReconnect = 0;
@@ -271,7 +291,15 @@ static int paho_publish(void *priv, const struct kryos_message *message)
 	if (message->payload_count > paho->config->max_payload)
 		return kryos_fail(KRYOS_EREJECTED, "the message has %zu bytes; %u are allowed", message->payload_count,
 		                  paho->config->max_payload);
-	slot = kri_paho_slot_take(paho->link, message->token, v5, &response);
+	if (v5 && packet_size(message) > atomic_load(&paho->link->packet_max))
+		return kryos_fail(KRYOS_EREJECTED, "the message takes %zu bytes; the broker takes %u at most",
+		                  packet_size(message), atomic_load(&paho->link->packet_max));
+	/*
+	 * Paho keeps what is more than the broker takes at a time, but then the wait for an acknowledgement
+	 * would begin long before the message is sent. A state is urgent and rare: Paho may keep it.
+	 */
+	slot = kri_paho_slot_take(paho->link, message->token, v5,
+	                          message->retain ? UINT_MAX : atomic_load(&paho->link->receive_max), &response);
 	if (!slot)
 		return -EAGAIN;
 	out.payload = (void *)(uintptr_t)message->payload; /* copied by MQTTAsync_send */

@@ -50,6 +50,8 @@ struct kri_paho_link *kri_paho_link_new(const struct kryos_relay_config *config,
 	link->key = copy(config->key, &failed);
 	link->alpn = copy(config->alpn, &failed);
 	link->slot_count = count;
+	atomic_init(&link->receive_max, 65535);
+	atomic_init(&link->packet_max, UINT32_MAX);
 	for (unsigned int i = 0; i < count; i++) {
 		link->slots[i].link = link;
 		atomic_init(&link->slots[i].busy, false);
@@ -162,7 +164,14 @@ static void on_connect3(void *context, MQTTAsync_successData *data)
 
 static void on_connect5(void *context, MQTTAsync_successData5 *data)
 {
-	(void)data;
+	struct kri_paho_link *link = context;
+
+	if (data && MQTTProperties_hasProperty(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM))
+		atomic_store(&link->receive_max, (unsigned int)MQTTProperties_getNumericValue(
+							 &data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM));
+	if (data && MQTTProperties_hasProperty(&data->properties, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE))
+		atomic_store(&link->packet_max, (unsigned int)MQTTProperties_getNumericValue(
+							&data->properties, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE));
 	report(context, KRYOS_TRANSPORT_UP, 0, 0, NULL);
 }
 
@@ -286,14 +295,19 @@ void kri_paho_link_connects(struct kri_paho_link *link, bool v5, MQTTAsync_conne
 	ssl->ssl_error_context = link;
 }
 
-struct kri_paho_slot *kri_paho_slot_take(struct kri_paho_link *link, int64_t token, bool v5,
+struct kri_paho_slot *kri_paho_slot_take(struct kri_paho_link *link, int64_t token, bool v5, unsigned int most,
                                          MQTTAsync_responseOptions *response)
 {
-	struct kri_paho_slot *slot = link->slots, *end = link->slots + link->slot_count;
+	struct kri_paho_slot *slot = NULL;
+	unsigned int busy = 0;
 
-	while (slot < end && atomic_load(&slot->busy))
-		slot++;
-	if (slot == end)
+	for (unsigned int i = 0; i < link->slot_count; i++) {
+		if (atomic_load(&link->slots[i].busy))
+			busy++;
+		else if (!slot)
+			slot = &link->slots[i];
+	}
+	if (!slot || busy >= most)
 		return NULL;
 	slot->token = token;
 	atomic_store(&slot->busy, true);

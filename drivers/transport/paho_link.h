@@ -32,6 +32,8 @@ struct kri_paho_link {
 	char *ca, *cert, *key, *alpn;
 	uint16_t port_number;
 	bool tls;
+	/* What a broker of MQTT 5 said it takes at most (3.2.2.3.3 and .6); before UP is reported. */
+	atomic_uint receive_max, packet_max;
 	char tls_error[KRI_PAHO_TEXT_MAX]; /* by Paho's thread, before the explanation's is started */
 	unsigned int slot_count;
 	struct kri_paho_slot slots[];
@@ -48,8 +50,8 @@ void kri_paho_link_unref(struct kri_paho_link *link);
 int kri_paho_link_attach(struct kri_paho_link *link, MQTTAsync client);
 void kri_paho_link_connects(struct kri_paho_link *link, bool v5, MQTTAsync_connectOptions *options,
                             MQTTAsync_SSLOptions *ssl);
-/* NULL: all are under way. */
-struct kri_paho_slot *kri_paho_slot_take(struct kri_paho_link *link, int64_t token, bool v5,
+/* NULL: all are under way, or so many as most. */
+struct kri_paho_slot *kri_paho_slot_take(struct kri_paho_link *link, int64_t token, bool v5, unsigned int most,
                                          MQTTAsync_responseOptions *response);
 
 #endif

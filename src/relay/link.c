@@ -8,6 +8,7 @@
 #define LEAVE_NS KRYOS_MILLISECONDS(700)
 #define RECHECK_NS KRYOS_SECONDS(60)   /* a queue is asked again though nobody said it has records */
 #define BUSY_NS KRYOS_MILLISECONDS(50) /* the transport, or the disk, said: not now */
+#define REASON_NS KRYOS_SECONDS(1)     /* for the transport to report why it is not connected any more */
 #define TRUST_POLL_NS KRYOS_SECONDS(2)
 #define TRUST_GRACE_NS KRYOS_SECONDS(60) /* for stored stamps to be corrected after the clock was set */
 #define TIME_POLL_NS KRYOS_SECONDS(10)
@@ -156,6 +157,16 @@ static int send_state(struct kri_link *link, int64_t now, const char *state)
 	return send(link, now, link->config.state_topic, state, strlen(state), true, 0, false);
 }
 
+/* The transport may know already that the link is gone, and say why a moment later. */
+static bool awaits_reason(struct kri_link *link, int64_t now, int r)
+{
+	if (r != -ENOTCONN)
+		return false;
+	if (!link->gone_ns)
+		link->gone_ns = now;
+	return now - link->gone_ns < REASON_NS;
+}
+
 static void begin(struct kri_link *link, int64_t now)
 {
 	int r = 0;
@@ -204,6 +215,8 @@ static void on_up(struct kri_link *link, int64_t now)
 	link->up_ns = now;
 	link->last_sent_ns = 0;
 	link->hold_ns = 0;
+	link->gone_ns = 0;
+	link->busy = false;
 	link->stable = false;
 	link->dry = 0;
 	link->recheck_ns = now + RECHECK_NS;
@@ -213,7 +226,7 @@ static void on_up(struct kri_link *link, int64_t now)
 	link->env.set_live(link->env.data);
 	announce(link, true);
 	r = send_state(link, now, "online");
-	if (r < 0)
+	if (r < 0 && !awaits_reason(link, now, r))
 		lose(link, now, r, kryos_strerror(r), false, false);
 }
 
@@ -236,6 +249,9 @@ static void on_acked(struct kri_link *link, int64_t now, int64_t token)
 
 	if (!take_sent(link, token, &sent))
 		return;
+	if (link->busy)
+		link->hold_ns = 0;
+	link->busy = false;
 	if (!sent.seq) {
 		kri_poison_control_acked(&link->poison, now);
 		return;
@@ -419,7 +435,8 @@ static int send_record(struct kri_link *link, int64_t now, const struct kryos_re
 	if (r < 0) {
 		link->env.release(link->env.data, seq);
 		link->hold_ns = now + BUSY_NS;
-		if (r != -EAGAIN && r != -ENOMEM)
+		link->busy = r == -EAGAIN;
+		if (r != -EAGAIN && r != -ENOMEM && !awaits_reason(link, now, r))
 			lose(link, now, r, kryos_strerror(r), false, false);
 		return 1;
 	}
@@ -441,6 +458,7 @@ static void pump(struct kri_link *link, int64_t now)
 	enum kri_share share;
 
 	kri_bucket_fill(&link->bucket, now);
+	link->busy = link->busy && now < link->hold_ns;
 	while (link->state == KRI_LINK_UP && now >= link->hold_ns && link->sent_count < window(link)) {
 		int r = lend(link, &record, &share);
 

@@ -128,8 +128,9 @@ struct kri_link {
 	bool waiting;  /* for the clock */
 	int announced; /* 0: nothing yet, 1: up, 2: down */
 	int64_t token, lookup;
-	int64_t retry_ns, deadline_ns, up_ns, last_sent_ns, hold_ns, recheck_ns, trusted_ns;
+	int64_t retry_ns, deadline_ns, up_ns, last_sent_ns, hold_ns, recheck_ns, trusted_ns, gone_ns;
 	bool stable;
+	bool busy;        /* hold_ns is the transport's "not now": an acknowledgement may end it */
 	unsigned int dry; /* streams that gave nothing since the last poke */
 	unsigned int takeovers;
 	struct kri_backoff backoff;

@@ -13,7 +13,16 @@
 #define MAX_PENDING 4096
 
 enum record_state { OWED, LENT, ACKED, DEAD };
-enum answer { ANSWER_ACK, ANSWER_TWICE, ANSWER_SILENCE, ANSWER_DROP, ANSWER_REFUSE, ANSWER_FAIL, ANSWER_BUSY };
+enum answer {
+	ANSWER_ACK,
+	ANSWER_TWICE,
+	ANSWER_SILENCE,
+	ANSWER_DROP,
+	ANSWER_REFUSE,
+	ANSWER_FAIL,
+	ANSWER_BUSY,
+	ANSWER_GONE
+};
 
 struct pending {
 	int64_t at, token;
@@ -238,6 +247,8 @@ static int t_publish(void *priv, const struct kryos_message *message)
 	answer = world->answer(world, seq, world->link_publishes++);
 	if (answer == ANSWER_BUSY)
 		return -EAGAIN;
+	if (answer == ANSWER_GONE)
+		return kryos_fail(-ENOTCONN, "not connected");
 	if (seq) {
 		world->in_flight++;
 		if (world->in_flight > world->max_lent_seen)
@@ -875,6 +886,70 @@ static void a_busy_transport_is_asked_again(void **state)
 	world_free(world);
 }
 
+static enum answer answer_gone(struct world *world, int64_t seq, unsigned int nth)
+{
+	(void)world;
+	return seq && nth >= 3 ? ANSWER_GONE : ANSWER_ACK;
+}
+
+static int64_t live_shortly(struct world *world)
+{
+	(void)world;
+	return KRYOS_MILLISECONDS(500);
+}
+
+static void a_transport_that_is_gone_may_say_why_a_moment_later(void **state)
+{
+	struct world *world = world_new(26);
+
+	(void)state;
+	world->answer = answer_gone;
+	world->lifetime = live_shortly;
+	add(world, 10, false);
+	start(world);
+	run(world, KRYOS_MILLISECONDS(1 + 80 + 500));
+	assert_int_equal(world->downs, 1);
+	assert_string_equal(world->last_text, "end of life");
+	world_free(world);
+	/* But it is not waited for. */
+	world = world_new(27);
+	world->answer = answer_gone;
+	add(world, 10, false);
+	start(world);
+	run(world, KRYOS_MILLISECONDS(900));
+	assert_int_equal(world->downs, 0);
+	run(world, KRYOS_SECONDS(1));
+	assert_int_equal(world->downs, 1);
+	assert_int_equal(world->last_code, -ENOTCONN);
+	world->answer = answer_well;
+	run(world, KRYOS_SECONDS(60));
+	assert_int_equal(acked(world), 10);
+	world_free(world);
+}
+
+static enum answer answer_three_at_a_time(struct world *world, int64_t seq, unsigned int nth)
+{
+	(void)nth;
+	return seq && world->in_flight >= 3 ? ANSWER_BUSY : ANSWER_ACK;
+}
+
+static void a_transport_that_takes_few_at_a_time_is_used_to_the_full(void **state)
+{
+	struct world *world = world_new(28);
+
+	(void)state;
+	world->answer = answer_three_at_a_time;
+	world->rtt = KRYOS_MILLISECONDS(10);
+	add(world, 600, false);
+	start(world);
+	/* Three in 10 ms; were each "not now" 50 ms of waiting, it would take five times as long. */
+	run(world, KRYOS_MILLISECONDS(2500));
+	assert_int_equal(acked(world), 600);
+	assert_int_equal(world->max_lent_seen, 3);
+	assert_int_equal(world->order_broken, 0);
+	world_free(world);
+}
+
 static void too_large_a_record_is_a_dead_letter_before_it_is_sent(void **state)
 {
 	struct world *world = world_new(15);
@@ -1101,6 +1176,8 @@ int main(void)
 		cmocka_unit_test(what_the_receiver_refuses_becomes_a_dead_letter_and_blocks_nothing),
 		cmocka_unit_test(a_delivery_that_failed_is_tried_again_in_order),
 		cmocka_unit_test(a_busy_transport_is_asked_again),
+		cmocka_unit_test(a_transport_that_is_gone_may_say_why_a_moment_later),
+		cmocka_unit_test(a_transport_that_takes_few_at_a_time_is_used_to_the_full),
 		cmocka_unit_test(too_large_a_record_is_a_dead_letter_before_it_is_sent),
 		cmocka_unit_test(a_format_that_demands_time_waits_for_it),
 		cmocka_unit_test(what_will_never_have_a_time_does_not_block),
