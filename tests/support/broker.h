@@ -43,6 +43,8 @@ const char *sink_line(struct sink *sink, size_t index);
 /* Waits until there are count lines that contain text (NULL: any), at most ms. */
 bool sink_wait(struct sink *sink, const char *text, size_t count, int ms);
 size_t sink_count(struct sink *sink, const char *text);
+/* What its lines take of the heap, for those who watch it. */
+size_t sink_bytes(const struct sink *sink);
 void sink_free(struct sink *sink);
 
 /*

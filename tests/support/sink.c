@@ -2,6 +2,7 @@
 /* A subscriber of its own making (MQTT 3.1.1), so that what is checked does not pass through the library it checks. */
 #include "broker.h"
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ struct sink {
 	unsigned char *bytes;
 	size_t count, capacity;
 	char **lines;
-	size_t line_count, line_capacity;
+	size_t line_count, line_capacity, line_bytes;
 	bool subscribed;
 };
 
@@ -41,6 +42,7 @@ static void keep(struct sink *sink, int retained, const unsigned char *topic, si
 	sprintf(line, "%d %.*s ", retained, (int)topic_count, (const char *)topic);
 	memcpy(line + topic_count + 3, payload, payload_count);
 	line[topic_count + 3 + payload_count] = 0;
+	sink->line_bytes += malloc_usable_size(line) + sizeof(size_t);
 	sink->lines[sink->line_count++] = line;
 }
 
@@ -159,6 +161,11 @@ bool sink_wait(struct sink *sink, const char *text, size_t count, int ms)
 		read_more(sink, left > 50 ? 50 : (int)left);
 	}
 	return true;
+}
+
+size_t sink_bytes(const struct sink *sink)
+{
+	return sink->line_bytes + sink->line_capacity * sizeof(char *) + sink->capacity;
 }
 
 void sink_free(struct sink *sink)
