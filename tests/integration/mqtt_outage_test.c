@@ -2,6 +2,7 @@
 /* Links that end for reasons of their own: silence, a thief of the session, a server whose certificate has expired. */
 #include "core/core.h"
 #include "lane.h"
+#include "wire.h"
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
@@ -241,11 +242,66 @@ static void an_expired_certificate_between_two_connections_is_named_and_outlived
 	lane_free(lane);
 }
 
+/* What a sender's socket has no room for is written in pieces, which MQTT and TLS must put together again. */
+static void a_network_that_takes_nothing_for_a_while_tears_no_message(void **state)
+{
+	enum { COUNT = 16, BYTES = 120000 };
+	char *payload = malloc(BYTES + 1);
+	struct sink *sink = sink_start(port);
+
+	(void)state;
+	assert_non_null(payload);
+	assert_non_null(sink);
+	for (int i = 0; i < 4; i++) {
+		bool tls = i >= 2;
+		const struct proxy_script script = { .fault = PROXY_STALL, .ms = 700 };
+		struct proxy *proxy = proxy_start(tls ? tls_ports[GOOD] : port);
+		struct wire wire;
+
+		proxy_set_narrow(proxy);
+		wire_init(&wire, tls ? "mqtts" : "mqtt", "127.0.0.1", proxy_port(proxy), i % 2 ? 5 : 311);
+		wire.config.ca = tls ? in(folder, "ca.crt") : NULL;
+		wire.config.keepalive_ns = KRYOS_SECONDS(60);
+		assert_ok(wire_open(&wire));
+		assert_int_equal(wire_connect(&wire), KRYOS_TRANSPORT_UP);
+		proxy_set_script(proxy, &script); /* each read, from now on, is followed by silence */
+		for (int k = 0; k < COUNT; k++) {
+			memset(payload, 'a' + k, BYTES);
+			payload[BYTES] = 0;
+			assert_ok(wire_publish(&wire, "t/large", payload, k + 1));
+		}
+		assert_int_equal(wire_next(&wire, 1500), 0);
+		proxy_set_script(proxy, NULL);
+		assert_true(wire_acked(&wire, COUNT, 20000));
+		wire_close(&wire);
+		proxy_free(proxy);
+	}
+	/* Twice, without TLS, each whole. */
+	assert_true(sink_wait(sink, "t/large", 2 * COUNT, 5000));
+	for (size_t k = 0, arrived = 0; arrived < 2 * COUNT; k++) {
+		const char *line = sink_line(sink, k);
+		char letter = (char)('a' + arrived % COUNT);
+		size_t length = 0;
+
+		assert_non_null(line);
+		if (strncmp(line, "0 t/large ", 10))
+			continue;
+		while (line[10 + length] == letter)
+			length++;
+		assert_int_equal(length, BYTES);
+		assert_int_equal(line[10 + length], 0);
+		arrived++;
+	}
+	free(payload);
+	sink_free(sink);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_silent_peer_is_noticed_within_one_and_a_half_keep_alives),
 		cmocka_unit_test(a_thief_of_the_session_is_answered_ever_less_often),
+		cmocka_unit_test(a_network_that_takes_nothing_for_a_while_tears_no_message),
 		cmocka_unit_test(an_expired_certificate_between_two_connections_is_named_and_outlived),
 	};
 	const char *missing = broker_missing();

@@ -259,6 +259,15 @@ void proxy_set_target(struct proxy *proxy, uint16_t to_port)
 	unlock_and_wake(proxy);
 }
 
+void proxy_set_narrow(struct proxy *proxy)
+{
+	/* Accepted sockets inherit both. Segments as small as on old lines keep the sender's own buffer small too. */
+	int bytes = 2048, segment = 536;
+
+	setsockopt(proxy->listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	setsockopt(proxy->listener, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
+}
+
 void proxy_set_frame(struct proxy *proxy, enum proxy_frame frame)
 {
 	pthread_mutex_lock(&proxy->lock);

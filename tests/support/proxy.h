@@ -33,6 +33,9 @@ void proxy_set_limit(struct proxy *proxy, size_t bytes);
 /* Forwards new connections to another port: the host has a new server. */
 void proxy_set_target(struct proxy *proxy, uint16_t to_port);
 
+/* New connections offer so little room that a sender is soon held up. */
+void proxy_set_narrow(struct proxy *proxy);
+
 enum proxy_frame {
 	PROXY_BYTES, /* whatever one read gives */
 	PROXY_MQTT,
