@@ -218,8 +218,10 @@ static void whatever_a_network_does_nothing_is_lost(void **state)
 static void nor_with_the_other_version(void **state)
 {
 	(void)state;
-	if (!getenv("KRYOS_TEST_LONG"))
+	if (!getenv("KRYOS_TEST_LONG")) {
+		print_message("skipped: more of the same; KRYOS_TEST_LONG=1 runs it\n");
 		skip();
+	}
 	suffer(1);
 }
 

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define HOST "hangs.example"
-#define HANG_MS 3000
+#define HANG_MS 2500
 
 extern const struct kryos_transport_driver kri_transport_paho;
 
@@ -94,7 +94,7 @@ static void without_the_guard_one_hanging_name_holds_up_everybody(void **state)
 	assert_ok(wire_open(&hanging));
 	atomic_store(&hung, 0);
 	assert_ok(kri_transport_paho.connect(hanging.priv, "t/state")); /* the transport alone, without a relay */
-	worst = worst_of(&healthy, HANG_MS + 500);
+	worst = worst_of(&healthy, HANG_MS + 200);
 	print_message("unguarded: %lld ms for one message\n", (long long)worst / 1000000);
 	assert_true(atomic_load(&hung) >= 1);
 	assert_true(worst > KRYOS_MILLISECONDS(HANG_MS) * 2 / 3);
@@ -116,7 +116,7 @@ static void with_it_nobody_notices(void **state)
 	atomic_store(&hung, 0);
 	lane_append(lane, 1);
 	lane_open(lane, &config);
-	worst = worst_of(&healthy, HANG_MS + 500);
+	worst = worst_of(&healthy, HANG_MS + 200);
 	lane_append(lane, 1);
 	lane_go_on(lane, 0);
 	print_message("guarded: %lld ms for one message, %u look-ups hung\n", (long long)worst / 1000000,
