@@ -245,7 +245,7 @@ static void an_expired_certificate_between_two_connections_is_named_and_outlived
 /* What a sender's socket has no room for is written in pieces, which MQTT and TLS must put together again. */
 static void a_network_that_takes_nothing_for_a_while_tears_no_message(void **state)
 {
-	enum { COUNT = 16, BYTES = 120000 };
+	enum { COUNT = 12, BYTES = 50000 };
 	static const char *const ids[] = { "narrow0", "narrow1", "narrow2", "narrow3" };
 	static const char *const topics[] = { "t/narrow0", "t/narrow1", "t/narrow2", "t/narrow3" };
 	const struct proxy_script script = { .fault = PROXY_STALL, .ms = 700 };
