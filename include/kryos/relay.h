@@ -39,7 +39,7 @@ struct kryos_relay_config {
 	uint32_t live_percent; /* share of the rate kept for live samples; 0: 20. 1 to 90 */
 	uint32_t inflight;     /* sent and not acknowledged; 0: 16. 1 to 100 */
 	uint32_t max_payload;  /* bytes; larger records become dead letters; 0: 131072 */
-	int64_t keepalive_ns;  /* 0: 60 s. 5 s to 20 min */
+	int64_t keepalive_ns;  /* 0: 60 s. 5 s to 20 min. After 1.5 of it in silence the link is given up */
 	int64_t backoff_min_ns, backoff_max_ns; /* 0: 1 s, 5 min */
 	int64_t stable_ns;                      /* a link this old resets the back-off; 0: 60 s */
 	int64_t ack_timeout_ns;                 /* an acknowledgement that takes longer costs the link; 0: 30 s */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each thing that a network does, at each moment of a connection, twice in a row, to as many devices
+ * Each thing that a network does, at each moment of a connection, again and again, to as many devices
  * side by side (one process, one Paho, one broker), while all of them measure on. In the end an
  * independent subscriber has all of it, in order, and repeated only with the same id.
  */
@@ -167,8 +167,7 @@ static void add_suffering(struct fleet *fleet, const struct moment *moment, cons
 		                       .type = moment->type,
 		                       .nth = moment->nth,
 		                       .bytes = harm->bytes,
-		                       .ms = harm->ms,
-		                       .times = 2 };
+		                       .ms = harm->ms };
 	char name[24];
 
 	/* One message alone gone from the middle is no doing of a network, and of no order. */
@@ -178,7 +177,7 @@ static void add_suffering(struct fleet *fleet, const struct moment *moment, cons
 	add_lane(fleet, name, moment->tls, version, &script);
 }
 
-static void suffer(unsigned int parity)
+static struct fleet *fleet_new(void)
 {
 	struct fleet *fleet = calloc(1, sizeof(*fleet));
 
@@ -187,19 +186,24 @@ static void suffer(unsigned int parity)
 	assert_non_null(fleet->sink);
 	add_lane(fleet, "well", false, 311, NULL);
 	fleet->well = fleet->lanes[0];
-	for (size_t m = 0; m < MOMENTS; m++)
-		for (size_t h = 0; h < HARMS; h++)
-			add_suffering(fleet, &moments[m], &harms[h], (m + h + parity) % 2 ? 5 : 311);
+	return fleet;
+}
+
+/* Frees the fleet. */
+static void suffer(struct fleet *fleet)
+{
 	lane_wait_for_link(fleet->well, KRYOS_LINK_UP, 15000);
 	lane_expect_all(fleet->well, fleet->sink, 10000);
 	measure(fleet);
+	for (unsigned int i = 0; i < fleet->count; i++)
+		proxy_set_script(fleet->lanes[i]->proxy, NULL);
 	for (unsigned int i = 0; i < fleet->count; i++)
 		judge_lane(fleet, fleet->lanes[i]);
 	print_message("%u devices, %u connections, %u duplicates, %u appends without a link; worst append %lld ms, "
 	              "neighbour waited at most %lld ms\n",
 	              fleet->count, fleet->connections, fleet->duplicates, fleet->without_link,
 	              (long long)fleet->worst_append_ns / 1000000, (long long)fleet->worst_neighbour_ns / 1000000);
-	assert_true(fleet->without_link > 0);
+	assert_true(fleet->without_link > fleet->count);
 	assert_true(fleet->worst_neighbour_ns < NEIGHBOUR_LIMIT);
 	assert_int_equal(fleet->well->downs, 0);
 	for (unsigned int i = 0; i < fleet->count; i++)
@@ -208,21 +212,62 @@ static void suffer(unsigned int parity)
 	free(fleet);
 }
 
+static void suffer_all(unsigned int parity)
+{
+	struct fleet *fleet = fleet_new();
+
+	for (size_t m = 0; m < MOMENTS; m++)
+		for (size_t h = 0; h < HARMS; h++)
+			add_suffering(fleet, &moments[m], &harms[h], (m + h + parity) % 2 ? 5 : 311);
+	suffer(fleet);
+}
+
 static void whatever_a_network_does_nothing_is_lost(void **state)
 {
 	(void)state;
-	suffer(0);
+	suffer_all(0);
+}
+
+static void only_if_long(void)
+{
+	if (getenv("KRYOS_TEST_LONG"))
+		return;
+	print_message("skipped: more of the same; KRYOS_TEST_LONG=1 runs it\n");
+	skip();
 }
 
 /* Each harm once more, with the other version of MQTT. */
 static void nor_with_the_other_version(void **state)
 {
 	(void)state;
-	if (!getenv("KRYOS_TEST_LONG")) {
-		print_message("skipped: more of the same; KRYOS_TEST_LONG=1 runs it\n");
-		skip();
+	only_if_long();
+	suffer_all(1);
+}
+
+/* Any harm to any packet, any number of bytes behind its beginning. */
+static void nor_where_chance_strikes(void **state)
+{
+	uint64_t seed = seed_from_environment(20261120);
+	struct fleet *fleet;
+
+	(void)state;
+	only_if_long();
+	fleet = fleet_new();
+	while (fleet->count < 80) {
+		const struct harm *harm = &harms[next_random(&seed) % HARMS];
+		bool tls = next_random(&seed) % 2;
+		struct proxy_script script = { .fault = harm->fault,
+			                       .way = next_random(&seed) % 2 ? PROXY_UP : PROXY_BACK,
+			                       .nth = 1 + (unsigned int)(next_random(&seed) % 12),
+			                       .bytes = next_random(&seed) % 300,
+			                       .ms = harm->ms };
+		char name[24];
+
+		snprintf(name, sizeof(name), "chance-%u", fleet->count);
+		if (harm->fault != PROXY_LOSE || tls)
+			add_lane(fleet, name, tls, next_random(&seed) % 2 ? 5 : 311, &script);
 	}
-	suffer(1);
+	suffer(fleet);
 }
 
 int main(void)
@@ -230,6 +275,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_a_network_does_nothing_is_lost),
 		cmocka_unit_test(nor_with_the_other_version),
+		cmocka_unit_test(nor_where_chance_strikes),
 	};
 	const char *missing = broker_missing();
 
