@@ -62,5 +62,23 @@ struct kryos_verify_result {
  */
 KRYOS_API int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_result *ret_result);
 
+struct kryos_salvage_result {
+	uint32_t size;
+	uint32_t reserved;
+	uint64_t samples;    /* written to the new file */
+	uint64_t bytes;      /* looked at */
+	uint64_t rejected;   /* shaped like rows, with a wrong checksum */
+	uint64_t unreadable; /* pages that the disk gives an error for */
+};
+/*
+ * Reads what is left of a damaged segment file, and of its -wal beside it, without trusting any of its structure, and
+ * writes the rows whose checksum holds to a new segment file `out`, which any SQLite opens and kryos_verify checks row
+ * by row. The damaged file is not changed. A store does this by itself; this is for a file from anywhere. Fill size.
+ * -ENOENT, -EACCES: no such file, not for this user; -EEXIST: `out` is there already. Reads everything: waits for the
+ * disk.
+ */
+KRYOS_API int kryos_salvage(struct kryos_ctx *ctx, const char *path, const char *out,
+                            struct kryos_salvage_result *ret_result);
+
 KRYOS_END
 #endif

@@ -147,6 +147,12 @@ int kri_list_segments(const char *folder, struct kri_segment_info **ret_list, in
 		list[count].closed = !(status.st_mode & 0222);
 		snprintf(path, sizeof(path), "%s.bad", entry->d_name);
 		list[count].bad = faccessat(dirfd(directory), path, F_OK, 0) == 0;
+		/* Read-only: all that was left of it is there. */
+		snprintf(path, sizeof(path), "%s.salvaged", entry->d_name);
+		list[count].mended =
+			list[count].bad && fstatat(dirfd(directory), path, &status, 0) == 0 && !(status.st_mode & 0222);
+		if (list[count].mended)
+			list[count].bytes += status.st_size;
 		count++;
 	}
 	closedir(directory);
@@ -161,7 +167,9 @@ int kri_remove_db(const char *path)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find(kri_vfs_name());
 	char other[PATH_MAX];
-	static const char *const suffixes[] = { "", "-wal", "-shm", ".bad" };
+	static const char *const suffixes[] = {
+		"", "-wal", "-shm", "-journal", ".salvaged", ".salvaged-journal", ".bad"
+	};
 	int code, r = 0;
 
 	/* The database first: a WAL without its database is ignored, a database without its WAL is an older one. */

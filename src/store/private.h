@@ -101,7 +101,10 @@ struct kri_segment_info {
 	int64_t seal_at_ns; /* not sealed before this (real time): somebody read it, or the disk failed */
 	bool closed;        /* no WAL any more: complete, read-only */
 	bool recorded;      /* state.db has it as closed */
-	bool bad;           /* damaged: what it held is a gap */
+	bool bad;           /* damaged: not to be read */
+	bool mended;        /* what was left of it is in <name>.salvaged, and is read there */
+	bool assumed;       /* last_seq is no more than what it cannot be beyond */
+	bool whole;         /* its chain was checked in this run: a seq without a row is none of a sample */
 	bool left_out;      /* a newer version's, or the disk gives errors: it stays owed, and is not ours to remove */
 	char hash[KRI_HASH_TEXT];
 };
@@ -135,6 +138,8 @@ int kri_segment_create(struct kri_segment **ret_segment, const char *path, int64
 int kri_segment_open(struct kri_segment **ret_segment, const char *path, int64_t first_seq, struct kryos_ctx *ctx);
 /* 0: ours; KRYOS_EFORMAT: newer; -ENOENT: a cut came before it was begun; KRYOS_ECORRUPT. */
 int kri_segment_check_format(sqlite3 *db, const char *path);
+/* The tables of a segment in a new database. */
+int kri_segment_make_tables(sqlite3 *db, const char *mode);
 void kri_segment_close(struct kri_segment *segment); /* NULL is allowed; leaves the WAL as it is */
 struct kri_commit {
 	struct kryos_ctx *ctx;
@@ -208,6 +213,7 @@ struct kri_scan {
 	sqlite3 *db; /* kept open on closed segments only */
 	sqlite3_stmt *rows;
 	int64_t segment; /* whose header and channels these are: first seq */
+	bool mended;     /* it is what was salvaged of it */
 	uint64_t epoch;
 	uint32_t epoch_crc;
 	char device[33];
@@ -259,7 +265,10 @@ struct kri_seal {
 };
 int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal);
 int kri_state_drop_seal(struct kri_state *state, int64_t first_seq); /* its segment is to be removed */
+/* The newest that anything in it speaks of: so many seqs were given once, whatever is left of them. */
 int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq);
+/* A segment's channels above that number, inside an open transaction: salvage needs their names. */
+int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment, uint32_t after);
 size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024]);
 int kri_state_checkpoint(struct kri_state *state);
 /* As a record that points to stored and to ret_event. */
@@ -360,6 +369,12 @@ struct kryos_store {
 	int64_t last_retention_ns;                        /* INT64_MAX: it is due */
 	bool untidy, no_space;
 	int last_group_callers;
+	struct kri_mend *mend;         /* salvage under way */
+	int64_t session_seq;           /* from here on this run wrote all there is; fixed after open */
+	int64_t known_seq;             /* at open: the newest that state.db and the segments speak of */
+	int64_t noted_segment;         /* whose channels state.db has too, */
+	uint32_t noted_channels;       /* so many of them */
+	int64_t note_at_ns;            /* when the others are to be noted (real time); 0: none are */
 	char last_hash[KRI_HASH_TEXT]; /* of the segment before this one */
 	int64_t last_segment;
 
@@ -460,8 +475,14 @@ void kri_absent_clear(struct kri_absent_list *absent);
 int kri_store_retain(struct kryos_store *store);
 /* trim.c; writer thread: events, gaps, seals and boots beyond what is kept. */
 int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list *absent);
-/* Takes the segment that was found damaged out of service. */
+/* damage.c; writer thread, or at open. Takes the segment that was found damaged out of service. */
 int kri_store_condemn(struct kryos_store *store);
+/* A slice of salvage; 0: there is none to do. */
+int kri_store_mend_some(struct kryos_store *store);
+/* Draws an epoch for what comes next and stores it. */
+int kri_store_new_epoch(struct kryos_store *store);
+/* verify.c: whether one segment's checksums and chain hold; no libcrypto: only its checksums. */
+int kri_verify_segment(const char *path, int64_t first_seq, bool *ret_whole);
 void kri_store_unref(struct kryos_store *store);
 
 /* queue.c, for the writer */
@@ -520,6 +541,8 @@ int64_t kri_queue_due(struct kryos_queue *queue);
 int kri_queue_store(struct kryos_queue *queue, struct kri_state *state);
 void kri_queue_stored(struct kryos_queue *queue, bool well);
 void kri_queue_wake(struct kryos_queue *queue);
+/* What is owed from that seq on can be read now. */
+void kri_queue_look_again(struct kryos_queue *queue, int64_t first_seq);
 char *kri_queue_cursor_text(struct kryos_queue *queue); /* "samples events" as stored; free() it */
 /*
  * Samples, or events, first to last are gone: nothing of it is owed any more. Gives the runs that were, at most max of

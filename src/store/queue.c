@@ -9,6 +9,7 @@
  */
 #include "private.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,15 @@ static void leave_out(struct kryos_store *store, int64_t first_seq)
 		                                                 .text = text });
 }
 
+/* The writer takes it out of service. What was salvaged and is damaged again is not salvaged again. */
+static void condemn(struct kryos_store *store, int64_t first_seq)
+{
+	pthread_mutex_lock(&store->lock);
+	store->damaged_segment = first_seq;
+	pthread_cond_broadcast(&store->changed);
+	pthread_mutex_unlock(&store->lock);
+}
+
 /* Makes the stream's buffer hold the rows from seq on. 1; 0: there are none up to `to`; < 0. */
 static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t seq, int64_t to)
 {
@@ -171,19 +181,17 @@ static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t se
 		stream->until = info.first_seq - 1; /* nothing between two segments */
 		return 1;
 	}
-	if (info.bad || info.left_out) {
+	/* What is being salvaged stays owed; what is behind it need not wait. */
+	if ((info.bad && !info.mended) || info.left_out) {
 		stream->until = info.last_seq;
-		stream->unreadable = info.left_out;
+		stream->unreadable = true;
 		return 1;
 	}
 	to = to < info.last_seq ? to : info.last_seq;
 	r = kri_scan_fill(&stream->scan, &info, seq, to);
 	/* (-ENOENT: no file, or nothing in it.) */
 	if (r == KRYOS_ECORRUPT || ((r == -EIO || r == -ENOENT) && is_given_up(stream, info.first_seq))) {
-		pthread_mutex_lock(&store->lock);
-		store->damaged_segment = info.first_seq;
-		pthread_cond_broadcast(&store->changed);
-		pthread_mutex_unlock(&store->lock);
+		condemn(store, info.first_seq);
 		return 0;
 	}
 	if (r == KRYOS_EFORMAT) {
@@ -196,6 +204,40 @@ static int look(struct kryos_queue *queue, struct kri_stream *stream, int64_t se
 		return r;
 	stream->failing_segment = 0;
 	stream->until = r == KRI_SCAN_ROWS ? stream->scan.buffer[r - 1].seq : to;
+	return 1;
+}
+
+/*
+ * Seqs without a row are events', or of commits that failed; damage can make rows vanish as well, and SQLite says
+ * nothing. So a segment that this run has not written itself is checked once, when the first hole is met: 1: it is
+ * whole; 0: not, and taken out of service.
+ */
+static int check_hole(struct kryos_store *store, struct kri_stream *stream, int64_t seq)
+{
+	struct kri_segment_info info, *at;
+	bool whole = false;
+	char path[PATH_MAX];
+	int64_t durable;
+	int r;
+
+	if (stream->unreadable || seq >= store->session_seq || !segment_for(store, seq, &info, &durable) ||
+	    info.first_seq > seq || info.mended || info.whole)
+		return 1;
+	kri_segment_path(store->folder, info.first_seq, path, sizeof(path));
+	r = kri_verify_segment(path, info.first_seq, &whole);
+	if (r == -EIO && is_given_up(stream, info.first_seq))
+		r = 0;
+	if (r < 0)
+		return r;
+	if (!whole) {
+		condemn(store, info.first_seq);
+		return 0;
+	}
+	pthread_mutex_lock(&store->lock);
+	at = kri_store_find_segment(store, info.first_seq);
+	if (at)
+		at->whole = true;
+	pthread_mutex_unlock(&store->lock);
 	return 1;
 }
 
@@ -237,6 +279,9 @@ static int next_sample(struct kryos_queue *queue, struct kri_stream *stream, int
 			int64_t hole = row - 1 < stream->until ? row - 1 : stream->until;
 
 			hole = hole < last ? hole : last;
+			r = check_hole(queue->store, stream, run.first);
+			if (r <= 0)
+				return r;
 			/* What can't be read now, or a newer version wrote, stays owed. */
 			r = stream->unreadable ? 0 : kri_ranges_remove(&queue->samples, run.first, hole);
 			if (r < 0)
@@ -248,12 +293,8 @@ static int next_sample(struct kryos_queue *queue, struct kri_stream *stream, int
 		if (is_lent(queue, row))
 			continue;
 		if (scan->bad[scan->at]) {
-			report_bad_row(queue, row);
-			r = kri_ranges_remove(&queue->samples, row, row);
-			touched(queue);
-			if (r < 0)
-				return r;
-			continue;
+			condemn(queue->store, scan->segment);
+			return 0;
 		}
 		kri_scan_record(scan, scan->at, ret_record);
 		if (wants(queue, ret_record->channel))

@@ -145,6 +145,14 @@ static void count_unreadable(struct kryos_reader *reader, int64_t segment, int w
 		reader->damaged++;
 }
 
+/* Of a damaged segment what was salvaged, or nothing yet. */
+static int fill(struct kryos_reader *reader, const struct kri_segment_info *info, int64_t from_seq)
+{
+	if (info->bad && !info->mended)
+		return KRYOS_ECORRUPT;
+	return kri_scan_fill(&reader->scan, info, from_seq, info->last_seq);
+}
+
 int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record)
 {
 	struct kri_scan *scan;
@@ -173,7 +181,7 @@ int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **r
 		if (reader->segment_at < reader->segment_count) {
 			struct kri_segment_info *info = &reader->segments[reader->segment_at];
 
-			r = info->bad ? 0 : kri_scan_fill(scan, info, reader->next_seq, info->last_seq);
+			r = fill(reader, info, reader->next_seq);
 			if (r > 0)
 				continue;
 			/* Gone since it was listed (retention), never begun, newer or damaged: the next one. */
@@ -207,7 +215,7 @@ int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall_ns)
 	while (reader->segment_at + 1 < reader->segment_count) {
 		struct kri_segment_info *next = &reader->segments[reader->segment_at + 1];
 
-		r = next->bad ? 0 : kri_scan_fill(&reader->scan, next, next->first_seq, next->last_seq);
+		r = fill(reader, next, next->first_seq);
 		while (reader->scan.at < reader->scan.count && reader->scan.bad[reader->scan.at])
 			reader->scan.at++;
 		if (r > 0 && reader->scan.at < reader->scan.count) {

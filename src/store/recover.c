@@ -9,7 +9,7 @@
  *     another board's                 closed as it stands; new device id, chain and epoch
  *     state.db lost or damaged        made anew, cursors from the newest segment's header
  */
-#include "private.h"
+#include "salvage.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@ struct found {
 	bool damage; /* something was lost: ids must not meet their namesakes */
 	bool new_device;
 	bool same_boot;
+	bool unfinished_state; /* its log ends in the middle of a commit */
 	int64_t newest_seq;
 	int64_t epoch;
 	uint32_t newest_boot;
@@ -56,9 +57,14 @@ static int set_state_aside(struct kryos_store *store, struct found *found, int w
 
 static int open_state(struct kryos_store *store, struct found *found)
 {
+	struct kri_wal_scan scan = { .broken = false };
+	char path[PATH_MAX];
 	int64_t rescued = 0;
-	int r = kri_state_open(&store->state, store->folder);
+	int r;
 
+	snprintf(path, sizeof(path), "%s/state.db", store->folder);
+	(void)!kri_wal_scan(path, &scan);
+	r = kri_state_open(&store->state, store->folder);
 	if (r == KRYOS_ECORRUPT || r == KRYOS_EFORMAT) {
 		r = set_state_aside(store, found, r);
 		if (r >= 0)
@@ -82,6 +88,15 @@ static int open_state(struct kryos_store *store, struct found *found)
 		found->damage = true;
 	}
 	store->state_damaged = found->damage;
+	/* Older delivery state costs duplicates; but ids of events that are gone must not be given again. */
+	found->unfinished_state = scan.broken || scan.frames_good > scan.last_commit_frame;
+	if (scan.broken) {
+		found->damage = true;
+		if (!scan.in_last_transaction) {
+			snprintf(found->text, sizeof(found->text), "state.db lost its newest changes: %s", scan.text);
+			report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, found->text);
+		}
+	}
 	return 0;
 }
 
@@ -220,6 +235,7 @@ static void assume_end(struct kryos_store *store, struct kri_segment_info *info)
 	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
 	info->bytes = kri_db_bytes(path);
 	info->last_seq = info->first_seq + info->bytes / 16 + KRI_MAX_WAITING;
+	info->assumed = true;
 	if (info + 1 < store->segments + store->segment_count && info->last_seq >= info[1].first_seq)
 		info->last_seq = info[1].first_seq - 1;
 }
@@ -278,17 +294,55 @@ static int take_found(struct kryos_store *store, struct kri_segment_info *info, 
 	return count_samples(store, info);
 }
 
+/* SQLite takes a log up to the first bad frame, and says nothing of what it drops: so it is not asked then. */
+static int look_into_wal(const char *path, struct kri_wal_scan *ret_scan)
+{
+	int r = kri_wal_scan(path, ret_scan);
+
+	if (r < 0)
+		return r;
+	return ret_scan->broken && !ret_scan->in_last_transaction
+	               ? kryos_fail(KRYOS_ECORRUPT, "%s-wal: %s", path, ret_scan->text)
+	               : 0;
+}
+
+/* Whatever becomes of the end of its log, ids that may have been given there are not given again. */
+static int take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan,
+                     struct found *found)
+{
+	int64_t taken = 0;
+	int r = 0;
+
+	if (segment->in_wal && !segment->sealed && strcmp(segment->device, store->device) == 0)
+		r = kri_segment_take_tail(segment, scan, store->ctx, &taken);
+	found->damage = true;
+	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", r,
+	        "%s: its log ends in the middle of a commit; %" PRId64 " samples of it were taken up", segment->path,
+	        taken);
+	return r;
+}
+
 /* Looks into one segment that state.db does not know as closed. */
 static int look_into(struct kryos_store *store, int index, struct found *found)
 {
 	struct kri_segment_info *info = &store->segments[index];
 	struct kri_segment *segment = NULL;
+	struct kri_wal_scan scan;
 	char path[PATH_MAX];
+	bool unfinished;
 	int r;
 
 	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
 	info->bytes = kri_db_bytes(path);
-	r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
+	r = look_into_wal(path, &scan);
+	if (r >= 0)
+		r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
+	if (r >= 0 && scan.broken)
+		r = take_tail(store, segment, &scan, found);
+	if (r < 0 && segment) {
+		kri_segment_close(segment);
+		segment = NULL;
+	}
 	if (r == -ENOENT || (r >= 0 && segment->last_seq < segment->first_seq)) {
 		kri_segment_close(segment);
 		r = kri_remove_db(path);
@@ -307,7 +361,9 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	if (r < 0)
 		return r;
 	r = take_found(store, info, segment, found);
-	if (r >= 0 && segment->in_wal && found->same_boot && kri_sql_settle(segment->db) < 0) {
+	/* Frames of a commit that never was must not be taken for the end of a later one. */
+	unfinished = scan.broken || scan.frames_good > scan.last_commit_frame;
+	if (r >= 0 && segment->in_wal && (found->same_boot || unfinished) && kri_sql_settle(segment->db) < 0) {
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", -EIO, "%s is not written to any more", path);
 		kri_segment_close(segment);
 		return 0;
@@ -344,7 +400,7 @@ static void settle_state(struct kryos_store *store, struct found *found)
 	int r;
 
 	found->same_boot = is_same_boot(store);
-	r = found->same_boot ? kri_sql_settle(store->state->db) : 0;
+	r = found->same_boot || found->unfinished_state ? kri_sql_settle(store->state->db) : 0;
 	if (r < 0)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
 }
@@ -386,21 +442,68 @@ static int choose_epoch(struct kryos_store *store, const struct found *found)
 	int r;
 
 	store->epoch = (uint64_t)found->epoch;
-	if (!store->epoch && !found->damage && !found->new_device) {
+	if (!store->epoch) {
 		r = kri_state_get_meta(store->state, "epoch", text, sizeof(text));
 		if (r < 0 && r != -ENOENT)
 			return r;
 		store->epoch = strtoull(text, NULL, 16);
 	}
-	while (!store->epoch || found->damage || found->new_device) {
-		r = kri_random(&store->epoch, sizeof(store->epoch));
-		if (r < 0)
-			return r;
-		if (store->epoch)
-			break;
+	return !store->epoch || found->damage || found->new_device ? kri_store_new_epoch(store) : 0;
+}
+
+/* Seqs given to commits that failed, for what they are: nobody's. */
+static int64_t count_claimed(struct kryos_store *store, int64_t first, int64_t last)
+{
+	int64_t from = 0, to = 0;
+	char text[64] = "";
+
+	(void)!kri_state_get_meta(store->state, "claimed", text, sizeof(text));
+	if (sscanf(text, "%" SCNd64 "-%" SCNd64, &from, &to) != 2)
+		return 0;
+	from = from > first ? from : first;
+	to = to < last ? to : last;
+	return from <= to ? to - from + 1 : 0;
+}
+
+/*
+ * The last rows may be gone without a trace: a WAL that was removed, or flipped bits in the last place that counts. But
+ * state.db knows of later seqs: each must be an event's, or have been given in vain.
+ */
+static int check_end(struct kryos_store *store, struct found *found)
+{
+	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
+	int64_t events = 0, first = found->newest_seq + 1, last = 0;
+	char sql[120];
+	int r = kri_state_newest_seq(store->state, &last);
+
+	if (r < 0)
+		return r;
+	store->known_seq = last > found->newest_seq ? last : found->newest_seq;
+	if (last < first)
+		return 0;
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64, first,
+	         last);
+	r = kri_sql_int(store->state->db, sql, &events);
+	if (r < 0 || events + count_claimed(store, first, last) >= last - first + 1)
+		return r;
+	found->damage = true;
+	found->newest_seq = last;
+	if (newest && !newest->recorded && !newest->bad && !newest->left_out) {
+		/* What can be found in the rest of its file is; the others become a gap then. */
+		kri_segment_close(store->segment);
+		store->segment = NULL;
+		newest->last_seq = last;
+		store->damaged_segment = newest->first_seq;
+		return kri_store_condemn(store);
 	}
-	kri_epoch_text(store->epoch, text);
-	return kri_state_put_meta(store->state, "epoch", text);
+	if (newest && newest->bad)
+		return 0;
+	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                 .name = "store",
+	                                                 .first_seq = first,
+	                                                 .last_seq = last,
+	                                                 .text = "the newest segment is missing" });
+	return 0;
 }
 
 /* What state.db has closed and retention has not removed must be there. Said once: the gap is stored with its event. */
@@ -482,6 +585,8 @@ static int recover(struct kryos_store *store, struct found *found)
 			store->state->db,
 			"SELECT coalesce(max(seq),0) FROM event WHERE seq <= 9007199254740992", /* KRI_MAX_SEQ */
 			&newest_event);
+	if (r >= 0)
+		r = check_end(store, found);
 	if (r >= 0)
 		r = choose_epoch(store, found);
 	if (r >= 0)
@@ -568,5 +673,6 @@ int kri_store_recover(struct kryos_store *store)
 	if (store->segment)
 		r = take_up(store, &found);
 	kri_store_learn_first(store);
+	store->session_seq = store->next_seq;
 	return r;
 }

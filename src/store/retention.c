@@ -5,7 +5,6 @@
  * leaves nothing half gone. Events outlive segments. Writer thread.
  */
 #include "private.h"
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -239,57 +238,4 @@ int kri_store_retain(struct kryos_store *store)
 		;
 	kri_absent_clear(&absent);
 	return r;
-}
-
-/* A marker beside it: database, WAL and shared memory can't be renamed as one. */
-static int put_marker(struct kryos_store *store, int64_t first_seq)
-{
-	char path[PATH_MAX];
-	int fd, r = 0;
-
-	snprintf(path, sizeof(path), "%s/%020" PRId64 ".seg.bad", store->folder, first_seq);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0440);
-	if (fd < 0)
-		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
-	if (fsync(fd))
-		r = kryos_fail(-errno, "%s: sync: %s", path, strerror(errno));
-	close(fd);
-	return r < 0 ? r : kri_sync_folder(store->folder);
-}
-
-int kri_store_condemn(struct kryos_store *store)
-{
-	struct kri_segment_info info = { .first_seq = 0 }, *at;
-	uint64_t epoch = 0;
-	int r = 0;
-
-	pthread_mutex_lock(&store->lock);
-	at = kri_store_find_segment(store, store->damaged_segment);
-	store->damaged_segment = 0;
-	if (at && !at->bad) {
-		at->bad = true;
-		info = *at;
-	}
-	pthread_mutex_unlock(&store->lock);
-	if (!info.first_seq)
-		return 0;
-	/* Nothing more goes into it, marked or not. */
-	if (store->segment && store->segment->first_seq == info.first_seq) {
-		kri_segment_close(store->segment);
-		store->segment = NULL;
-		while (r >= 0 && !epoch)
-			r = kri_random(&epoch, sizeof(epoch));
-		pthread_mutex_lock(&store->lock);
-		if (epoch)
-			store->epoch = epoch;
-		pthread_mutex_unlock(&store->lock);
-	}
-	/* Whether or not a queue is open: what is not delivered must be said. */
-	forget(store, &info, NULL);
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .name = "store",
-	                                                 .first_seq = info.first_seq,
-	                                                 .last_seq = info.last_seq,
-	                                                 .text = "the segment is damaged" });
-	return r < 0 ? r : put_marker(store, info.first_seq);
 }

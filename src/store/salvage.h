@@ -149,4 +149,32 @@ int kri_salvage_step(struct kri_salvage *salvage, size_t max_bytes);
 const struct kri_salvage_counts *kri_salvage_get_counts(const struct kri_salvage *salvage);
 void kri_salvage_free(struct kri_salvage *salvage); /* NULL is allowed */
 
+/*
+ * tail.c, at open, before anything is written: what can be read behind the last commit of a log that is broken in its
+ * last transaction, as a commit. How many samples. On failure the segment is not to be written to.
+ */
+int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan *scan, struct kryos_ctx *ctx,
+                          int64_t *ret_taken);
+
+/* mend.c: what is found, written as a segment of its own. */
+struct kri_mend {
+	int64_t first_seq, end_seq; /* seqs from first to before end are its */
+	char out[4096];
+	struct kri_salvage *salvage;
+	sqlite3 *db;
+	sqlite3_stmt *insert_sample, *insert_channel, *insert_boot, *insert_header;
+	uint64_t epoch; /* 0: nothing found yet */
+	uint32_t epoch_crc;
+	char device[33]; /* as its header says, which has no checksum */
+	int64_t samples;
+	bool done; /* all was looked at */
+};
+/* Of path, into out (NULL: <path>.salvaged). 1, or an error. */
+int kri_mend_begin(struct kri_mend **ret_mend, const char *path, const char *out, int64_t first_seq, int64_t end_seq,
+                   const uint64_t *epochs, size_t count);
+int kri_mend_step(struct kri_mend *mend, size_t max_bytes); /* 1: there is more; 0: done */
+int kri_mend_add_channel(struct kri_mend *mend, const struct kri_salvaged_channel *channel);
+int kri_mend_finish(struct kri_mend *mend); /* durable, and closed for good */
+void kri_mend_free(struct kri_mend *mend);  /* NULL is allowed */
+
 #endif

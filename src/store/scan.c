@@ -111,16 +111,20 @@ static int use_segment(struct kri_scan *scan, const struct kri_segment_info *seg
 	char path[PATH_MAX];
 	int r;
 
-	if (scan->db && scan->segment == segment->first_seq)
+	if (scan->db && scan->segment == segment->first_seq && scan->mended == segment->mended)
 		return 0;
 	let_go(scan);
 	scan->channel_count = 0;
 	scan->segment = segment->first_seq;
 	scan->epoch = 0;
 	scan->device[0] = '\0';
-	kri_segment_path(scan->folder, segment->first_seq, path, sizeof(path));
+	kri_segment_path(scan->folder, segment->first_seq, path, sizeof(path) - 16);
+	scan->mended = segment->mended;
+	if (segment->mended)
+		strcat(path, ".salvaged");
 	/* A closed segment needs no shared memory and no write permission; one with a WAL needs both. */
-	r = kri_sql_open(&scan->db, path, segment->closed ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	r = kri_sql_open(&scan->db, path,
+	                 segment->closed || segment->mended ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
 	if (r == -EACCES || r == -EROFS)
 		r = kri_sql_open(&scan->db, path, SQLITE_OPEN_READONLY);
 	if (r >= 0)
@@ -189,7 +193,7 @@ int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment,
 		if (r < 0)
 			scan->count = 0;
 	}
-	if (r < 0 || !segment->closed)
+	if (r < 0 || (!segment->closed && !segment->mended))
 		let_go(scan);
 	return r < 0 ? r : scan->count;
 }
@@ -209,6 +213,7 @@ void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_
 		.channel = channel->name,
 		.unit = channel->unit,
 		.place = channel->place,
+		.flags = scan->mended ? KRYOS_RECORD_SALVAGED | KRYOS_RECORD_HISTORICAL : 0,
 		.device_ns = -1,
 		.sample = { .value_micro = row->value_micro,
 		            .t_boot_ns = row->t_boot_ns,

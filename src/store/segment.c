@@ -20,6 +20,7 @@ static const char wal_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=F
 static const char schema[] =
 	"PRAGMA application_id=1263688015;" /* KRI_APPLICATION_ID */
 	"BEGIN;"
+	"PRAGMA user_version=1;" /* KRI_STORE_FORMAT */
 	"CREATE TABLE header(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, since INTEGER NOT NULL, boot_id TEXT NOT NULL, crc INTEGER NOT "
 	"NULL);"
@@ -114,6 +115,17 @@ static int chain_header(struct kri_chain *chain, sqlite3 *db)
 	return r;
 }
 
+int kri_segment_make_tables(sqlite3 *db, const char *mode)
+{
+	int r = kri_sql_exec(db, pragmas);
+
+	if (r >= 0)
+		r = kri_sql_exec(db, mode);
+	if (r >= 0)
+		r = kri_sql_exec(db, schema);
+	return r < 0 ? r : kri_sql_exec(db, "COMMIT");
+}
+
 int kri_segment_create(struct kri_segment **ret_segment, const char *path, int64_t first_seq, uint64_t epoch,
                        const char *device, const struct kri_header_entry *entries, size_t count)
 {
@@ -145,7 +157,7 @@ int kri_segment_create(struct kri_segment **ret_segment, const char *path, int64
 	if (r >= 0)
 		r = chain_header(&segment->chain, segment->db);
 	if (r >= 0)
-		r = kri_sql_exec(segment->db, "PRAGMA user_version=1; COMMIT"); /* KRI_STORE_FORMAT */
+		r = kri_sql_exec(segment->db, "COMMIT");
 	if (r >= 0)
 		r = prepare(segment);
 	if (r < 0) {

@@ -328,21 +328,42 @@ int kri_state_drop_seal(struct kri_state *state, int64_t first_seq)
 	return kri_sql_exec(state->db, sql);
 }
 
-/* The newest seq that anything in it speaks of: so many were given once, whatever is left of them. */
+/* The newest event's seq; one whose checksum is wrong may have any. */
+static int newest_event(struct kri_state *state, int64_t *ret_seq)
+{
+	struct kri_stored_event event;
+	sqlite3_stmt *rows;
+	bool bad = true;
+	uint64_t epoch;
+	int r = kri_sql_prepare(state->db, &rows, KRI_SELECT_EVENTS " ORDER BY seq DESC LIMIT 100"), code = SQLITE_DONE;
+
+	*ret_seq = 0;
+	if (r < 0)
+		return r;
+	while (bad && (code = sqlite3_step(rows)) == SQLITE_ROW)
+		kri_state_take_event(rows, &event, &epoch, &bad);
+	if (!bad)
+		*ret_seq = event.seq;
+	r = bad ? kri_sql_fail(state->db, code) : 0;
+	sqlite3_finalize(rows);
+	return r;
+}
+
 int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq)
 {
+	int64_t sealed = 0;
 	sqlite3_stmt *rows;
 	int r, code;
 
-	r = kri_sql_int(
-		state->db,
-		"SELECT max(coalesce((SELECT max(seq) FROM event),0), coalesce((SELECT max(last_seq) FROM seal),0),"
-		" coalesce((SELECT max(last_seq) FROM gap),0), coalesce((SELECT max(seq) FROM dead),0))",
-		ret_seq);
+	r = newest_event(state, ret_seq);
+	if (r >= 0)
+		r = kri_sql_int(state->db, "SELECT coalesce(max(last_seq),0) FROM seal", &sealed);
 	if (r >= 0)
 		r = kri_sql_prepare(state->db, &rows, "SELECT samples FROM queue UNION ALL SELECT events FROM queue");
 	if (r < 0)
 		return r;
+	if (sealed > *ret_seq)
+		*ret_seq = sealed;
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		struct kri_ranges owed = { .runs = NULL };
 		const struct kri_run *last;
@@ -357,6 +378,32 @@ int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq)
 	if (r >= 0)
 		r = kri_sql_fail(state->db, code);
 	sqlite3_finalize(rows);
+	return r;
+}
+
+int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment, uint32_t after)
+{
+	sqlite3_stmt *rows = NULL, *put = NULL;
+	int r, code = SQLITE_DONE;
+
+	r = kri_sql_prepare(segment->db, &rows,
+	                    "SELECT channel, since, name, unit, place FROM channel WHERE channel > ?");
+	if (r >= 0)
+		r = kri_sql_prepare(state->db, &put,
+		                    "INSERT OR REPLACE INTO channel VALUES(?1,?2,?3,?4,?5,?6,"
+		                    "row_crc('channel',?1,?2,?3,?4,?5,?6))");
+	if (r >= 0)
+		sqlite3_bind_int64(rows, 1, after);
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		sqlite3_bind_int64(put, 1, segment->first_seq);
+		for (int i = 0; i < 5; i++)
+			sqlite3_bind_value(put, i + 2, sqlite3_column_value(rows, i));
+		r = kri_sql_run(put);
+	}
+	if (r >= 0)
+		r = kri_sql_fail(segment->db, code);
+	sqlite3_finalize(rows);
+	sqlite3_finalize(put);
 	return r;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writer thread: what state.db is owed, committed together. */
 #include "private.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,14 +24,27 @@ struct state_commit {
 	int queue_count;
 	struct kri_boot boot;
 	bool has_boot;
+	bool has_channels;
 	uint64_t wanted;
 	int64_t next_seq;
 };
 
+static uint32_t noted_channels(const struct kryos_store *store)
+{
+	return store->noted_segment == store->segment->first_seq ? store->noted_channels : 0;
+}
+
+static bool has_new_channels(const struct kryos_store *store)
+{
+	return store->segment && noted_channels(store) < store->segment->channel_count;
+}
+
 static int write_state(struct kryos_store *store, struct state_commit *work)
 {
+	char claimed[64];
 	int r;
 
+	work->has_channels = has_new_channels(store);
 	store->syncs.cause = KRI_SYNC_STATE;
 	r = kri_sql_exec(store->state->db, "BEGIN IMMEDIATE");
 	for (struct kri_stored_event *event = work->events; event && r >= 0; event = event->next) {
@@ -41,6 +56,13 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 		if (r >= 0 && event->type == KRYOS_EVENT_GAP)
 			r = kri_state_put_gap(store->state, event->first_seq, event->last_seq, event->text);
 	}
+	/* At an open after damage, the ids of commits that failed are not to be taken for lost. */
+	if (r >= 0 && work->events && store->claim_seq) {
+		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->claim_seq, work->next_seq - 1);
+		r = kri_state_put_meta(store->state, "claimed", claimed);
+	}
+	if (r >= 0 && work->has_channels)
+		r = kri_state_put_channels(store->state, store->segment, noted_channels(store));
 	for (int i = 0; i < work->queue_count && r >= 0; i++)
 		r = kri_queue_store(work->queues[i], store->state);
 	if (r >= 0 && work->has_boot)
@@ -119,6 +141,10 @@ int kri_store_commit_state(struct kryos_store *store)
 			sqlite3_exec(store->state->db, "ROLLBACK", NULL, NULL, NULL);
 		memcpy(store->state->chain.hash, hash, sizeof(hash));
 	}
+	if (r >= 0 && work.has_channels) {
+		store->noted_segment = store->segment->first_seq;
+		store->noted_channels = store->segment->channel_count;
+	}
 	now = kri_store_now(store);
 	store->state_at_ns = r < 0 ? kri_real_ns() + store->retry_ns : 0;
 	for (int i = 0; i < work.queue_count; i++)
@@ -146,6 +172,13 @@ int64_t kri_store_state_due(struct kryos_store *store)
 	int64_t due = INT64_MAX;
 	int count;
 
+	/* Soon, but not before each first commit of a segment is told to have succeeded. */
+	if (!has_new_channels(store))
+		store->note_at_ns = 0;
+	else if (!store->note_at_ns)
+		store->note_at_ns = kri_real_ns() + KRYOS_SECONDS(1);
+	if (store->note_at_ns)
+		due = store->note_at_ns;
 	/* What is touched while the lock is let go is asked for again. */
 	store->queue_touched = false;
 	if (store->events || store->boot_changed || store->commit_wanted != store->commit_done)

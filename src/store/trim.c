@@ -172,7 +172,8 @@ static int trim_boots(struct kryos_store *store)
 
 int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list *absent)
 {
-	char sql[240];
+	int64_t oldest;
+	char sql[320];
 	int r = trim_events(store, absent);
 
 	store->syncs.cause = KRI_SYNC_STATE;
@@ -180,10 +181,14 @@ int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list
 		r = trim_boots(store);
 	if (r < 0)
 		return r;
+	pthread_mutex_lock(&store->lock);
+	oldest = store->segment_count ? store->segments[0].first_seq : 0;
+	pthread_mutex_unlock(&store->lock);
 	snprintf(sql, sizeof(sql),
+	         "DELETE FROM channel WHERE segment < %" PRId64 ";"
 	         "DELETE FROM gap WHERE id <= (SELECT max(id) FROM gap) - %d;"
 	         "DELETE FROM seal WHERE dropped=1 AND first_seq < (SELECT first_seq FROM seal WHERE dropped=1"
 	         " ORDER BY first_seq DESC LIMIT 1 OFFSET %d)",
-	         KEPT_ROWS, KEPT_ROWS - 1);
+	         oldest, KEPT_ROWS, KEPT_ROWS - 1);
 	return kri_sql_exec(store->state->db, sql);
 }

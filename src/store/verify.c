@@ -302,7 +302,7 @@ static int check_link(struct check *check, const char *folder)
 	if (check->previous_segment && check->previous_segment != check->before &&
 	    check->previous_segment != check->empty)
 		check_hole(check, folder);
-	if (!check->before || check->previous_segment != check->before || !check->previous[0])
+	if (!check->before || check->previous_segment != check->before || !check->previous[0] || !check->before_last[0])
 		return 0;
 	if (strcmp(check->previous, check->before_last) == 0)
 		return 0;
@@ -360,6 +360,37 @@ static int check_segment(struct check *check, const char *path, int64_t first_se
 	return r;
 }
 
+int kri_verify_segment(const char *path, int64_t first_seq, bool *ret_whole)
+{
+	struct kryos_verify_result result = { .size = sizeof(result) };
+	struct check check = { .result = &result };
+	int r = kri_chain_new(&check.chain);
+
+	if (r >= 0)
+		r = check_segment(&check, path, first_seq, NULL);
+	kri_chain_free(&check.chain);
+	*ret_whole = r >= 0 && !result.bad_rows && !result.bad_links && !result.bad_seals;
+	return r;
+}
+
+/* Damaged and known to be: what is said of it is that, and the next one's link is not held against anyone. */
+static void check_damaged(struct check *check, const struct kri_segment_info *info)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%020" PRId64 ".seg", info->first_seq);
+	check->file = name;
+	check->result->segments++;
+	check->result->bad_links++;
+	problem(check,
+	        info->mended ? "was damaged; what could be salvaged is in %s.salvaged"
+	                     : "is damaged, and not salvaged yet (%s)",
+	        name);
+	check->before = info->first_seq;
+	check->before_last[0] = '\0';
+	check->file = NULL;
+}
+
 int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_result *ret_result)
 {
 	struct kryos_verify_result result = { .size = sizeof(result) };
@@ -381,6 +412,10 @@ int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_re
 		if (r >= 0 && !count)
 			r = kryos_fail(-ENOENT, "%s: there is no segment in this folder", path);
 		for (int i = 0; i < count && r >= 0; i++) {
+			if (list[i].bad) {
+				check_damaged(&check, &list[i]);
+				continue;
+			}
 			kri_segment_path(path, list[i].first_seq, file, sizeof(file));
 			r = check_segment(&check, file, list[i].first_seq, path);
 			/* Removed by retention since it was listed. */

@@ -3,7 +3,7 @@
  * The one thread that writes. What arrived while the last sync was under way is the next group, so
  * the disk is always busy and a sync is shared by all who wait. Idle work goes on between groups.
  */
-#include "private.h"
+#include "salvage.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -374,6 +374,8 @@ static bool idle_work(struct kryos_store *store)
 	} else if (now - store->last_retention_ns >= RETAIN_EVERY_NS || now < store->last_retention_ns) {
 		store->last_retention_ns = now;
 		r = kri_store_retain(store);
+	} else if (kri_store_mend_some(store)) {
+		return true;
 	} else {
 		return kri_store_seal_one(store) > 0;
 	}
@@ -460,6 +462,8 @@ static void finish_all(struct kryos_store *store)
 
 static void let_go(struct kryos_store *store)
 {
+	kri_mend_free(store->mend);
+	store->mend = NULL;
 	kri_segment_close(store->segment);
 	store->segment = NULL;
 	kri_state_close(store->state);

@@ -174,6 +174,27 @@ void rig_wait_sealed(struct rig *rig)
 		fail_msg("%d segments are sealed of %d", count_sealed(rig, &all), all);
 }
 
+static bool is_mended(void *data)
+{
+	struct rig *rig = data;
+	bool mended = true;
+
+	pthread_mutex_lock(&rig->store->lock);
+	mended = !rig->store->damaged_segment;
+	for (int i = 0; i < rig->store->segment_count; i++)
+		mended &= !rig->store->segments[i].bad || rig->store->segments[i].mended;
+	pthread_mutex_unlock(&rig->store->lock);
+	if (!mended)
+		assert_ok(kryos_store_flush(rig->store, KRYOS_MILLISECONDS(PATIENCE_MS))); /* wakes the writer */
+	return mended;
+}
+
+void rig_wait_mended(struct rig *rig)
+{
+	if (!process_until(rig->ctx, is_mended, rig, PATIENCE_MS))
+		fail_msg("a damaged segment is not salvaged");
+}
+
 const char *rig_segment_path(struct rig *rig, int back)
 {
 	char name[64];

@@ -51,6 +51,8 @@ void rig_rotate(struct rig *rig);
 /* Until all segments but the newest are sealed and recorded, as far as they are not damaged. */
 bool rig_is_sealed(void *rig);
 void rig_wait_sealed(struct rig *rig);
+/* Until what is left of damaged segments is salvaged. */
+void rig_wait_mended(struct rig *rig);
 /* How many are recorded as sealed. */
 int rig_count_sealed(struct rig *rig);
 /* A segment's file, counted from the newest, which is 0; borrowed as in() says. */
