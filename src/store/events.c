@@ -51,6 +51,18 @@ int kri_store_put_event(struct kryos_store *store, const struct kryos_event *eve
 	return 0;
 }
 
+void kri_store_report(struct kryos_store *store, enum kryos_event_type type, int code, const char *text)
+{
+	struct kryos_time now = kri_store_now(store);
+
+	kri_log(store->ctx, KRYOS_LOG_WARNING, "store", code, "%s", text);
+	pthread_mutex_lock(&store->lock);
+	/* 256 may wait; an open reports a handful. */
+	(void)!kri_store_put_event(
+		store, &(struct kryos_event){ .type = type, .code = code, .name = "store", .text = text }, now);
+	pthread_mutex_unlock(&store->lock);
+}
+
 void kri_store_announce(struct kryos_store *store, const struct kryos_event *event)
 {
 	struct kryos_time now = kri_store_now(store);

@@ -318,6 +318,8 @@ int64_t kri_free_bytes(const char *folder);
 
 /* identity.c */
 int kri_board_name(const char *given, char board[128]);
+/* At open, once state.db is: device id and key. */
+int kri_store_identify(struct kryos_store *store, bool *ret_new_device);
 
 /* What callers hand to the writer. */
 struct kri_batch {
@@ -458,6 +460,8 @@ void kri_store_drop_segment(struct kryos_store *store, struct kri_segment_info *
  */
 int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event, struct kryos_time now);
 struct kryos_time kri_store_now(struct kryos_store *store);
+/* For what an open finds: to the log and, as the store's event, to the writer; takes store->lock. */
+void kri_store_report(struct kryos_store *store, enum kryos_event_type type, int code, const char *text);
 /* The same, and to the context as news; takes store->lock. */
 void kri_store_announce(struct kryos_store *store, const struct kryos_event *event);
 /* absent.c; writer thread: what queues that are not open owe, as state.db has it. */
@@ -541,6 +545,12 @@ int64_t kri_queue_due(struct kryos_queue *queue);
 int kri_queue_store(struct kryos_queue *queue, struct kri_state *state);
 void kri_queue_stored(struct kryos_queue *queue, bool well);
 void kri_queue_wake(struct kryos_queue *queue);
+/* queue_look.c; queue->lock held. Makes the stream's buffer hold the rows from seq on. 1; 0: none up to `to`; < 0. */
+int kri_queue_look(struct kryos_queue *queue, struct kri_stream *stream, int64_t seq, int64_t to);
+/* Whether a seq without a row may be nobody's: 1; 0: its segment is not whole, and is taken out of service; < 0. */
+int kri_queue_check_hole(struct kryos_store *store, struct kri_stream *stream, int64_t seq);
+/* Has the writer take a segment out of service. */
+void kri_queue_condemn(struct kryos_store *store, int64_t first_seq);
 /* What is owed from that seq on can be read now. */
 void kri_queue_look_again(struct kryos_queue *queue, int64_t first_seq);
 char *kri_queue_cursor_text(struct kryos_queue *queue); /* "samples events" as stored; free() it */

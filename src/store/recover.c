@@ -30,18 +30,6 @@ struct found {
 	char text[512];
 };
 
-static void report(struct kryos_store *store, enum kryos_event_type type, int code, const char *text)
-{
-	struct kryos_time now = kri_store_now(store);
-
-	kri_log(store->ctx, KRYOS_LOG_WARNING, "store", code, "%s", text);
-	pthread_mutex_lock(&store->lock);
-	/* 256 may wait; an open reports a handful. */
-	(void)!kri_store_put_event(
-		store, &(struct kryos_event){ .type = type, .code = code, .name = "store", .text = text }, now);
-	pthread_mutex_unlock(&store->lock);
-}
-
 /* The state.db that is there can't be used: another is to take its place. */
 static int set_state_aside(struct kryos_store *store, struct found *found, int why)
 {
@@ -49,7 +37,7 @@ static int set_state_aside(struct kryos_store *store, struct found *found, int w
 
 	snprintf(found->text, sizeof(found->text), "state.db is set aside as state.db.%s and made anew: %s", suffix,
 	         kryos_strerror(why));
-	report(store, KRYOS_EVENT_STORE, why, found->text);
+	kri_store_report(store, KRYOS_EVENT_STORE, why, found->text);
 	found->damage = true;
 	found->rescue = why != KRYOS_EFORMAT;
 	return kri_state_set_aside(store->folder, suffix);
@@ -78,13 +66,14 @@ static int open_state(struct kryos_store *store, struct found *found)
 		kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "%" PRId64 " events were taken over", rescued);
 	if (store->state->created && store->segment_count) {
 		if (!found->damage)
-			report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, "state.db was lost and is made anew");
+			kri_store_report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT,
+			                 "state.db was lost and is made anew");
 		found->damage = true;
 	}
 	if (store->state->bad_rows) {
 		snprintf(found->text, sizeof(found->text), "state.db: %" PRId64 " rows had a wrong checksum",
 		         store->state->bad_rows);
-		report(store, KRYOS_EVENT_STORE, KRYOS_ECRC, found->text);
+		kri_store_report(store, KRYOS_EVENT_STORE, KRYOS_ECRC, found->text);
 		found->damage = true;
 	}
 	store->state_damaged = found->damage;
@@ -94,93 +83,10 @@ static int open_state(struct kryos_store *store, struct found *found)
 		found->damage = true;
 		if (!scan.in_last_transaction) {
 			snprintf(found->text, sizeof(found->text), "state.db lost its newest changes: %s", scan.text);
-			report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, found->text);
+			kri_store_report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, found->text);
 		}
 	}
 	return 0;
-}
-
-static void random_device(char device[33])
-{
-	uint8_t bytes[16];
-
-	memset(bytes, 0, sizeof(bytes));
-	if (kri_random(bytes, sizeof(bytes)) >= 0)
-		kri_hex(bytes, sizeof(bytes), device);
-}
-
-static int open_key(struct kryos_store *store, const char *path, char device[33])
-{
-	char fingerprint[2 * KRI_SHA256_SIZE + 1];
-	bool created;
-	int r = kri_key_open(&store->key, path, &created);
-
-	if (r == -EOPNOTSUPP)
-		return 0; /* built without libcrypto: segments are closed unsealed, status says so */
-	if (r == KRYOS_ECORRUPT) {
-		char aside[PATH_MAX + 8];
-
-		/* A key that can't be read signs nothing any more; keep it for a person to look at. */
-		report(store, KRYOS_EVENT_STORE, r, kryos_strerror(r));
-		snprintf(aside, sizeof(aside), "%s.bad", path);
-		if (rename(path, aside))
-			return kryos_fail(-errno, "%s: can't be moved aside: %s", path, strerror(errno));
-		r = kri_key_open(&store->key, path, &created);
-	}
-	if (r < 0)
-		return r;
-	r = kri_key_fingerprint(store->key, fingerprint);
-	if (r < 0)
-		return r;
-	/* The id is the key's: 128 bits of its fingerprint. */
-	snprintf(device, 33, "%.32s", fingerprint);
-	free(store->public_pem);
-	store->public_pem = strdup(kri_key_public_pem(store->key));
-	return store->public_pem ? 0 : -ENOMEM;
-}
-
-/* The device id belongs to a board, never to an image or a card: a known card in another board gets a new one. */
-static int identify(struct kryos_store *store, struct found *found)
-{
-	char path[PATH_MAX], aside[PATH_MAX + 40], device[33] = "", board[128] = "";
-	bool other_board;
-	int r;
-
-	snprintf(path, sizeof(path), "%s%s", store->config.key_path ? store->config.key_path : store->folder,
-	         store->config.key_path ? "" : "/device.key");
-	r = kri_state_get_meta(store->state, "device", device, sizeof(device));
-	if (r < 0 && r != -ENOENT)
-		return r;
-	r = kri_state_get_meta(store->state, "board", board, sizeof(board));
-	if (r < 0 && r != -ENOENT)
-		return r;
-	other_board = board[0] && strcmp(board, store->board) != 0;
-	snprintf(store->device, sizeof(store->device), "%s", other_board ? "" : device);
-	if (!store->device[0])
-		random_device(store->device);
-	r = open_key(store, path, store->device);
-	if (r >= 0 && store->key && other_board && strcmp(store->device, device) == 0) {
-		kri_key_free(store->key);
-		store->key = NULL;
-		snprintf(aside, sizeof(aside), "%s.%s", path, device);
-		if (rename(path, aside))
-			return kryos_fail(-errno, "%s: can't be moved aside: %s", path, strerror(errno));
-		r = open_key(store, path, store->device);
-	}
-	if (r < 0)
-		return r;
-	found->new_device = device[0] && strcmp(store->device, device) != 0;
-	if (found->new_device) {
-		snprintf(found->text, sizeof(found->text), "%s %s of board %s goes on as device %s on board %s",
-		         other_board ? "another board's store: device" : "the key is another one: device", device,
-		         board, store->device, store->board);
-		report(store, KRYOS_EVENT_AUDIT, 0, found->text);
-	}
-	if (strcmp(board, store->board) != 0)
-		r = kri_state_put_meta(store->state, "board", store->board);
-	if (r >= 0 && strcmp(device, store->device) != 0)
-		r = kri_state_put_meta(store->state, "device", store->device);
-	return r;
 }
 
 /* What state.db knows of closed segments, so that they need not be opened. */
@@ -247,7 +153,7 @@ static void leave_out(struct kryos_store *store, struct kri_segment_info *info, 
 	int r;
 
 	snprintf(text, sizeof(text), "%020" PRId64 ".seg: %s", info->first_seq, kryos_strerror(why));
-	report(store, KRYOS_EVENT_STORE, why, text);
+	kri_store_report(store, KRYOS_EVENT_STORE, why, text);
 	assume_end(store, info);
 	info->left_out = why != KRYOS_ECORRUPT;
 	if (info->left_out)
@@ -569,7 +475,7 @@ static int recover(struct kryos_store *store, struct found *found)
 	if (r >= 0)
 		settle_state(store, found);
 	if (r >= 0)
-		r = identify(store, found);
+		r = kri_store_identify(store, &found->new_device);
 	if (r >= 0)
 		r = read_seals(store, found);
 	if (r >= 0)
