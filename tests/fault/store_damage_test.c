@@ -367,10 +367,10 @@ static void whatever_is_hit_the_rest_is_delivered_and_what_is_gone_is_said(void 
 	struct rig *rig = *state;
 	struct master *master = calloc(1, sizeof(*master));
 	int64_t value = 0;
-	int lost = 0, hit = 0;
+	int lost = 0, hit = 0, trials = getenv("KRYOS_TEST_LONG") ? 20 * TRIALS : TRIALS;
 
 	make_master(rig, master, &value);
-	for (int i = getenv("KRYOS_TRIAL") ? atoi(getenv("KRYOS_TRIAL")) : 0; i < TRIALS; i++) {
+	for (int i = 0; i < trials; i++) {
 		struct trial trial = { .master = master };
 		bool cut = i % 2;
 
@@ -385,7 +385,7 @@ static void whatever_is_hit_the_rest_is_delivered_and_what_is_gone_is_said(void 
 		hit += gone > 0;
 		scratch_free(strdup(rig->path));
 	}
-	print_message("%d places damaged, in %d of them %d samples were lost, each in a gap record\n", TRIALS, hit,
+	print_message("%d places damaged, in %d of them %d samples were lost, each in a gap record\n", trials, hit,
 	              lost);
 	for (int i = 0; i < master->count; i++)
 		free(master->files[i].data);
