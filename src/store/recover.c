@@ -426,19 +426,27 @@ static int64_t count_claimed(struct kryos_store *store, int64_t first, int64_t l
 static int check_end(struct kryos_store *store, struct found *found)
 {
 	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
-	int64_t events = 0, first = found->newest_seq + 1, last = 0;
-	char sql[120];
+	int64_t known = 0, first = found->newest_seq + 1, last = 0;
+	char sql[640], text[32];
 	int r = kri_state_newest_seq(store->state, &last);
 
 	if (r < 0)
 		return r;
 	store->known_seq = last > found->newest_seq ? last : found->newest_seq;
+	/* What was an event's below that, and is no more, can't be told from a sample's. */
+	if (kri_state_get_meta(store->state, "trimmed", text, sizeof(text)) >= 0 && strtoll(text, NULL, 10) > first)
+		first = strtoll(text, NULL, 10);
 	if (last < first)
 		return 0;
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64, first,
-	         last);
-	r = kri_sql_int(store->state->db, sql, &events);
-	if (r < 0 || events + count_claimed(store, first, last) >= last - first + 1)
+	/* Events', and those that a gap record has given up already. */
+	snprintf(sql, sizeof(sql),
+	         "SELECT (SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64 ") + coalesce(sum("
+	         "g.l - g.f + 1 - (SELECT count(*) FROM event WHERE seq BETWEEN g.f AND g.l)), 0) FROM"
+	         " (SELECT DISTINCT max(first_seq, %" PRId64 ") f, min(last_seq, %" PRId64 ") l FROM gap"
+	         " WHERE last_seq >= %" PRId64 " AND first_seq <= %" PRId64 ") g",
+	         first, last, first, last, first, last);
+	r = kri_sql_int(store->state->db, sql, &known);
+	if (r < 0 || known + count_claimed(store, first, last) >= last - first + 1)
 		return r;
 	found->damage = true;
 	found->newest_seq = last;

@@ -141,8 +141,13 @@ static int trim_events(struct kryos_store *store, const struct kri_absent_list *
 		r = give_up_before(store, absent, owed = middle);
 	if (r < 0)
 		return r;
-	snprintf(sql, sizeof(sql), "DELETE FROM event WHERE seq < %" PRId64, owed < middle ? owed : middle);
+	middle = owed < middle ? owed : middle;
 	store->syncs.cause = KRI_SYNC_STATE;
+	snprintf(sql, sizeof(sql), "%" PRId64, middle);
+	r = kri_state_put_meta(store->state, "trimmed", sql);
+	if (r < 0)
+		return r;
+	snprintf(sql, sizeof(sql), "DELETE FROM event WHERE seq < %" PRId64, middle);
 	return kri_sql_exec(db, sql);
 }
 
