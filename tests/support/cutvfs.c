@@ -86,7 +86,7 @@ static int planned_failure(struct cutvfs *vfs, enum cut_call call, const char *p
 	if (!vfs->fail.forever)
 		vfs->fail.n = 0;
 	vfs->fail.failures++;
-	errno = EIO; /* as the system's own failing call would leave it, and SQLite tells it on */
+	errno = vfs->fail.system; /* as the system's own failing call would leave it, and SQLite tells it on */
 	return vfs->fail.error;
 }
 
@@ -155,6 +155,15 @@ static int file_sync(sqlite3_file *base, int flags)
 		nanosleep(&delay, NULL);
 
 	pthread_mutex_lock(&vfs->mutex);
+	while (vfs->held_suffix[0] && ends_in(file->path, vfs->held_suffix)) {
+		if (vfs->hold_at > 1) {
+			vfs->hold_at--;
+			break;
+		}
+		vfs->held++;
+		pthread_cond_wait(&vfs->released, &vfs->mutex);
+		vfs->held--;
+	}
 	r = planned_failure(vfs, CUT_CALL_SYNC, file->path);
 	if (r) {
 		cut_log_add(vfs, (struct cut_op){ CUT_SYNC_FAILED, file->file, 0, 0, NULL }, NULL);
@@ -343,6 +352,7 @@ struct cutvfs *cutvfs_new(void)
 	vfs->real = cut_must(sqlite3_vfs_find(NULL));
 	pthread_mutex_init(&vfs->mutex, NULL);
 	vfs->free_bytes = -1;
+	pthread_cond_init(&vfs->released, NULL);
 	vfs->base = (sqlite3_vfs){
 		.iVersion = 1,
 		.szOsFile = (int)sizeof(struct cut_file) + vfs->real->szOsFile,
@@ -371,6 +381,7 @@ void cutvfs_free(struct cutvfs *vfs)
 	sqlite3_vfs_unregister(&vfs->base);
 	sqlite3_vfs_register(vfs->real, 1);
 	cut_log_clear(&vfs->log);
+	pthread_cond_destroy(&vfs->released);
 	pthread_mutex_destroy(&vfs->mutex);
 	free(vfs);
 }
@@ -384,6 +395,14 @@ void cutvfs_fail(struct cutvfs *vfs, enum cut_call call, const char *suffix, int
 	vfs->fail.error = error;
 	vfs->fail.forever = forever;
 	vfs->fail.failures = 0;
+	vfs->fail.system = EIO;
+	pthread_mutex_unlock(&vfs->mutex);
+}
+
+void cutvfs_fail_errno(struct cutvfs *vfs, int system)
+{
+	pthread_mutex_lock(&vfs->mutex);
+	vfs->fail.system = system;
 	pthread_mutex_unlock(&vfs->mutex);
 }
 
@@ -416,4 +435,23 @@ void cutvfs_delay_sync(struct cutvfs *vfs, int ms)
 	pthread_mutex_lock(&vfs->mutex);
 	vfs->sync_delay_ms = ms;
 	pthread_mutex_unlock(&vfs->mutex);
+}
+
+void cutvfs_hold_sync(struct cutvfs *vfs, const char *suffix, int n)
+{
+	pthread_mutex_lock(&vfs->mutex);
+	vfs->hold_at = n;
+	snprintf(vfs->held_suffix, sizeof(vfs->held_suffix), "%s", suffix ? suffix : "");
+	pthread_cond_broadcast(&vfs->released);
+	pthread_mutex_unlock(&vfs->mutex);
+}
+
+int cutvfs_held(struct cutvfs *vfs)
+{
+	int held;
+
+	pthread_mutex_lock(&vfs->mutex);
+	held = vfs->held;
+	pthread_mutex_unlock(&vfs->mutex);
+	return held;
 }

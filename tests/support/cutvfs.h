@@ -79,6 +79,8 @@ enum cut_call {
  * that fails has written half of its sectors.
  */
 void cutvfs_fail(struct cutvfs *vfs, enum cut_call call, const char *suffix, int n, int error, bool forever);
+/* What errno is then, as SQLite asks for it; until the next cutvfs_fail, which makes it EIO. */
+void cutvfs_fail_errno(struct cutvfs *vfs, int system);
 /* How often it has failed since. */
 int cutvfs_failures(struct cutvfs *vfs);
 /* What statvfs() says is free from now on; below 0: the truth. Nothing fails for that. */
@@ -87,6 +89,10 @@ void cutvfs_set_free(struct cutvfs *vfs, int64_t bytes);
 void cutvfs_skip_syncs(struct cutvfs *vfs, const char *suffix);
 /* Every sync takes this much longer, as on a bad card. */
 void cutvfs_delay_sync(struct cutvfs *vfs, int ms);
+/* The n-th sync of files whose name ends in suffix, and later ones, do not come back until this is called with NULL. */
+void cutvfs_hold_sync(struct cutvfs *vfs, const char *suffix, int n);
+/* How many wait so. */
+int cutvfs_held(struct cutvfs *vfs);
 
 /* What the disk kept at the cut. */
 enum cut_mode {

@@ -45,6 +45,10 @@ struct cutvfs {
 	int sync_delay_ms;
 	int64_t free_bytes;     /* below 0: the truth */
 	char skipped_syncs[32]; /* of which files; "": none */
+	pthread_cond_t released;
+	char held_suffix[32]; /* "": none */
+	int hold_at;          /* 1: the next one */
+	int held;
 	struct {
 		enum cut_call call;
 		char suffix[32];
@@ -52,6 +56,7 @@ struct cutvfs {
 		int error;
 		bool forever;
 		int failures;
+		int system;
 	} fail;
 };
 
