@@ -133,7 +133,7 @@ int kri_sql_open_to_read(sqlite3 **ret_db, const char *path)
 
 int kri_sql_check_writable(sqlite3 *db, const char *path)
 {
-	if (sqlite3_db_readonly(db, "main") != 1 || access(path, W_OK))
+	if (!db || sqlite3_db_readonly(db, "main") != 1 || access(path, W_OK))
 		return 0;
 	return kryos_fail(KRYOS_ECORRUPT, "%s: its header says that it may not be written", path);
 }
