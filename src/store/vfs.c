@@ -7,6 +7,7 @@
 #include "private.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct counted_file {
 	sqlite3_file base;
@@ -87,9 +88,24 @@ static int file_characteristics(sqlite3_file *file)
 	return REAL(file)->pMethods->xDeviceCharacteristics(REAL(file));
 }
 
+/*
+ * Shared memory is a file, and a hole in it on a full disk is a SIGBUS for whoever writes there. SQLite writes one byte
+ * in each 4096 against that (os_unix.c, unixShmMap), which is too few where blocks have 1024, as on small ext4. So all
+ * of it is made writable before it is used, by a call that fails instead (madvise(2), from Linux 5.14 on).
+ */
 static int file_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **ret_memory)
 {
-	return REAL(file)->pMethods->xShmMap(REAL(file), page, size, extend, ret_memory);
+	int code = REAL(file)->pMethods->xShmMap(REAL(file), page, size, extend, ret_memory);
+
+#ifdef MADV_POPULATE_WRITE
+	if (code == SQLITE_OK && *ret_memory && madvise((void *)*ret_memory, (size_t)size, MADV_POPULATE_WRITE) &&
+	    errno == EFAULT) {
+		*ret_memory = NULL;
+		errno = ENOSPC;
+		return SQLITE_IOERR_SHMMAP;
+	}
+#endif
+	return code;
 }
 
 static int file_shm_lock(sqlite3_file *file, int offset, int count, int flags)
