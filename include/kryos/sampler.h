@@ -58,7 +58,7 @@ KRYOS_API int kryos_sampler_add_with(struct kryos_sampler *sampler, const char *
 /* Starts a round of every sensor now. -EBUSY: one is under way. Does not block; done when busy returns 0. */
 KRYOS_API int kryos_sampler_round(struct kryos_sampler *sampler);
 
-/* 1 while a round is under way or its samples are not yet accepted, else 0. */
+/* 1 while a round is under way or its samples are not yet accepted, or kept in RAM (KRYOS_EVOLATILE), else 0. */
 KRYOS_API int kryos_sampler_busy(struct kryos_sampler *sampler);
 
 struct kryos_sampler_status {

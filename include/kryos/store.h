@@ -9,6 +9,11 @@
  * changed or deleted in a segment; retention removes whole segments. The format is
  * docs/store-format.md. All calls are safe from any thread.
  *
+ * A disk that is gone, or has no space, does not stop measuring: what it does not take is volatile, that is in RAM
+ * only, with an id of its own, at most 4096 samples (then the oldest become a gap). Queues that ask for it deliver it
+ * from there, and it is written with the same ids when the disk is back. Before space runs out (2 MiB, or a sixteenth
+ * of the file system) the policy makes room.
+ *
  * Device time counts from when the device was commissioned, that is when the store was made or came to another board.
  * It goes with CLOCK_BOOTTIME, and over a reboot on from the last record; the time between counts once trusted wall
  * time is known on both sides of it. So it never goes back; where wall time is never known it lacks the time that the
@@ -28,7 +33,7 @@ struct kryos_store;
 /* What happens when a limit is reached. */
 enum kryos_full_policy {
 	KRYOS_FULL_DROP_OLDEST = 1, /* oldest delivered, then oldest undelivered as a recorded gap */
-	KRYOS_FULL_REFUSE = 2       /* append gives KRYOS_EFULL until something is delivered */
+	KRYOS_FULL_REFUSE = 2       /* append gives KRYOS_EFULL until something is delivered, or there is room again */
 };
 
 struct kryos_store_config {
@@ -58,15 +63,18 @@ KRYOS_EXPORT void kryos_store_close(struct kryos_store *store);
 /*
  * Appends count samples (at most 4096) as one commit and sets seq, boot and missing stamps in them.
  * Returns 0 once they are durable: waits for the disk, one sync, shared with callers that arrive
- * together. KRYOS_EFULL: the policy refuses; other errors: nothing was accepted. (A commit that failed may be on the
- * disk all the same: its ids are never used again, and are hidden by the next commit that succeeds.) -ECANCELED: closed
- * meanwhile.
+ * together. KRYOS_EVOLATILE: the disk failed, and they are kept in RAM, with seq, boot and stamps set; do not append
+ * them again: they are written when it is back, which their KRYOS_EVENT_SAMPLE tells, or become a gap. While the disk
+ * stays away this comes at once but when it is just tried again, after 1 s and then less and less often, up to 60 s.
+ * KRYOS_EFULL: the policy refuses; other errors: nothing was accepted. (A commit that failed may be on the disk all the
+ * same: its ids are never used again, and are hidden by the next commit that succeeds.) -ECANCELED: closed meanwhile.
  */
 KRYOS_API int kryos_store_append(struct kryos_store *store, struct kryos_sample *samples, size_t count);
 
 /*
  * The same without waiting: copies the samples to the writer and returns 0. Each is accepted when
- * its KRYOS_EVENT_SAMPLE comes. -EAGAIN: 4096 samples already wait for the disk.
+ * its KRYOS_EVENT_SAMPLE comes. -EAGAIN: 4096 samples already wait for a disk that does not answer. KRYOS_EFULL: the
+ * policy refuses.
  */
 KRYOS_API int kryos_store_submit(struct kryos_store *store, const struct kryos_sample *samples, size_t count);
 
@@ -95,7 +103,7 @@ struct kryos_store_status {
 	uint64_t rotation_syncs;
 	int64_t last_sync_ns, worst_sync_ns; /* how long a commit took */
 	uint64_t gaps;                       /* recorded, since the store was made */
-	uint32_t volatile_samples;           /* in RAM only */
+	uint32_t volatile_samples;           /* in RAM only: handed over and not yet accepted */
 	int error;                           /* 0: healthy; why samples, or else events and delivery state, wait */
 	uint64_t epoch;
 	uint32_t boot;

@@ -269,7 +269,8 @@ int kryos_relay_open(struct kryos_relay **ret_relay, struct kryos_store *store, 
 	r = core_new(&relay->core, ctx, name, kri_store_get_device(store), config);
 	if (r < 0)
 		goto free_relay;
-	r = kryos_queue_open(&queue, store, name, KRYOS_QUEUE_CONFIG(.channels = relay->core->config.public.channels));
+	r = kryos_queue_open(&queue, store, name,
+	                     KRYOS_QUEUE_CONFIG(.channels = relay->core->config.public.channels, .take_volatile = 1));
 	if (r < 0)
 		goto free_core;
 	relay->core->queue = kri_queue_ref(queue);

@@ -29,13 +29,18 @@ static int check_samples(struct kryos_store *store, const struct kryos_sample *s
 /* store->lock held. */
 static int hand_over(struct kryos_store *store, struct kri_batch *batch)
 {
+	size_t waiting;
+
 	if (store->stopping)
 		return kryos_fail(-ECANCELED, "store: it is being closed");
-	if (store->full)
+	if (store->full) {
+		store->room.refused += batch->count;
 		return kryos_fail(KRYOS_EFULL, "%s: full, and its policy is to refuse", store->folder);
-	if (!batch->waiting_caller && store->waiting_samples + batch->count > KRI_MAX_WAITING)
-		return kryos_fail(-EAGAIN, "%s: %zu samples already wait for the disk", store->folder,
-		                  store->waiting_samples);
+	}
+	/* Those in the ring make place for newer ones. */
+	waiting = store->waiting_samples - store->ring_samples;
+	if (!batch->waiting_caller && waiting + batch->count > KRI_MAX_WAITING)
+		return kryos_fail(-EAGAIN, "%s: %zu samples already wait for the disk", store->folder, waiting);
 	batch->next = NULL;
 	batch->number = ++store->handed_over;
 	*store->batches_tail = batch;
@@ -61,6 +66,9 @@ int kryos_store_append(struct kryos_store *store, struct kryos_sample *samples, 
 		kri_cond_wait(&store->finished, &store->lock, -1);
 	if (r >= 0 && batch.result == -ECANCELED)
 		r = kryos_fail(-ECANCELED, "%s: it is being closed", store->folder);
+	else if (r >= 0 && batch.result == KRYOS_EVOLATILE)
+		r = kryos_fail(KRYOS_EVOLATILE, "kept in memory only, and written when the disk is back: %s",
+		               store->health[KRI_HEALTH_SAMPLES].text);
 	else if (r >= 0 && batch.result < 0)
 		r = kryos_fail(batch.result, "%s", store->health[KRI_HEALTH_SAMPLES].text);
 	pthread_mutex_unlock(&store->lock);
@@ -101,7 +109,7 @@ int kryos_store_submit(struct kryos_store *store, const struct kryos_sample *sam
 void kri_store_forget(struct kryos_store *store, void *data)
 {
 	pthread_mutex_lock(&store->lock);
-	struct kri_batch *lists[] = { store->batches, store->committing, store->delivered };
+	struct kri_batch *lists[] = { store->batches, store->committing, store->ring, store->delivered };
 
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(lists); i++)
 		for (struct kri_batch *batch = lists[i]; batch; batch = batch->next)
@@ -114,7 +122,7 @@ void kri_store_forget(struct kryos_store *store, void *data)
 static bool is_waiting(struct kryos_store *store, uint64_t number)
 {
 	return (store->committing && store->committing->number <= number) ||
-	       (store->batches && store->batches->number <= number);
+	       (store->ring && store->ring->number <= number) || (store->batches && store->batches->number <= number);
 }
 
 static int why_not_flushed(struct kryos_store *store)

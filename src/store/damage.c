@@ -34,10 +34,26 @@ static int put_marker(struct kryos_store *store, int64_t first_seq)
 	return r < 0 ? r : kri_sync_folder(store->folder);
 }
 
+int kri_state_put_epoch(struct kri_state *state, const char *epoch)
+{
+	char text[18 * KRI_SALVAGE_EPOCHS] = "";
+	int r = kri_state_get_meta(state, "epochs", text, sizeof(text) - 18);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	/* The newest first. Salvage tells rows by them where a header is lost. */
+	memmove(text + 17, text, strlen(text) + 1);
+	memcpy(text, epoch, 16);
+	text[16] = ' ';
+	text[17 * (KRI_SALVAGE_EPOCHS - 1)] = '\0';
+	r = kri_state_put_meta(state, "epochs", text);
+	return r < 0 ? r : kri_state_put_meta(state, "epoch", epoch);
+}
+
 int kri_store_new_epoch(struct kryos_store *store)
 {
-	char text[18 * KRI_SALVAGE_EPOCHS] = "", first[17];
 	uint64_t epoch = 0;
+	char first[17];
 	int r = 0;
 
 	while (r >= 0 && !epoch)
@@ -48,16 +64,7 @@ int kri_store_new_epoch(struct kryos_store *store)
 	store->epoch = epoch;
 	pthread_mutex_unlock(&store->lock);
 	kri_epoch_text(epoch, first);
-	r = kri_state_get_meta(store->state, "epochs", text, sizeof(text) - 18);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	/* The newest first. Salvage tells rows by them where a header is lost. */
-	memmove(text + 17, text, strlen(text) + 1);
-	memcpy(text, first, 16);
-	text[16] = ' ';
-	text[17 * (KRI_SALVAGE_EPOCHS - 1)] = '\0';
-	r = kri_state_put_meta(store->state, "epochs", text);
-	return r < 0 ? r : kri_state_put_meta(store->state, "epoch", first);
+	return kri_state_put_epoch(store->state, first);
 }
 
 int kri_store_condemn(struct kryos_store *store)

@@ -126,6 +126,7 @@ struct kri_segment {
 	int held_frames;    /* a checkpoint could not finish at so many: no use to ask again before there are more */
 	bool sealed;        /* has its seal, so nothing may be added */
 	bool in_wal;        /* as it was found */
+	bool ring;          /* begun for what had waited in RAM, in an epoch that only this process knows all ids of */
 	uint32_t *channels; /* the context's number -> this segment's, 0: not yet */
 	uint32_t channel_slots, channel_count;
 };
@@ -321,6 +322,21 @@ int kri_board_name(const char *given, char board[128]);
 /* At open, once state.db is: device id and key. */
 int kri_store_identify(struct kryos_store *store, bool *ret_new_device);
 
+/* room.c: what is free on the store's file system, and what is done about it. Writer thread, but for refused. */
+struct kri_room {
+	void (*ask)(void *data, const char *folder, int64_t *ret_free,
+	            int64_t *ret_total); /* a test's own; store->lock */
+	void *data;
+	bool tight;            /* less than the soft limit was free when last asked */
+	bool trouble;          /* announced, and not over */
+	int64_t unused;        /* when last asked */
+	int tries;             /* groups in a row that found no space */
+	int unhelpful;         /* segments in a row that went undelivered and for nothing */
+	int64_t reserve_at_ns; /* not made again before */
+	uint64_t waited;       /* samples, since the trouble began */
+	uint64_t refused;      /* the same; store->lock */
+};
+
 /* What callers hand to the writer. */
 struct kri_batch {
 	struct kri_batch *next;
@@ -328,7 +344,9 @@ struct kri_batch {
 	size_t count;
 	uint64_t number;     /* in order of handing over */
 	int64_t t_boot_ns;   /* when it was handed over: the stamp of samples that have none */
+	int64_t first_seq;   /* the writer's: of samples[0]; final once it is in the ring */
 	bool waiting_caller; /* samples are the caller's own; else they follow the struct */
+	bool volatile_rows;  /* in the ring: stamped, with ids, and nothing of it changes any more */
 	bool finished;
 	int result;
 	void (*done)(void *data, int result);
@@ -368,8 +386,10 @@ struct kryos_store {
 	int64_t next_seq;
 	int64_t claim_seq; /* from here to next_seq the outcome of commits is unknown; 0: none */
 	int64_t samples_at_ns, state_at_ns, rotate_at_ns; /* after a failure: no other try before (real time) */
+	int64_t wait_ns;                                  /* how long the last of them waits */
 	int64_t last_retention_ns;                        /* INT64_MAX: it is due */
-	bool untidy, no_space;
+	int64_t giving_up, given_up; /* segments to go: once the gaps are committed; now that they are. 0: none */
+	bool untidy;
 	int last_group_callers;
 	struct kri_mend *mend;         /* salvage under way */
 	int64_t session_seq;           /* from here on this run wrote all there is; fixed after open */
@@ -385,7 +405,18 @@ struct kryos_store {
 	pthread_cond_t finished; /* of batches, commits of delivery state, the writer itself */
 	struct kri_batch *batches, **batches_tail;
 	struct kri_batch *committing; /* the group the writer is at */
-	size_t waiting_samples;
+	size_t waiting_samples;       /* in all three lists */
+	uint64_t attempts;            /* groups that came to an end, one way or the other */
+	/* The ring (ring.c); only the writer changes it. */
+	struct kri_batch *ring, **ring_tail;
+	size_t ring_samples; /* also while the writer is at them */
+	int64_t ring_floor;  /* no seq from here on is on the disk as a sample */
+	int64_t ring_claim;  /* those from here on to the floor are nobody's */
+	bool ringing;        /* store->epoch is the ring's; until all of it is written */
+	bool epoch_changed;  /* state.db does not know it yet */
+	struct kri_run ring_gap;
+	size_t ring_dropped;
+	struct kri_room room;
 	uint64_t handed_over;
 	struct kri_stored_event *events, **events_tail;
 	int events_waiting;
@@ -421,6 +452,44 @@ struct kryos_store {
 	bool listening;
 };
 
+/*
+ * ring.c; writer thread, store->lock held. A group that could not be written: what is kept of it stays in RAM and gets
+ * its ids now; each caller that waits for it is told.
+ */
+void kri_ring_take(struct kryos_store *store, struct kri_batch *group, const struct kryos_time *now, int why);
+/* What was handed over since joins the ring, without a try. store->lock is let go meanwhile. */
+void kri_ring_absorb(struct kryos_store *store);
+void kri_ring_drop(struct kryos_store *store); /* at the end */
+/* All of it is written. Announces what did not fit; store->lock not held. */
+void kri_ring_end(struct kryos_store *store);
+void kri_ring_announce_gap(struct kryos_store *store);
+/* The first row of the ring from that seq on, as a record; any thread, takes store->lock. */
+bool kri_ring_next(struct kryos_store *store, int64_t from_seq, struct kryos_record *ret_record);
+/* room.c; store->lock not held. Before a commit: what makes room while writes still succeed. */
+void kri_room_check(struct kryos_store *store);
+/* Asks again whether the file system is nearly full. */
+bool kri_room_is_tight(struct kryos_store *store);
+/* Removes the reserve; whether there was one. */
+bool kri_room_free_reserve(struct kryos_store *store);
+/* Makes it where there is room for it; true: did something. In idle time. */
+bool kri_room_keep_reserve(struct kryos_store *store);
+/* A commit found no space: removes something, if that is allowed now. Whether it did. */
+bool kri_room_make(struct kryos_store *store);
+/* Whether removing what is still owed has not yet proved to be of no use. */
+bool kri_room_may_help(const struct kryos_store *store);
+/* A segment has gone; owed: with what was not delivered. */
+void kri_room_removed(struct kryos_store *store, bool owed);
+/* How a group of samples went in the end. */
+void kri_room_note_samples(struct kryos_store *store, int result);
+/* A write found no space: announced, if that is news. */
+void kri_room_found_none(struct kryos_store *store);
+/* Announces the end of the trouble when it is over. */
+void kri_room_update(struct kryos_store *store);
+/* A sample as it will be stored. */
+void kri_batch_stamp(const struct kryos_store *store, const struct kri_batch *batch, size_t index,
+                     const struct kryos_time *now, struct kryos_sample *ret_sample);
+/* Tells who asked for it, on the context thread. The batch is not for the writer any more. store->lock held. */
+void kri_batch_deliver(struct kryos_store *store, struct kri_batch *batch, int result);
 /* accept.c: the note that tells the context thread of finished batches. */
 void kri_store_deliver(struct kri_note *note);
 /* writer.c: groups of samples, events and delivery state, idle work. */
@@ -477,12 +546,18 @@ int kri_absent_read(struct kryos_store *store, struct kri_absent_list *absent);
 void kri_absent_clear(struct kri_absent_list *absent);
 /* retention.c; writer thread */
 int kri_store_retain(struct kryos_store *store);
+/* The file of a segment whose gaps are on the disk. */
+int kri_store_remove_given_up(struct kryos_store *store);
+/* Removes what was delivered, oldest first, or also else the oldest, while the disk is nearly full: 1 if it did. */
+int kri_store_make_room(struct kryos_store *store, bool undelivered);
 /* trim.c; writer thread: events, gaps, seals and boots beyond what is kept. */
 int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list *absent);
 /* damage.c; writer thread, or at open. Takes the segment that was found damaged out of service. */
 int kri_store_condemn(struct kryos_store *store);
 /* A slice of salvage; 0: there is none to do. */
 int kri_store_mend_some(struct kryos_store *store);
+/* As the present one, and among those that salvage knows. */
+int kri_state_put_epoch(struct kri_state *state, const char *epoch);
 /* Draws an epoch for what comes next and stores it. */
 int kri_store_new_epoch(struct kryos_store *store);
 /* verify.c: whether one segment's checksums and chain hold; no libcrypto: only its checksums. */
@@ -516,6 +591,7 @@ struct kryos_queue {
 		int64_t failing_segment, failing_since_ns; /* the disk gives an error there; 0: none */
 		struct kri_scan scan;
 	} live, backlog;
+	int64_t volatile_at; /* looks from here on in the ring */
 	int64_t event_at;
 	struct kri_stored_event *event_buffer;
 	uint64_t event_epochs[KRI_EVENT_ROWS];
@@ -553,6 +629,7 @@ int kri_queue_check_hole(struct kryos_store *store, struct kri_stream *stream, i
 void kri_queue_condemn(struct kryos_store *store, int64_t first_seq);
 /* What is owed from that seq on can be read now. */
 void kri_queue_look_again(struct kryos_queue *queue, int64_t first_seq);
+void kri_queue_touch(struct kryos_queue *queue);        /* its state is to be stored again */
 char *kri_queue_cursor_text(struct kryos_queue *queue); /* "samples events" as stored; free() it */
 /*
  * Samples, or events, first to last are gone: nothing of it is owed any more. Gives the runs that were, at most max of

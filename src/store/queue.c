@@ -212,6 +212,24 @@ static int next_event(struct kryos_queue *queue)
 	return 0;
 }
 
+/* The next row of the ring that is owed and not lent. */
+static bool next_volatile(struct kryos_queue *queue)
+{
+	struct kryos_record *record = &queue->record;
+	struct kri_boot boot;
+
+	while (kri_ring_next(queue->store, queue->volatile_at, record)) {
+		queue->volatile_at = record->seq + 1;
+		if (is_lent(queue, record->seq) || !kri_ranges_has(&queue->samples, record->seq) ||
+		    !wants(queue, record->channel))
+			continue;
+		if (kri_store_boot_of(queue->store, record->sample.boot, &boot))
+			kri_boot_apply(&boot, record);
+		return true;
+	}
+	return false;
+}
+
 static int next_locked(struct kryos_queue *queue, unsigned int streams)
 {
 	int r = 0, first;
@@ -228,6 +246,9 @@ static int next_locked(struct kryos_queue *queue, unsigned int streams)
 			queue->record.stream = KRYOS_STREAM_LIVE;
 		first = first ? first : r;
 	}
+	/* What the disk can't give must not hold up what is in memory. */
+	if (r <= 0 && (streams & KRYOS_STREAM_LIVE) && queue->config.take_volatile && next_volatile(queue))
+		r = 1;
 	if (r <= 0 && (streams & KRYOS_STREAM_BACKLOG) && queue->live_seq) {
 		r = next_sample(queue, &queue->backlog, 0, queue->live_seq - 1, &queue->record);
 		if (r > 0) {
@@ -286,6 +307,8 @@ static void look_again(struct kryos_queue *queue, int64_t seq)
 		streams[i]->from = 0;
 		streams[i]->until = -1;
 	}
+	if (seq < queue->volatile_at)
+		queue->volatile_at = seq;
 }
 
 /* queue->lock held. */

@@ -77,6 +77,40 @@ static int store_dead(struct kryos_queue *queue, struct kri_state *state, struct
 	return r;
 }
 
+/*
+ * What is kept of the samples it owes. What was settled in memory only is still owed: after a crash others may get
+ * these seqs, in another epoch. NULL: no memory. queue->lock held.
+ */
+static char *owed_text(struct kryos_queue *queue)
+{
+	struct kri_ranges owed = { .runs = NULL };
+	char *text = NULL;
+	int64_t floor;
+	int r = 0;
+
+	pthread_mutex_lock(&queue->store->lock);
+	floor = queue->store->ringing ? queue->store->ring_floor : 0;
+	pthread_mutex_unlock(&queue->store->lock);
+	if (!floor)
+		return kri_ranges_text(&queue->samples);
+	for (int i = 0; i < queue->samples.count && r >= 0; i++)
+		r = kri_ranges_add(&owed, queue->samples.runs[i].first, queue->samples.runs[i].last);
+	if (r >= 0)
+		r = kri_ranges_add(&owed, floor, INT64_MAX);
+	if (r >= 0)
+		text = kri_ranges_text(&owed);
+	kri_ranges_clear(&owed);
+	return text;
+}
+
+void kri_queue_touch(struct kryos_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	if (!queue->dirty++)
+		queue->dirty_since_ns = kri_real_ns();
+	pthread_mutex_unlock(&queue->lock);
+}
+
 int kri_queue_store(struct kryos_queue *queue, struct kri_state *state)
 {
 	char *samples = NULL, *events = NULL;
@@ -88,7 +122,7 @@ int kri_queue_store(struct kryos_queue *queue, struct kri_state *state)
 	queue->dead_storing = queue->storing ? queue->dead_waiting : 0;
 	dead = queue->dead;
 	if (queue->storing) {
-		samples = kri_ranges_text(&queue->samples);
+		samples = owed_text(queue);
 		events = kri_ranges_text(&queue->events);
 		sqlite3_bind_int64(state->put_queue, 4, (sqlite3_int64)queue->acked);
 		sqlite3_bind_int64(state->put_queue, 5, (sqlite3_int64)queue->rejected);
@@ -163,7 +197,7 @@ char *kri_queue_cursor_text(struct kryos_queue *queue)
 	char *samples, *events, *text = NULL;
 
 	pthread_mutex_lock(&queue->lock);
-	samples = kri_ranges_text(&queue->samples);
+	samples = owed_text(queue);
 	events = kri_ranges_text(&queue->events);
 	pthread_mutex_unlock(&queue->lock);
 	if (samples && events && asprintf(&text, "%s %s", samples, events) < 0)

@@ -322,6 +322,9 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 		kri_segment_close(segment);
 		return 0;
 	}
+	/* Records with ids behind its last may have left the device from RAM: in this epoch no others may follow. */
+	if (segment->ring && info == &store->segments[store->segment_count - 1])
+		found->damage = true;
 	if (r >= 0 && goes_on(store, info, segment)) {
 		store->segment = segment;
 		found->epoch = (int64_t)segment->epoch;

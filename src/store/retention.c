@@ -127,38 +127,53 @@ static void forget(struct kryos_store *store, const struct kri_segment_info *inf
 	}
 }
 
+int kri_store_remove_given_up(struct kryos_store *store)
+{
+	int64_t first_seq = store->given_up;
+	struct kri_segment_info *info;
+	char path[PATH_MAX];
+
+	if (!first_seq)
+		return 0;
+	store->given_up = 0;
+	store->syncs.cause = KRI_SYNC_ROTATION;
+	kri_segment_path(store->folder, first_seq, path, sizeof(path));
+	pthread_mutex_lock(&store->lock);
+	info = kri_store_find_segment(store, first_seq);
+	if (info)
+		kri_store_drop_segment(store, info);
+	pthread_mutex_unlock(&store->lock);
+	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "removed %s", path);
+	kri_store_learn_first(store);
+	return kri_remove_db(path);
+}
+
+/* The gaps and the mark that it is gone come with one commit, and the file goes once that is on the disk. */
 static int drop(struct kryos_store *store, const struct kri_segment_info *chosen, const struct kri_absent_list *absent,
                 const char *why)
 {
 	struct kri_segment_info info = *chosen;
-	char path[PATH_MAX];
-	int r;
+	char text[24];
+	int r = 0;
 
 	/* On a disk that is full the gap may not find room either: then nothing is given up. */
-	if (store->no_space || store->state_at_ns) {
-		snprintf(path, sizeof(path), "%" PRId64, info.first_seq);
-		r = kri_state_put_meta(store->state, "making_room", path);
-		if (r < 0)
-			return r;
+	if (store->room.trouble || store->state_at_ns) {
+		snprintf(text, sizeof(text), "%" PRId64, info.first_seq);
+		r = kri_state_put_meta(store->state, "making_room", text);
 	}
-	forget(store, &info, why);
-	for (int i = 0; i < absent->count; i++)
-		announce_absent(store, &info, &absent->list[i], why);
+	if (r < 0)
+		return r;
+	/* (One that could not be committed before goes first: its gaps are on their way.) */
+	if (!store->giving_up) {
+		store->giving_up = info.first_seq;
+		forget(store, &info, why);
+		for (int i = 0; i < absent->count; i++)
+			announce_absent(store, &info, &absent->list[i], why);
+	}
 	pthread_mutex_lock(&store->lock);
 	r = kri_store_commit_state(store);
 	pthread_mutex_unlock(&store->lock);
-	store->syncs.cause = KRI_SYNC_ROTATION;
-	if (r >= 0)
-		r = kri_state_drop_seal(store->state, info.first_seq);
-	if (r < 0)
-		return r; /* the gap is not on the disk: the data stays */
-	kri_segment_path(store->folder, info.first_seq, path, sizeof(path));
-	pthread_mutex_lock(&store->lock);
-	kri_store_drop_segment(store, kri_store_find_segment(store, info.first_seq));
-	pthread_mutex_unlock(&store->lock);
-	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "removed %s: %s", path, why);
-	kri_store_learn_first(store);
-	return kri_remove_db(path);
+	return r < 0 ? r : kri_store_remove_given_up(store);
 }
 
 static bool is_old(struct kryos_store *store, const struct kri_segment_info *info)
@@ -202,28 +217,66 @@ static struct choice choose(struct kryos_store *store, const struct kri_absent_l
 	return choice;
 }
 
+static void set_full(struct kryos_store *store, bool full)
+{
+	pthread_mutex_lock(&store->lock);
+	store->full = full && store->config.full == KRYOS_FULL_REFUSE;
+	pthread_mutex_unlock(&store->lock);
+}
+
 /* One step: 1: something went, ask again; 0: nothing is to go. */
 static int retain_one(struct kryos_store *store, const struct kri_absent_list *absent)
 {
-	bool over = total_bytes(store) > store->limit_bytes, full = over || store->no_space;
-	bool drops = store->config.full == KRYOS_FULL_DROP_OLDEST;
+	bool over = total_bytes(store) > store->limit_bytes, tight = kri_room_is_tight(store);
 	struct choice choice = choose(store, absent);
 	const struct kri_segment_info *gone;
 	int r;
 
-	pthread_mutex_lock(&store->lock);
-	store->full = over && !drops && !choice.delivered;
-	pthread_mutex_unlock(&store->lock);
-	gone = full ? choice.delivered : choice.old;
-	if (!gone && full && drops)
+	set_full(store, (over || tight) && !choice.delivered);
+	gone = over ? choice.delivered : choice.old;
+	if (!gone && over && store->config.full == KRYOS_FULL_DROP_OLDEST)
 		gone = choice.oldest;
 	if (!gone)
 		return 0;
-	r = drop(store, gone, absent, full ? "removed to make room" : "older than is to be kept");
+	r = drop(store, gone, absent, over ? "removed to make room" : "older than is to be kept");
+	return r < 0 ? r : 1;
+}
+
+static int make_room(struct kryos_store *store, const struct kri_absent_list *absent, bool undelivered)
+{
+	bool tight = store->room.tight, owed;
+	int removed = 0, r;
+
+	do {
+		struct choice choice = choose(store, absent);
+		const struct kri_segment_info *gone = choice.delivered;
+
+		owed = !gone;
+		if (owed && undelivered && store->config.full == KRYOS_FULL_DROP_OLDEST && kri_room_may_help(store))
+			gone = choice.oldest;
+		if (tight && !gone)
+			set_full(store, true);
+		if (!gone)
+			return removed;
+		r = drop(store, gone, absent, "removed to make room");
+		if (r < 0)
+			return r;
+		removed = 1;
+		kri_room_removed(store, owed);
+	} while (tight && kri_room_is_tight(store));
+	return removed;
+}
+
+int kri_store_make_room(struct kryos_store *store, bool undelivered)
+{
+	struct kri_absent_list absent;
+	int r = kri_absent_read(store, &absent);
+
 	if (r < 0)
 		return r;
-	store->no_space = false; /* the next commit knows */
-	return 1;
+	r = make_room(store, &absent, undelivered);
+	kri_absent_clear(&absent);
+	return r;
 }
 
 int kri_store_retain(struct kryos_store *store)
@@ -236,6 +289,8 @@ int kri_store_retain(struct kryos_store *store)
 	r = kri_store_trim_state(store, &absent);
 	while (r >= 0 && (r = retain_one(store, &absent)) > 0)
 		;
+	if (r >= 0 && store->room.tight)
+		r = make_room(store, &absent, true);
 	kri_absent_clear(&absent);
 	return r;
 }

@@ -143,6 +143,8 @@ static int create(struct kryos_store *store, struct kri_segment **ret_segment, c
 	add_text(&header, "boot", "%" PRIu32, store->boot);
 	add(&header, "created", kryos_time_text(now.t_wall_ns, when));
 	add(&header, "created_trust", kryos_trust_name(now.trust));
+	if (store->ringing)
+		add(&header, "ring", "1");
 	if (store->public_pem)
 		add(&header, "public_key", store->public_pem);
 	add_queues(store, &header);

@@ -181,6 +181,8 @@ static int read_header(struct kri_segment *segment)
 
 		if (strcmp(key, "epoch") == 0)
 			segment->epoch = strtoull(value, NULL, 16);
+		else if (strcmp(key, "ring") == 0)
+			segment->ring = true;
 		else if (strcmp(key, "device") == 0)
 			snprintf(segment->device, sizeof(segment->device), "%s", value);
 	}

@@ -25,6 +25,7 @@ struct state_commit {
 	struct kri_boot boot;
 	bool has_boot;
 	bool has_channels;
+	uint64_t epoch; /* 0: as stored */
 	uint64_t wanted;
 	int64_t next_seq;
 };
@@ -41,7 +42,7 @@ static bool has_new_channels(const struct kryos_store *store)
 
 static int write_state(struct kryos_store *store, struct state_commit *work)
 {
-	char claimed[64];
+	char claimed[64], epoch[17];
 	int r;
 
 	work->has_channels = has_new_channels(store);
@@ -57,7 +58,7 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 			r = kri_state_put_gap(store->state, event->first_seq, event->last_seq, event->text);
 	}
 	/* At an open after damage, the ids of commits that failed are not to be taken for lost. */
-	if (r >= 0 && work->events && store->claim_seq) {
+	if (r >= 0 && (work->events || store->ringing) && store->claim_seq) {
 		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->claim_seq, work->next_seq - 1);
 		r = kri_state_put_meta(store->state, "claimed", claimed);
 	}
@@ -67,7 +68,25 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 		r = kri_queue_store(work->queues[i], store->state);
 	if (r >= 0 && work->has_boot)
 		r = kri_state_put_boot(store->state, &work->boot, store->boot_id);
+	if (r >= 0 && store->giving_up)
+		r = kri_state_drop_seal(store->state, store->giving_up);
+	if (r >= 0 && work->epoch) {
+		kri_epoch_text(work->epoch, epoch);
+		r = kri_state_put_epoch(store->state, epoch);
+	}
+	if (r >= 0 && work->epoch) {
+		/* The ring's are somebody's now. */
+		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->ring_claim, store->ring_floor - 1);
+		r = kri_state_put_meta(store->state, "claimed", claimed);
+	}
 	return r < 0 ? r : kri_sql_exec(store->state->db, "COMMIT");
+}
+
+/* A ring's epoch is entered once all of the ring is on the disk, and not before: an open must not go on with its ids.
+ */
+static bool wants_epoch(const struct kryos_store *store)
+{
+	return store->epoch_changed && !store->ringing;
 }
 
 /* store->lock held. */
@@ -85,6 +104,10 @@ static void take_work(struct kryos_store *store, struct state_commit *work)
 		work->boot = *kri_boots_find(&store->boots, store->boot);
 		store->boot_changed = false;
 	}
+	if (wants_epoch(store)) {
+		work->epoch = store->epoch;
+		store->epoch_changed = false;
+	}
 }
 
 /* store->lock held. */
@@ -94,7 +117,8 @@ static void settle(struct kryos_store *store, struct state_commit *work)
 		struct kri_stored_event *event = work->events;
 
 		work->events = event->next;
-		if (store->durable_seq < event->seq)
+		/* Of the seqs between, some may be the ring's, which is not on the disk. */
+		if (!store->ringing && store->durable_seq < event->seq)
 			store->durable_seq = event->seq;
 		store->stored_event_seq = event->seq;
 		store->status.gaps += event->type == KRYOS_EVENT_GAP;
@@ -121,6 +145,7 @@ static void put_back(struct kryos_store *store, struct state_commit *work)
 		store->events = work->events;
 	}
 	store->boot_changed |= work->has_boot;
+	store->epoch_changed |= work->epoch != 0;
 }
 
 int kri_store_commit_state(struct kryos_store *store)
@@ -128,6 +153,7 @@ int kri_store_commit_state(struct kryos_store *store)
 	uint8_t hash[KRI_SHA256_SIZE];
 	struct state_commit work;
 	struct kryos_time now;
+	bool freed = false;
 	int r;
 
 	take_work(store, &work);
@@ -145,8 +171,16 @@ int kri_store_commit_state(struct kryos_store *store)
 		store->noted_segment = store->segment->first_seq;
 		store->noted_channels = store->segment->channel_count;
 	}
+	if (r == -ENOSPC) {
+		kri_room_found_none(store);
+		freed = kri_room_free_reserve(store);
+	}
+	if (r >= 0 && store->giving_up) {
+		store->given_up = store->giving_up;
+		store->giving_up = 0;
+	}
 	now = kri_store_now(store);
-	store->state_at_ns = r < 0 ? kri_real_ns() + store->retry_ns : 0;
+	store->state_at_ns = r < 0 && !freed ? kri_real_ns() + store->retry_ns : 0;
 	for (int i = 0; i < work.queue_count; i++)
 		kri_queue_stored(work.queues[i], r >= 0);
 
@@ -181,7 +215,7 @@ int64_t kri_store_state_due(struct kryos_store *store)
 		due = store->note_at_ns;
 	/* What is touched while the lock is let go is asked for again. */
 	store->queue_touched = false;
-	if (store->events || store->boot_changed || store->commit_wanted != store->commit_done)
+	if (store->events || store->boot_changed || wants_epoch(store) || store->commit_wanted != store->commit_done)
 		return 0;
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);

@@ -58,7 +58,8 @@ void kri_store_set_health(struct kryos_store *store, enum kri_health part, int e
 		status->error = store->health[i].error;
 		memcpy(status->text, store->health[i].text, sizeof(status->text));
 	}
-	if (status->error != before) {
+	/* Of a full disk another says so (room.c). */
+	if (status->error != before && status->error != -ENOSPC && (status->error || before != -ENOSPC)) {
 		struct kryos_event event = { .type = KRYOS_EVENT_STORE,
 			                     .code = status->error,
 			                     .name = "store",
@@ -134,13 +135,14 @@ int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char 
 	return r;
 }
 
-bool kri_store_is_waiting(struct kryos_store *store, uint64_t *ret_commits)
+bool kri_store_is_waiting(struct kryos_store *store, uint64_t *ret_attempts)
 {
 	bool waiting;
 
 	pthread_mutex_lock(&store->lock);
+	/* What is in the ring waits for the disk, but not for the writer. */
 	waiting = store->batches || store->committing;
-	*ret_commits = store->status.commits;
+	*ret_attempts = store->attempts;
 	pthread_mutex_unlock(&store->lock);
 	return waiting;
 }

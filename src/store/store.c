@@ -21,6 +21,7 @@ void kri_store_unref(struct kryos_store *store)
 		store->batches = batch->next;
 		free(batch);
 	}
+	kri_ring_drop(store);
 	while (store->delivered) {
 		struct kri_batch *batch = store->delivered;
 
@@ -176,6 +177,7 @@ static int new_store(struct kryos_store **ret_store, struct kryos_ctx *ctx, cons
 	store->retry_ns = RETRY_NS;
 	store->quiet_ns = QUIET_NS;
 	store->batches_tail = &store->batches;
+	store->ring_tail = &store->ring;
 	store->events_tail = &store->events;
 	store->delivered_tail = &store->delivered;
 	store->note.deliver = kri_store_deliver;

@@ -26,8 +26,11 @@ int kri_store_submit(struct kryos_store *store, const struct kryos_sample *sampl
 /* done is not called any more for this data. Context thread. */
 void kri_store_forget(struct kryos_store *store, void *data);
 
-/* Whether samples wait for the disk, and how many commits there were since open. Any thread; does not block. */
-bool kri_store_is_waiting(struct kryos_store *store, uint64_t *ret_commits);
+/*
+ * Whether samples wait for the writer, and how many groups of them it has come to an end with since open, well or not.
+ * Any thread; does not block.
+ */
+bool kri_store_is_waiting(struct kryos_store *store, uint64_t *ret_attempts);
 
 /* Calls wake (any thread; must not block or call back) when a queue may have records again. NULL: no more. */
 void kri_queue_set_wake(struct kryos_queue *queue, void (*wake)(void *data), void *data);

@@ -30,20 +30,22 @@ static const char *place_of(void *data, uint32_t channel)
 	return place;
 }
 
-static void stamp(struct kryos_store *store, const struct kri_batch *batch, size_t index, struct kryos_sample *sample,
-                  int64_t seq, const struct kryos_time *now)
+/* Ids for what has none. Those of a first try are its own only once it has worked; what joins the ring keeps its. */
+static void number_group(struct kryos_store *store, struct kri_batch *group)
 {
-	*sample = batch->samples[index];
-	sample->seq = seq;
-	sample->boot = store->boot;
-	/* Not now: the disk may have been away for an hour since. */
-	if (!sample->t_boot_ns)
-		sample->t_boot_ns = batch->t_boot_ns;
-	if (!sample->t_wall_ns) {
-		/* The trust of a stamp that we give is ours. */
-		sample->t_wall_ns = now->t_wall_ns - (now->t_boot_ns - sample->t_boot_ns);
-		sample->trust = now->trust;
+	int64_t seq;
+
+	pthread_mutex_lock(&store->lock);
+	seq = store->next_seq;
+	for (struct kri_batch *batch = group; batch; batch = batch->next) {
+		if (batch->volatile_rows || (store->ringing && batch->first_seq))
+			continue;
+		batch->first_seq = seq;
+		seq += (int64_t)batch->count;
 	}
+	if (store->ringing)
+		store->next_seq = seq;
+	pthread_mutex_unlock(&store->lock);
 }
 
 static int write_rows(struct kryos_store *store, struct kri_batch *group, const struct kryos_time *now)
@@ -64,11 +66,9 @@ static int write_rows(struct kryos_store *store, struct kri_batch *group, const 
 	store->syncs.cause = KRI_SYNC_COMMIT;
 	r = kri_segment_begin(store->segment);
 	for (int pass = 0; pass < 2; pass++) {
-		int64_t seq = store->next_seq;
-
 		for (struct kri_batch *batch = group; batch && r >= 0; batch = batch->next) {
 			for (size_t i = 0; i < batch->count && r >= 0; i++) {
-				stamp(store, batch, i, &sample, seq++, now);
+				kri_batch_stamp(store, batch, i, now, &sample);
 				r = pass ? kri_segment_add(store->segment, &sample,
 				                           !batch->next && i + 1 == batch->count)
 				         : kri_segment_declare(store->segment, &commit, &sample);
@@ -112,13 +112,15 @@ static bool abandon(struct kryos_store *store)
  * pages that were dropped (fsync errors are reported once). So that segment is left as it is, and
  * the same rows with the same ids go to a new one; readers take each id from the newer. If that fails
  * too, those ids are never used again, for they may be on the disk after all; the next segment that
- * can be written claims them, so that nobody reads what was never accepted.
+ * can be written claims them, so that nobody reads what was never accepted. (Rows of the ring keep their
+ * ids: nobody else has their epoch.)
  */
 static int write_group(struct kryos_store *store, struct kri_batch *group, size_t samples, const struct kryos_time *now)
 {
 	bool tried = false;
 	int r = 0;
 
+	number_group(store, group);
 	for (int i = 0; i < 2; i++) {
 		r = write_rows(store, group, now);
 		if (r >= 0)
@@ -126,7 +128,7 @@ static int write_group(struct kryos_store *store, struct kri_batch *group, size_
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "a commit failed: %s", kryos_strerror(r));
 		tried |= abandon(store);
 	}
-	if (tried) {
+	if (tried && !store->ringing) {
 		if (!store->claim_seq)
 			store->claim_seq = store->next_seq;
 		pthread_mutex_lock(&store->lock);
@@ -136,23 +138,25 @@ static int write_group(struct kryos_store *store, struct kri_batch *group, size_
 	return r;
 }
 
+/* All of the ring, which is never more than one group, and what fits behind it. */
 static struct kri_batch *take_group(struct kryos_store *store, size_t *ret_samples)
 {
-	struct kri_batch *group = store->batches, *last = group;
-	size_t samples = group->count;
-	int callers = group->waiting_caller;
+	struct kri_batch *group = store->ring, **tail = group ? store->ring_tail : &group, *batch;
+	size_t samples = store->ring_samples;
+	int callers = 0;
 
-	for (struct kri_batch *batch = group->next; batch; batch = batch->next) {
-		if (samples + batch->count > KRI_MAX_WAITING)
-			break;
+	store->ring = NULL;
+	store->ring_tail = &store->ring;
+	while ((batch = store->batches) && (!samples || samples + batch->count <= KRI_MAX_WAITING)) {
+		store->batches = batch->next;
+		batch->next = NULL;
+		*tail = batch;
+		tail = &batch->next;
 		samples += batch->count;
 		callers += batch->waiting_caller;
-		last = batch;
 	}
-	store->batches = last->next;
 	if (!store->batches)
 		store->batches_tail = &store->batches;
-	last->next = NULL;
 	store->committing = group;
 	store->last_group_callers = callers;
 	*ret_samples = samples;
@@ -183,25 +187,30 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
                      int64_t took_ns)
 {
 	struct kri_segment_info *info;
-	int64_t seq = store->next_seq, newest_trusted = 0, first_wall_ns = 0;
+	int64_t last_seq = 0, newest_trusted = 0, first_wall_ns = 0;
 	bool untrusted = false;
 
 	for (struct kri_batch *batch = group; batch; batch = batch->next) {
 		for (size_t i = 0; i < batch->count; i++) {
-			stamp(store, batch, i, &batch->samples[i], seq++, now);
+			struct kryos_sample sample;
+
+			kri_batch_stamp(store, batch, i, now, &sample);
+			last_seq = sample.seq;
+			/* A queue may be reading what is in the ring. */
+			if (!batch->volatile_rows)
+				batch->samples[i] = sample;
 			if (batch == group && i == 0)
-				first_wall_ns = batch->samples[i].t_wall_ns;
-			if (batch->samples[i].trust < KRYOS_TRUST_RTC)
+				first_wall_ns = sample.t_wall_ns;
+			if (sample.trust < KRYOS_TRUST_RTC)
 				untrusted = true;
-			else if (batch->samples[i].t_wall_ns > newest_trusted)
-				newest_trusted = batch->samples[i].t_wall_ns;
+			else if (sample.t_wall_ns > newest_trusted)
+				newest_trusted = sample.t_wall_ns;
 			kri_event_push(store->ctx,
-			               &(struct kryos_event){
-					       .type = KRYOS_EVENT_SAMPLE,
-					       .first_seq = seq - 1,
-					       .last_seq = seq - 1,
-					       .name = kryos_channel_name(store->ctx, batch->samples[i].channel),
-					       .sample = batch->samples[i] });
+			               &(struct kryos_event){ .type = KRYOS_EVENT_SAMPLE,
+			                                      .first_seq = sample.seq,
+			                                      .last_seq = sample.seq,
+			                                      .name = kryos_channel_name(store->ctx, sample.channel),
+			                                      .sample = sample });
 		}
 	}
 	if (newest_trusted)
@@ -211,8 +220,10 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	store->claim_seq = 0;
 	pthread_mutex_lock(&store->lock);
 	store->untrusted_in_boot |= untrusted;
-	store->next_seq = seq;
-	store->durable_seq = seq - 1;
+	if (store->next_seq <= last_seq)
+		store->next_seq = last_seq + 1;
+	/* Events may have come behind a ring's last. */
+	store->durable_seq = last_seq > store->stored_event_seq ? last_seq : store->stored_event_seq;
 	store->last_round = store->segment->last_round;
 	store->last_wall_ns = store->segment->last_wall_ns;
 	if (!store->first_boot) {
@@ -221,7 +232,7 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	}
 	info = kri_store_find_segment(store, store->segment->first_seq);
 	if (info) {
-		info->last_seq = seq - 1;
+		info->last_seq = last_seq;
 		info->samples += (int64_t)samples;
 		info->bytes = kri_segment_bytes(store->segment);
 		info->last_wall_ns = store->segment->last_wall_ns;
@@ -236,40 +247,20 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* Lets each batch's owner know; what was only handed over stays for another try. store->lock held. */
-static void finish_group(struct kryos_store *store, struct kri_batch *group, int result)
+/* Lets each batch's owner know. store->lock held. */
+static void finish_group(struct kryos_store *store, struct kri_batch *group)
 {
-	struct kri_batch *kept = NULL, **kept_tail = &kept;
-
-	store->committing = NULL;
 	while (group) {
 		struct kri_batch *batch = group;
 
 		group = batch->next;
-		batch->next = NULL;
-		if (!batch->waiting_caller && result < 0) {
-			*kept_tail = batch;
-			kept_tail = &batch->next;
-			continue;
-		}
 		store->waiting_samples -= batch->count;
-		batch->result = result;
-		batch->finished = true;
+		if (batch->volatile_rows)
+			store->ring_samples -= batch->count;
 		if (batch->waiting_caller)
-			continue;
-		if (batch->done && !store->detached) {
-			*store->delivered_tail = batch;
-			store->delivered_tail = &batch->next;
-			kri_note_post(store->ctx, &store->note);
-		} else {
-			free(batch);
-		}
-	}
-	if (kept) {
-		*kept_tail = store->batches;
-		if (!store->batches)
-			store->batches_tail = kept_tail;
-		store->batches = kept;
+			batch->finished = true;
+		else
+			kri_batch_deliver(store, batch, 0);
 	}
 	pthread_cond_broadcast(&store->finished);
 }
@@ -309,11 +300,40 @@ static void checkpoint_at_limit(struct kryos_store *store)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "checkpoint: %s", kryos_strerror(r));
 }
 
+/* When a group failed: while there is a ring, longer each time, up to 60 times the first. store->lock held. */
+static void put_off(struct kryos_store *store)
+{
+	int64_t first = store->retry_ns;
+
+	if (!store->ring || store->wait_ns < first)
+		store->wait_ns = first;
+	else
+		store->wait_ns = 2 * store->wait_ns < 60 * first ? 2 * store->wait_ns : 60 * first;
+	store->samples_at_ns = kri_real_ns() + store->wait_ns;
+}
+
+/* A full disk may be helped at once: by the reserve, then by what is old. */
+static int write_group_somehow(struct kryos_store *store, struct kri_batch *group, size_t samples,
+                               const struct kryos_time *now)
+{
+	int r;
+
+	kri_room_check(store);
+	r = write_group(store, group, samples, now);
+	if (r == -ENOSPC && kri_room_free_reserve(store))
+		r = write_group(store, group, samples, now);
+	if (r == -ENOSPC && kri_room_make(store))
+		r = write_group(store, group, samples, now);
+	kri_room_note_samples(store, r);
+	return r;
+}
+
 /* store->lock held, and let go meanwhile. */
 static void commit_group(struct kryos_store *store)
 {
+	bool was_ringing = store->ringing;
 	struct kri_batch *group;
-	struct kryos_time now = { 0 };
+	struct kryos_time now;
 	int64_t began;
 	size_t samples;
 	int r;
@@ -321,14 +341,9 @@ static void commit_group(struct kryos_store *store)
 	linger(store);
 	group = take_group(store, &samples);
 	pthread_mutex_unlock(&store->lock);
+	now = kri_store_now(store);
 	began = kri_real_ns();
-	r = kryos_clock_now(store->ctx, &now);
-	if (r >= 0)
-		r = write_group(store, group, samples, &now);
-	store->no_space = r == -ENOSPC;
-	if (store->no_space)
-		store->last_retention_ns = kri_boot_ns(store->ctx) - RETAIN_EVERY_NS; /* room is made now, or never */
-	store->samples_at_ns = r < 0 ? kri_real_ns() + store->retry_ns : 0;
+	r = write_group_somehow(store, group, samples, &now);
 	if (r >= 0) {
 		accepted(store, group, samples, &now, kri_real_ns() - began);
 		checkpoint_at_limit(store);
@@ -336,10 +351,20 @@ static void commit_group(struct kryos_store *store)
 	pthread_mutex_lock(&store->lock);
 	kri_store_set_health(store, KRI_HEALTH_SAMPLES, r < 0 ? r : 0, now);
 	kri_store_publish_syncs(store);
-	finish_group(store, group, r);
+	store->attempts++;
+	store->committing = NULL;
+	if (r < 0) {
+		kri_ring_take(store, group, &now, r);
+		put_off(store);
+	} else {
+		finish_group(store, group);
+		store->samples_at_ns = store->wait_ns = 0;
+	}
 	pthread_mutex_unlock(&store->lock);
-	if (r >= 0)
-		kri_store_wake_queues(store);
+	if (r >= 0 && was_ringing)
+		kri_ring_end(store);
+	kri_room_update(store);
+	kri_store_wake_queues(store);
 	pthread_mutex_lock(&store->lock);
 }
 
@@ -361,7 +386,9 @@ static bool idle_work(struct kryos_store *store)
 	pthread_mutex_lock(&store->lock);
 	damaged = store->damaged_segment != 0;
 	pthread_mutex_unlock(&store->lock);
-	if (damaged) {
+	if (store->given_up) {
+		r = kri_store_remove_given_up(store);
+	} else if (damaged) {
 		r = kri_store_condemn(store);
 	} else if (kri_store_wants_rotation(store, 100)) {
 		r = kri_store_new_segment(store);
@@ -376,8 +403,10 @@ static bool idle_work(struct kryos_store *store)
 		r = kri_store_retain(store);
 	} else if (kri_store_mend_some(store)) {
 		return true;
+	} else if (kri_store_seal_one(store) > 0) {
+		return true;
 	} else {
-		return kri_store_seal_one(store) > 0;
+		return kri_room_keep_reserve(store);
 	}
 	if (r < 0)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
@@ -412,15 +441,17 @@ static void wait_for_work(struct kryos_store *store, int64_t due)
 
 	if (store->stopping)
 		return;
-	if (store->batches && store->samples_at_ns < until)
+	if ((store->batches || store->ring) && store->samples_at_ns < until)
 		until = store->samples_at_ns;
+	if (store->room.trouble && now + store->retry_ns < until)
+		until = now + store->retry_ns;
 	if (store->events || store->boot_changed || store->commit_wanted != store->commit_done)
 		due = 0;
 	if (due < store->state_at_ns)
 		due = store->state_at_ns;
 	if (due < until)
 		until = due;
-	if (store->damaged_segment || store->queue_touched)
+	if (store->damaged_segment || store->queue_touched || (store->ringing && store->batches))
 		until = now;
 	if (until > now)
 		(void)rest(store, KRI_RESTS, until - now);
@@ -433,12 +464,17 @@ static void finish_all(struct kryos_store *store)
 
 	do {
 		store->samples_at_ns = 0;
-		if (store->batches)
+		if (store->batches || store->ring)
 			commit_group(store);
 	} while (store->batches && !store->samples_at_ns);
+	pthread_mutex_unlock(&store->lock);
+	kri_ring_announce_gap(store);
+	pthread_mutex_lock(&store->lock);
 	/* Delivery state that no timer has asked for yet. */
 	store->commit_wanted++;
 	(void)kri_store_commit_state(store);
+	lost = store->ring_samples;
+	kri_ring_drop(store);
 	while (store->batches) {
 		struct kri_batch *batch = store->batches;
 
@@ -493,6 +529,12 @@ static void end(struct kryos_store *store)
 		kri_store_unref(store);
 }
 
+/* Samples to write, or to take into the ring. store->lock held. */
+static bool has_samples_due(const struct kryos_store *store, int64_t now)
+{
+	return (store->batches && store->ringing) || ((store->batches || store->ring) && now >= store->samples_at_ns);
+}
+
 /*
  * Who appends one commit after another comes back within moments of each: what looks idle then is not, and a
  * checkpoint then would come twice as often as needed, and in the way. store->lock held, let go while waiting.
@@ -501,7 +543,7 @@ static bool is_quiet(struct kryos_store *store)
 {
 	int64_t now = kri_real_ns();
 
-	if (store->stopping || (store->batches && now >= store->samples_at_ns))
+	if (store->stopping || has_samples_due(store, now))
 		return false;
 	if ((store->events || store->commit_wanted != store->commit_done) && now >= store->state_at_ns)
 		return false;
@@ -520,9 +562,13 @@ void kri_writer_main(void *data)
 		bool more;
 
 		kri_store_publish_syncs(store);
-		if (store->batches && now >= store->samples_at_ns) {
+		if (has_samples_due(store, now)) {
+			if (now < store->samples_at_ns) {
+				kri_ring_absorb(store);
+				continue;
+			}
 			commit_group(store);
-			if (++groups % GROUPS_PER_IDLE == 0 || store->untidy || store->no_space)
+			if (++groups % GROUPS_PER_IDLE == 0 || store->untidy)
 				tidy_up(store);
 			continue;
 		}
@@ -534,6 +580,7 @@ void kri_writer_main(void *data)
 		if (!is_quiet(store))
 			continue;
 		pthread_mutex_unlock(&store->lock);
+		kri_room_update(store);
 		more = idle_work(store);
 		pthread_mutex_lock(&store->lock);
 		if (!more)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The store on a disk that fails: the n-th call of each kind gives an error, once, or from then on
- * until the disk is back, for every n of a scripted run. Whatever fails, what append said is true,
- * nothing submitted is lost, no id stands for two things, and the next open succeeds.
+ * until the disk is back, for every n of a scripted run. Whatever fails, what append said is true: what it kept in
+ * memory is accepted later, with the id it gave; nothing submitted is lost, no id stands for two things, and the next
+ * open succeeds.
  */
 #include "cutvfs_log.h"
 #include "store/private.h"
@@ -47,6 +48,7 @@ struct run {
 		uint64_t epoch;
 	} owners[MAX_SEQ];
 	bool saw_error; /* an append failed */
+	uint32_t take_volatile;
 	char problem[400];
 };
 
@@ -111,6 +113,9 @@ static void take_news(struct run *run)
 			continue;
 		if (run->fates[value] == REFUSED)
 			trouble(run, "value %d was refused and announced", value);
+		if (run->seqs[value] && run->seqs[value] != event->sample.seq)
+			trouble(run, "value %d was given seq %" PRId64 " and is accepted as %" PRId64, value,
+			        run->seqs[value], event->sample.seq);
 		run->fates[value] = ACCEPTED;
 		run->seqs[value] = event->sample.seq;
 	}
@@ -126,9 +131,12 @@ static void append(struct run *run, size_t count)
 	r = kryos_store_append(run->store, samples, count);
 	run->saw_error |= r < 0;
 	for (size_t i = 0; i < count; i++) {
-		run->fates[first + (int)i] = r < 0 ? REFUSED : ACCEPTED;
+		run->fates[first + (int)i] = r == KRYOS_EVOLATILE ? SUBMITTED : r < 0 ? REFUSED : ACCEPTED;
 		run->seqs[first + (int)i] = samples[i].seq;
-		if (r >= 0)
+		if (!samples[i].seq != (run->fates[first + (int)i] == REFUSED))
+			trouble(run, "append: %d, and seq %" PRId64, r, samples[i].seq);
+		/* (The ring's epoch may have been written meanwhile: what was handed over then has it for ever.) */
+		if (r >= 0 || r == KRYOS_EVOLATILE)
 			claim(run, status_of(run).epoch, samples[i].seq, first + (int)i);
 	}
 	take_news(run);
@@ -157,16 +165,23 @@ static void add_event(struct run *run)
 static void deliver(struct run *run, int count)
 {
 	const struct kryos_record *record;
-	int64_t last = 0;
+	int64_t last = 0, last_volatile = 0;
 
 	while (count-- > 0 && kryos_queue_next(run->queue, &record) > 0) {
 		int value = record->event ? event_of(record->event) : value_of(run, &record->sample);
 
 		if (value)
 			claim(run, record->epoch, record->seq, record->event ? EVENTS_FROM + value : value);
-		if (!record->event && record->seq <= last)
-			trouble(run, "queue: seq %" PRId64 " comes after %" PRId64, record->seq, last);
-		last = record->event ? last : record->seq;
+		/* What the disk can't give just now is overtaken by what is in memory. */
+		if (record->flags & KRYOS_RECORD_VOLATILE) {
+			if (record->event || record->seq <= last_volatile || !run->take_volatile)
+				trouble(run, "queue: seq %" PRId64 " must not come from memory", record->seq);
+			last_volatile = record->seq;
+		} else if (!record->event) {
+			if (record->seq <= last)
+				trouble(run, "queue: seq %" PRId64 " comes after %" PRId64, record->seq, last);
+			last = record->seq;
+		}
 		if (!record->event && value && run->fates[value] == REFUSED)
 			trouble(run, "value %d was refused and is delivered", value);
 		if (kryos_queue_ack(run->queue, record->seq) < 0)
@@ -210,7 +225,8 @@ static int open_store(struct run *run)
 		return r;
 	run->store->retry_ns = KRYOS_MILLISECONDS(2);
 	run->store->quiet_ns = KRYOS_MILLISECONDS(1);
-	return kryos_queue_open(&run->queue, run->store, "modem", NULL);
+	return kryos_queue_open(&run->queue, run->store, "modem",
+	                        KRYOS_QUEUE_CONFIG(.take_volatile = run->take_volatile));
 }
 
 static void close_store(struct run *run)
@@ -361,7 +377,7 @@ static void check_restart(struct run *run)
 struct failure {
 	enum cut_call call;
 	const char *suffix;
-	int n, error;
+	int n, error, system; /* system: errno; 0: EIO */
 	bool forever;
 };
 
@@ -383,11 +399,14 @@ static int try_failure(struct cutvfs *vfs, const struct failure *failure, int *b
 	int failures, r;
 
 	run->vfs = vfs;
-	run->full = failure->error == SQLITE_FULL;
+	run->full = failure->error == SQLITE_FULL || failure->system == ENOSPC;
+	run->take_volatile = (uint32_t)failure->n & 1;
 	run->folder = scratch_new();
 	assert_ok(kryos_fake_clock_new(&run->clock, WALL_NS));
 	kryos_fake_clock_set_synced(run->clock, 1);
 	cutvfs_fail(vfs, failure->call, failure->suffix, failure->n, failure->error, failure->forever);
+	if (failure->system)
+		cutvfs_fail_errno(vfs, failure->system);
 	r = open_store(run);
 	if (r < 0) {
 		/* An open may fail while the disk does, and says so. */
@@ -446,8 +465,8 @@ static int try_all(struct failure failure, int stride)
 	/* (A queue's open waits for its disk for seconds; a single failure shows the same.) */
 	for (failure.n = open + 1; try_failure(vfs, &failure, &broken) && tried < 2000; tried++)
 		failure.n += stride;
-	print_message("%-8s %-5s %5d: %4d failures, %d broken promises\n", call_names[failure.call],
-	              failure.forever ? "ever" : "once", failure.error, tried, broken);
+	print_message("%-8s %-5s %5d %3d: %4d failures, %d broken promises\n", call_names[failure.call],
+	              failure.forever ? "ever" : "once", failure.error, failure.system, tried, broken);
 	cutvfs_free(vfs);
 	return broken;
 }
@@ -513,6 +532,37 @@ static void a_failing_state_db_breaks_no_promise(void **state)
 	                 0);
 }
 
+/* Whatever the kernel calls it: full, read-only from now on, gone. */
+static void no_error_number_of_any_call_breaks_a_promise(void **state)
+{
+	static const struct {
+		enum cut_call call;
+		int error, stride;
+	} calls[] = {
+		{ CUT_CALL_OPEN, SQLITE_CANTOPEN, 5 },           { CUT_CALL_READ, SQLITE_IOERR_READ, 47 },
+		{ CUT_CALL_WRITE, SQLITE_IOERR_WRITE, 41 },      { CUT_CALL_SYNC, SQLITE_IOERR_FSYNC, 11 },
+		{ CUT_CALL_TRUNCATE, SQLITE_IOERR_TRUNCATE, 1 }, { CUT_CALL_DELETE, SQLITE_IOERR_DELETE, 3 },
+	};
+	static const int numbers[] = { ENOSPC, EROFS, ENODEV };
+	int broken = 0;
+
+	(void)state;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(calls); i++) {
+		for (size_t j = 0; j < KRI_ARRAY_SIZE(numbers); j++) {
+			struct failure failure = { .call = calls[i].call,
+				                   .error = calls[i].error,
+				                   .system = numbers[j] };
+
+			broken += try_all(failure, calls[i].stride);
+			/* (Reads that fail for ever are given up after a minute.) */
+			failure.forever = true;
+			if (failure.call != CUT_CALL_READ)
+				broken += try_all(failure, calls[i].stride + 1);
+		}
+	}
+	assert_int_equal(broken, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -523,6 +573,7 @@ int main(void)
 		cmocka_unit_test(a_failing_sync_breaks_no_promise),
 		cmocka_unit_test(a_failing_truncate_or_delete_breaks_no_promise),
 		cmocka_unit_test(a_failing_state_db_breaks_no_promise),
+		cmocka_unit_test(no_error_number_of_any_call_breaks_a_promise),
 	};
 
 	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
