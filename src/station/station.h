@@ -34,7 +34,7 @@ struct kri_station_watch {
 	unsigned int news_count, news_lost;
 	bool restart_seen;
 	/* Context thread only. */
-	uint64_t commits;
+	uint64_t attempts;
 	int64_t fed_ns;
 };
 

@@ -146,16 +146,17 @@ static void ready(struct kri_io *io, uint32_t events)
 }
 
 /*
- * The store has proved progress when nothing waits for the disk, or when commits go on; a disk that
- * fails makes nobody wait, since samples are then kept in memory. What is left is one that hangs.
+ * The store has proved progress when nothing waits for its writer, or when that comes to an end with one group after
+ * another, well or not: a disk that fails makes nobody wait, since samples are then kept in memory. What is left is one
+ * that hangs.
  */
 static void feed_store_task(struct kryos_station *station)
 {
-	uint64_t commits = 0;
+	uint64_t attempts = 0;
 
-	if (!kri_store_is_waiting(station->store, &commits) || commits != station->watch.commits)
+	if (!kri_store_is_waiting(station->store, &attempts) || attempts != station->watch.attempts)
 		kryos_task_feed(station->store_task);
-	station->watch.commits = commits;
+	station->watch.attempts = attempts;
 }
 
 static void set_timer(struct kryos_station *station)

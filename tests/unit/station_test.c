@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cutvfs.h"
 #include "station/station.h"
 #include "store/store.h"
 #include "support.h"
@@ -8,6 +9,7 @@
 #include <kryos/testing/transport.h>
 #include <kryos/testing/watchdog.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -591,6 +593,92 @@ static void a_loop_that_runs_is_not_late_and_one_that_stops_is(void **state)
 	assert_int_equal(count_late(fixture, "store"), 1);
 }
 
+static bool names_as_late(struct fixture *fixture, const char *task)
+{
+	char bytes[4096] = "";
+	FILE *file = fopen(in(fixture->folder, "store/late.rec"), "r");
+	bool named = false;
+	size_t count;
+
+	assert_non_null(file);
+	count = fread(bytes, 1, sizeof(bytes), file);
+	fclose(file);
+	for (size_t i = 0; i + strlen(task) + 1 <= count; i++)
+		named |= memcmp(bytes + i, task, strlen(task) + 1) == 0;
+	return named;
+}
+
+static bool sent_from_memory(void *data)
+{
+	struct fixture *fixture = data;
+	struct kryos_fake_message message;
+	bool found = false;
+
+	for (unsigned int i = 0; kryos_fake_transport_get(fixture->transport, i, &message) >= 0; i++)
+		found |= strstr(message.payload, "\"volatile\":true") != NULL;
+	return found;
+}
+
+static void open_on_cutvfs(struct fixture *fixture)
+{
+	open_station(fixture, FRIDGE "[watchdog]\ndevice = /dev/fake-watchdog0\ntask = 1s\n"
+	                             "[relay main]\nurl = fake://one\nbackoff_min = 10ms\n");
+	measure(fixture);
+	assert_true(process_until(fixture->ctx, has_events, fixture, 10000));
+	assert_true(process_until(fixture->ctx, is_flushed, kryos_station_get_store(fixture->station), 1000));
+}
+
+/* What is measured leaves the device all the same, and nobody is late: restarting it would help nothing. */
+static void a_dead_disk_stops_neither_the_relay_nor_the_watchdog(void **state)
+{
+	struct fixture *fixture = *state;
+	struct cutvfs *vfs = cutvfs_new();
+
+	open_on_cutvfs(fixture);
+	assert_false(sent_from_memory(fixture));
+	cutvfs_fail(vfs, CUT_CALL_WRITE, NULL, 1, SQLITE_IOERR_WRITE, true);
+	measure(fixture);
+	assert_true(process_until(fixture->ctx, sent_from_memory, fixture, 10000));
+	for (int i = 0; i < 5; i++) {
+		measure(fixture);
+		process_for(fixture->ctx, 500);
+	}
+	assert_false(is_late(fixture));
+	cutvfs_fail(vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	assert_true(process_until(fixture->ctx, is_flushed, kryos_station_get_store(fixture->station), 10000));
+	kryos_station_close(fixture->station);
+	fixture->station = NULL;
+	cutvfs_free(vfs);
+}
+
+/* A sync that does not come back hangs the writer: that is what the watchdog is for, and it says who it was. */
+static void a_hung_disk_makes_the_store_the_late_task(void **state)
+{
+	struct fixture *fixture = *state;
+	struct cutvfs *vfs = cutvfs_new();
+
+	open_on_cutvfs(fixture);
+	cutvfs_hold_sync(vfs, ".seg-wal", 1);
+	assert_false(names_as_late(fixture, "store"));
+	/* Measuring goes on: what it hands over is not waited for. */
+	for (int i = 0; i < 6; i++) {
+		kryos_fake_clock_advance(fixture->clock, KRYOS_MINUTES(1));
+		assert_ok(kryos_sampler_round(kryos_station_get_sampler(fixture->station)));
+		process_for(fixture->ctx, 500);
+	}
+	assert_true(is_late(fixture));
+	assert_true(names_as_late(fixture, "store"));
+	assert_false(names_as_late(fixture, "relay main"));
+	cutvfs_hold_sync(vfs, NULL, 0);
+	assert_true(process_until(fixture->ctx, is_flushed, kryos_station_get_store(fixture->station), 10000));
+	process_for(fixture->ctx, 20);
+	assert_true(process_until(fixture->ctx, is_flushed, kryos_station_get_store(fixture->station), 10000));
+	assert_int_equal(count_late(fixture, "store"), 1);
+	kryos_station_close(fixture->station);
+	fixture->station = NULL;
+	cutvfs_free(vfs);
+}
+
 static void the_samplers_deadline_covers_two_rounds(void **state)
 {
 	struct fixture *fixture = *state;
@@ -650,6 +738,8 @@ int main(void)
 		TEST(tasks_are_armed_and_the_hardware_is_petted),
 		TEST(each_start_is_stored_once_and_a_reload_is_none),
 		TEST(a_loop_that_runs_is_not_late_and_one_that_stops_is),
+		TEST(a_dead_disk_stops_neither_the_relay_nor_the_watchdog),
+		TEST(a_hung_disk_makes_the_store_the_late_task),
 		TEST(the_samplers_deadline_covers_two_rounds),
 		TEST(nothing_is_asked_of_a_station_that_is_none),
 	};
