@@ -63,6 +63,9 @@ int kri_mend_add_channel(struct kri_mend *mend, const struct kri_salvaged_channe
 	char line[KRI_LINE_MAX];
 	uint32_t crc;
 
+	/* Longer ones no store has written. */
+	if (strlen(channel->name) > 63 || strlen(channel->unit) > 15 || strlen(channel->place) > 31)
+		return 0;
 	kri_text_end(line,
 	             (size_t)snprintf(line, sizeof(line) - 16, "channel|%" PRIu32 "|%" PRId64 "|%.63s|%.15s|%.31s",
 	                              channel->channel, channel->since, channel->name, channel->unit, channel->place),
@@ -87,7 +90,7 @@ static int on_boot(void *data, const struct kri_salvaged_boot *boot, const struc
 	char line[KRI_LINE_MAX];
 	uint32_t crc;
 
-	if (!is_its(mend, origin))
+	if (!is_its(mend, origin) || strlen(boot->boot_id) > 63)
 		return 0;
 	kri_text_end(line,
 	             (size_t)snprintf(line, sizeof(line) - 16, "boot|%" PRIu32 "|%" PRId64 "|%.63s", boot->boot,
@@ -105,7 +108,9 @@ static int on_header(void *data, const char *key, const char *value, const struc
 	struct kri_mend *mend = data;
 
 	(void)origin;
-	if (strcmp(key, "device") == 0 && !mend->device[0])
+	/* (store-format.md, Identity) */
+	if (strcmp(key, "device") == 0 && !mend->device[0] && strlen(value) == 32 &&
+	    strspn(value, "0123456789abcdef") == 32)
 		snprintf(mend->device, sizeof(mend->device), "%s", value);
 	return 0;
 }
@@ -150,11 +155,12 @@ int kri_mend_begin(struct kri_mend **ret_mend, const char *path, const char *out
 	mend->end_seq = end_seq;
 	snprintf(mend->out, sizeof(mend->out), "%s%s", out ? out : path, out ? "" : ".salvaged");
 	r = open_out(mend);
-	if (r >= 0)
+	if (r >= 0) {
 		r = kri_salvage_begin(&mend->salvage, path, epochs, count, &found);
-	if (r == -ENOENT) { /* nothing is left, which is to be written down as well */
-		mend->done = true;
-		r = 0;
+		if (r == -ENOENT) { /* nothing is left, which is to be written down as well */
+			mend->done = true;
+			r = 0;
+		}
 	}
 	if (r < 0) {
 		kri_mend_free(mend);
@@ -246,7 +252,10 @@ int kryos_salvage(struct kryos_ctx *ctx, const char *path, const char *out, stru
 		result.unreadable = (uint64_t)counts->unreadable;
 	}
 	kri_mend_free(mend);
-	if (r >= 0)
+	/* A part must not be taken for the whole, nor be in the way of the next try. */
+	if (r < 0)
+		unlink(out);
+	else
 		memcpy(ret_result, &result, ret_result->size < sizeof(result) ? ret_result->size : sizeof(result));
 	return r;
 }

@@ -21,6 +21,8 @@ struct check {
 	int64_t before;
 	char before_last[KRI_HASH_TEXT];
 	int64_t empty; /* one without rows between the two, which may be named all the same */
+	bool salvaged; /* as its header says: neither chained nor sealed */
+	bool counted;  /* ... which is counted already */
 };
 
 KRYOS_PRINTF(2, 3) static void problem(struct check *check, const char *format, ...)
@@ -51,6 +53,7 @@ static int read_header(struct check *check)
 	check->previous[0] = check->device[0] = '\0';
 	check->epoch = 0;
 	check->previous_segment = 0;
+	check->salvaged = false;
 	r = kri_chain_begin(&check->chain, true);
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		const char *key = kri_sql_text(rows, 0), *value = kri_sql_text(rows, 1);
@@ -63,6 +66,8 @@ static int read_header(struct check *check)
 			snprintf(check->previous, sizeof(check->previous), "%s", value);
 		else if (strcmp(key, "previous_segment") == 0)
 			check->previous_segment = strtoll(value, NULL, 10);
+		else if (strcmp(key, "salvaged") == 0)
+			check->salvaged = true;
 		r = kri_chain_add(&check->chain, kri_sql_text(rows, 2), (size_t)sqlite3_column_bytes(rows, 2));
 	}
 	if (r >= 0)
@@ -199,9 +204,17 @@ static int check_rows(struct check *check, int64_t *ret_last)
 	}
 	if (r >= 0)
 		r = kri_sql_fail(check->db, code);
-	if (r >= 0 && commit.length && check->chain.sha) {
+	/* Not in any commit, so not looked at yet. */
+	if (r >= 0 && check->salvaged)
+		r = chain_names(check, boots, INT64_MIN, INT64_MAX, 1);
+	if (r >= 0 && check->salvaged)
+		r = chain_names(check, channels, INT64_MIN, INT64_MAX, 1);
+	if (r >= 0 && commit.length && check->chain.sha && !check->counted) {
 		check->result->bad_links++;
-		problem(check, "the rows from seq %" PRId64 " on are not chained", commit.first);
+		if (check->salvaged)
+			problem(check, "it was salvaged from a damaged one: it has no hash chain and no seal");
+		else
+			problem(check, "the rows from seq %" PRId64 " on are not chained", commit.first);
 	}
 	free(commit.lines);
 	sqlite3_finalize(rows);
@@ -373,22 +386,32 @@ int kri_verify_segment(const char *path, int64_t first_seq, bool *ret_whole)
 	return r;
 }
 
-/* Damaged and known to be: what is said of it is that, and the next one's link is not held against anyone. */
-static void check_damaged(struct check *check, const struct kri_segment_info *info)
+/*
+ * Damaged and known to be: what is said of it is that, and the next one's link is not held against anyone. Of what was
+ * salvaged the rows are checked.
+ */
+static int check_damaged(struct check *check, const struct kri_segment_info *info, const char *folder)
 {
-	char name[32];
+	char name[32], path[PATH_MAX];
+	int r = 0;
 
 	snprintf(name, sizeof(name), "%020" PRId64 ".seg", info->first_seq);
 	check->file = name;
-	check->result->segments++;
 	check->result->bad_links++;
-	problem(check,
-	        info->mended ? "was damaged; what could be salvaged is in %s.salvaged"
-	                     : "is damaged, and not salvaged yet (%s)",
-	        name);
+	if (info->mended) {
+		problem(check, "was damaged; what could be salvaged of it is in %s.salvaged", name);
+		snprintf(path, sizeof(path), "%s/%s.salvaged", folder, name);
+		check->counted = true;
+		r = check_segment(check, path, info->first_seq, NULL);
+		check->counted = false;
+	} else {
+		problem(check, "is damaged; what is left of it is not salvaged yet");
+		check->result->segments++;
+	}
 	check->before = info->first_seq;
 	check->before_last[0] = '\0';
 	check->file = NULL;
+	return r;
 }
 
 int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_result *ret_result)
@@ -412,12 +435,11 @@ int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_re
 		if (r >= 0 && !count)
 			r = kryos_fail(-ENOENT, "%s: there is no segment in this folder", path);
 		for (int i = 0; i < count && r >= 0; i++) {
-			if (list[i].bad) {
-				check_damaged(&check, &list[i]);
-				continue;
-			}
 			kri_segment_path(path, list[i].first_seq, file, sizeof(file));
-			r = check_segment(&check, file, list[i].first_seq, path);
+			if (list[i].bad)
+				r = check_damaged(&check, &list[i], path);
+			else
+				r = check_segment(&check, file, list[i].first_seq, path);
 			/* Removed by retention since it was listed. */
 			if (r == -ENOENT) {
 				result.segments--;
