@@ -132,7 +132,8 @@ const struct command export_command = {
 		"where the clock became known later (corrected = yes); t_boot_ns and boot are as recorded.\n"
 		"Reads the store itself, whether a daemon runs or not.\n"
 		"  kryosctl export --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z -o november.csv\n"
-		"Gives 1 when something had to be left out: damaged rows, segments of a newer version.",
+		"Gives 1 when something had to be left out: damaged rows, damaged segments that are not salvaged yet,\n"
+		"segments of a newer version.",
 	.options = TAKES_STORE | TAKES_JSON | TAKES_CHANNEL | TAKES_EVENTS | TAKES_RANGE | TAKES_OUTPUT,
 	.run = run,
 };

@@ -43,7 +43,7 @@ struct command {
 	int (*run)(const struct options *options, char *const *arguments, int count);
 };
 extern const struct command status_command, read_command, tail_command, export_command, queue_command, verify_command,
-	command_command;
+	salvage_command, command_command;
 
 /* "kryosctl: " and the sentence, on stderr; gives EXIT_FAILURE. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -8,7 +8,7 @@
 
 static const struct command *const commands[] = {
 	&status_command, &read_command,   &tail_command,    &export_command,
-	&queue_command,  &verify_command, &command_command,
+	&queue_command,  &verify_command, &salvage_command, &command_command,
 };
 
 static const struct option long_options[] = {
@@ -43,7 +43,7 @@ static const struct {
 	{ TAKES_RANGE, "FT",
 	  "      --from TIME       from this time on, UTC: 2026-11-20T09:12:00Z, or seconds since 1970\n"
 	  "      --to TIME         before this time" },
-	{ TAKES_OUTPUT, "o", "  -o, --output FILE     write there instead of to standard output" },
+	{ TAKES_OUTPUT, "o", "  -o, --output FILE     write there; export: instead of to standard output" },
 };
 
 int complain(const char *format, ...)
@@ -216,10 +216,11 @@ int main(int argc, char **argv)
 		set_option(&options, key, optarg);
 	}
 	if (optind == argc)
-		return misused("a command is missing: status, read, tail, export, queue, verify or command");
+		return misused("a command is missing: status, read, tail, export, queue, verify, salvage or command");
 	command = find(argv[optind]);
 	if (!command)
-		return misused("there is no command \"%s\"; status, read, tail, export, queue, verify and command are",
+		return misused("there is no command \"%s\"; status, read, tail, export, queue, verify, salvage and "
+		               "command are",
 		               argv[optind]);
 	return run(command, &options, argc - optind, argv + optind);
 }

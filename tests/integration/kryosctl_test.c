@@ -114,7 +114,8 @@ static void leave_a_store(struct bench *bench)
 
 static void help_helps_and_misuse_is_status_2(void **state)
 {
-	static const char *const commands[] = { "status", "read", "tail", "export", "queue", "verify", "command" };
+	static const char *const commands[] = { "status", "read",   "tail",    "export",
+		                                "queue",  "verify", "salvage", "command" };
 	struct bench *bench = *state;
 	struct outcome outcome;
 
