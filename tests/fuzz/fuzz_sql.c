@@ -93,6 +93,13 @@ static void row_crc(sqlite3_context *context, int count, sqlite3_value **values)
 	                                           (size_t)sqlite3_value_bytes(values[1])));
 }
 
+static void plain_crc(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	(void)count;
+	sqlite3_result_int64(context, kri_text_crc(0, (const char *)sqlite3_value_text(values[0]),
+	                                           (size_t)sqlite3_value_bytes(values[0])));
+}
+
 static void bind_value(sqlite3_stmt *insert, int column, struct fuzz_bytes *bytes)
 {
 	static const char *const words[] = { "modem",
@@ -168,6 +175,7 @@ void fuzz_add_rows(const char *folder, const char *name, struct fuzz_bytes *byte
 	/* As a store does: what it wrote last is in the WAL when it is opened again. */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	FUZZ_MUST(sqlite3_create_function(db, "row_crc", 2, SQLITE_UTF8, NULL, row_crc, NULL, NULL) == SQLITE_OK);
+	FUZZ_MUST(sqlite3_create_function(db, "row_crc", 1, SQLITE_UTF8, NULL, plain_crc, NULL, NULL) == SQLITE_OK);
 	FUZZ_MUST(sqlite3_exec(db, "PRAGMA synchronous=OFF; PRAGMA wal_autocheckpoint=0; BEGIN", NULL, NULL, NULL) ==
 	          SQLITE_OK);
 	for (int rows = 0; bytes->left && rows < 64; rows++) {

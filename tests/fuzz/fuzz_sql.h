@@ -19,8 +19,8 @@ void fuzz_write_image(const char *folder, const char *name, const struct fuzz_im
 void fuzz_write_pages(const char *folder, const char *name, const uint8_t *data, size_t size);
 
 /*
- * Puts rows into the database, until the input is used up or 64 were. row_crc(epoch, line) is there for fix, which is
- * run at last, if at all: it makes checksums right.
+ * Puts rows into the database, until the input is used up or 64 were. row_crc(epoch, line), and row_crc(line) for rows
+ * without an epoch, are there for fix, which is run at last, if at all: it makes checksums right.
  */
 void fuzz_add_rows(const char *folder, const char *name, struct fuzz_bytes *bytes, const char *const *tables,
                    int table_count, const char *fix);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes seeds/segment and seeds/state below the folder given: what a real store made, as pages, and lists of rows. */
+/* Writes seeds/segment, salvage, wal and state below the folder given: what a real store made, as pages. */
 #include "fuzz_sql.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +48,15 @@ static void write_seeds(const char *folder, const char *name, const char *file, 
 	free(closed.db);
 }
 
+static void write_wal(const char *folder, const struct fuzz_image *image)
+{
+	const struct fuzz_image alone = { .db = image->wal, .db_size = image->wal_size };
+	char to[4096];
+
+	snprintf(to, sizeof(to), "%s/wal", folder);
+	write_pages(to, "segment", 0, &alone, false);
+}
+
 int main(int argc, char **argv)
 {
 	struct fuzz_image segment, state;
@@ -58,6 +67,8 @@ int main(int argc, char **argv)
 	}
 	fuzz_images(&segment, &state);
 	write_seeds(argv[1], "segment", FUZZ_SEGMENT, &segment);
+	write_seeds(argv[1], "salvage", FUZZ_SEGMENT, &segment);
+	write_wal(argv[1], &segment);
 	write_seeds(argv[1], "state", "state.db", &state);
 	free(segment.db);
 	free(segment.wal);

@@ -4,11 +4,20 @@
 #include "store/private.h"
 #include <kryos/kryos.h>
 
-static const char *const tables[] = { "meta", "boot", "queue", "dead", "gap", "event", "seal" };
+static const char *const tables[] = { "meta", "boot", "queue", "dead", "gap", "event", "seal", "channel" };
 
-static const char fix[] = "UPDATE event SET crc=row_crc(epoch, "
-			  "'event|'||seq||'|'||boot||'|'||t_boot_ns||'|'||t_wall_ns||'|'||trust||'|'||"
-			  "type||'|'||code||'|'||first_seq||'|'||last_seq||'|'||value_ns||'|'||name||'|'||text);";
+static const char fix[] =
+	"UPDATE event SET crc=row_crc(epoch, "
+	"'event|'||seq||'|'||boot||'|'||t_boot_ns||'|'||t_wall_ns||'|'||trust||'|'||"
+	"type||'|'||code||'|'||first_seq||'|'||last_seq||'|'||value_ns||'|'||name||'|'||text);"
+	"UPDATE meta SET crc=row_crc('meta|'||key||'|'||value);"
+	"UPDATE boot SET crc=row_crc('boot|'||boot||'|'||boot_id||'|'||coalesce(offset_ns,'')||'|'||"
+	"coalesce(trust,'')||'|'||device_ns||'|'||coalesce(before_ns,''));"
+	"UPDATE queue SET crc=row_crc('queue|'||name||'|'||samples||'|'||events||'|'||acked||'|'||rejected);"
+	"UPDATE seal SET crc=row_crc('seal|'||first_seq||'|'||last_seq||'|'||epoch||'|'||device||'|'||hash"
+	"||'|'||signature||'|'||bytes||'|'||last_wall_ns||'|'||last_trust||'|'||samples||'|'||dropped);"
+	"UPDATE channel SET crc=row_crc('channel|'||segment||'|'||channel||'|'||since||'|'||name||'|'||"
+	"unit||'|'||place);";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
