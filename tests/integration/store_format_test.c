@@ -22,6 +22,7 @@ static int skip_without_tools(void)
 static int setup(void **state)
 {
 	struct kryos_fake_clock *clock;
+	struct kryos_queue *queue;
 	struct kryos_store *store;
 	struct kryos_ctx *ctx;
 	uint32_t channels[2];
@@ -45,6 +46,7 @@ static int setup(void **state)
 	kryos_store_close(store);
 	kryos_fake_clock_reboot(clock); /* two boots in the newest segment, and time to seal the oldest */
 	assert_ok(kryos_store_open(&store, ctx, in(folder, "store"), KRYOS_STORE_CONFIG(.segment_bytes = 65536)));
+	assert_ok(kryos_queue_open(&queue, store, "modem", NULL));
 	process_for(ctx, 1000);
 	kryos_ctx_free(ctx);
 	kryos_fake_clock_free(clock);
@@ -116,6 +118,45 @@ static void the_documents_commands_verify_a_sealed_segment(void **state)
 	assert_memory_equal(hash, device, 32);
 }
 
+/* In the document's words. */
+static uint32_t crc32c(const char *text, size_t length)
+{
+	uint32_t crc = 0xffffffff;
+
+	for (size_t i = 0; i < length; i++) {
+		crc ^= (uint8_t)text[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+	}
+	return ~crc;
+}
+
+static void the_documents_words_give_the_checksums_of_the_delivery_state(void **state)
+{
+	static const char *const tables[] = { "meta|", "boot|", "queue|", "seal|", "channel|" };
+	int found[5] = { 0 };
+	char line[8192];
+	FILE *file;
+
+	(void)state;
+	assert_int_equal(crc32c("123456789", 9), 0xe3069283);
+	run_script();
+	file = fopen(in(folder, "state.txt"), "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		char *last = strrchr(line, '|');
+
+		assert_non_null(last);
+		if (crc32c(line, (size_t)(last - line)) != strtoul(last + 1, NULL, 10))
+			fail_msg("%s", line);
+		for (int i = 0; i < 5; i++)
+			found[i] += strncmp(line, tables[i], strlen(tables[i])) == 0;
+	}
+	fclose(file);
+	for (int i = 0; i < 5; i++)
+		assert_true(found[i] > 0);
+}
+
 static void the_documents_commands_find_a_changed_value(void **state)
 {
 	char command[8192], *output;
@@ -134,6 +175,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_documents_commands_verify_a_sealed_segment, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_documents_words_give_the_checksums_of_the_delivery_state, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(the_documents_commands_find_a_changed_value, setup, teardown),
 	};
 
