@@ -340,8 +340,10 @@ static int newest_event(struct kri_state *state, int64_t *ret_seq)
 	*ret_seq = 0;
 	if (r < 0)
 		return r;
-	while (bad && (code = sqlite3_step(rows)) == SQLITE_ROW)
+	while (bad && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		kri_state_take_event(rows, &event, &epoch, &bad);
+		bad |= event.seq < 1 || event.seq > KRI_MAX_SEQ;
+	}
 	if (!bad)
 		*ret_seq = event.seq;
 	r = bad ? kri_sql_fail(state->db, code) : 0;
@@ -357,7 +359,11 @@ int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq)
 
 	r = newest_event(state, ret_seq);
 	if (r >= 0)
-		r = kri_sql_int(state->db, "SELECT coalesce(max(last_seq),0) FROM seal", &sealed);
+		r = kri_sql_int(state->db,
+		                "SELECT coalesce(max(last_seq),0) FROM seal WHERE last_seq <= 9007199254740992" /* KRI_MAX_SEQ
+		                                                                                                 */
+		                ,
+		                &sealed);
 	if (r >= 0)
 		r = kri_sql_prepare(state->db, &rows, "SELECT samples FROM queue UNION ALL SELECT events FROM queue");
 	if (r < 0)
@@ -371,7 +377,7 @@ int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq)
 		r = kri_ranges_parse(&owed, kri_sql_text(rows, 0));
 		last = r >= 0 && owed.count ? &owed.runs[owed.count - 1] : NULL;
 		/* What comes next is always owed: the last run has no end, and begins behind what is no more. */
-		if (last && last->last == INT64_MAX && last->first - 1 > *ret_seq)
+		if (last && last->last == INT64_MAX && last->first - 1 > *ret_seq && last->first <= KRI_MAX_SEQ)
 			*ret_seq = last->first - 1;
 		kri_ranges_clear(&owed);
 	}

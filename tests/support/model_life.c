@@ -25,7 +25,6 @@ struct kryos_store_status model_status(struct model_run *run)
 
 static void take_news(struct model_run *run)
 {
-	uint64_t epoch = run->store ? model_status(run).epoch : 0;
 	const struct kryos_event *event;
 	int64_t number;
 
@@ -39,7 +38,8 @@ static void take_news(struct model_run *run)
 			model_trouble(run->model, "value %" PRId64 " is announced and was never handed in",
 			              event->sample.value_micro);
 		else
-			model_accepted(run->model, (int)number, epoch, event->sample.seq);
+			/* (Of which epoch is not told, and the present one may be a later.) */
+			model_accepted(run->model, (int)number, 0, event->sample.seq);
 		model_hide_refused(run->model);
 	}
 }

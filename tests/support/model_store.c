@@ -95,14 +95,16 @@ void model_accepted(struct model *model, int number, uint64_t epoch, int64_t seq
 	if (thing->fate == MODEL_REFUSED || thing->fate == MODEL_GONE)
 		model_trouble(model, "%d was %s and is accepted as seq %" PRId64, number,
 		              thing->fate == MODEL_REFUSED ? "refused" : "not there", seq);
-	if (thing->seq && (thing->seq != seq || thing->epoch != epoch))
+	if (thing->seq && (thing->seq != seq || (epoch && thing->epoch && thing->epoch != epoch)))
 		model_trouble(model, "%d has the ids (%016" PRIx64 ", %" PRId64 ") and (%016" PRIx64 ", %" PRId64 ")",
 		              number, thing->epoch, thing->seq, epoch, seq);
 	thing->fate = MODEL_ACCEPTED;
 	if (!seq)
 		return; /* an event, whose id is not told */
-	thing->epoch = epoch;
 	thing->seq = seq;
+	if (!epoch)
+		return;
+	thing->epoch = epoch;
 	claim(model, epoch, seq, (uint64_t)number);
 }
 
