@@ -18,8 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ROWS_OF_FRAME 8 /* of 512 bytes, at least 64 each */
-
 struct found {
 	bool rescue; /* what was set aside may tell of events */
 	bool damage; /* something was lost: ids must not meet their namesakes */
@@ -158,8 +156,12 @@ static void leave_out(struct kryos_store *store, struct kri_segment_info *info, 
 	kri_store_report(store, KRYOS_EVENT_STORE, why, text);
 	assume_end(store, info);
 	info->left_out = why != KRYOS_ECORRUPT;
-	if (info->left_out)
+	/* It may come back, and end long before. */
+	snprintf(text, sizeof(text), "%" PRId64 "-%" PRId64, info->first_seq, info->last_seq);
+	if (info->left_out) {
+		(void)!kri_state_put_meta(store->state, "assumed", text);
 		return;
+	}
 	store->damaged_segment = info->first_seq;
 	r = kri_store_condemn(store);
 	/* Without its marker it is found damaged at the next open again. */
@@ -214,68 +216,6 @@ static int look_into_wal(const char *path, struct kri_wal_scan *ret_scan)
 	               : 0;
 }
 
-static int say_unread(struct kryos_store *store, int64_t first, int64_t last)
-{
-	int64_t events = 0;
-	char text[200];
-	int r;
-
-	snprintf(text, sizeof(text), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64, first,
-	         last);
-	r = first > last ? 0 : kri_sql_int(store->state->db, text, &events);
-	if (r < 0 || events >= last - first + 1)
-		return r;
-	snprintf(text, sizeof(text),
-	         "the log ends in the middle of a commit; at most %" PRId64
-	         " samples may have been in what can't be read",
-	         last - first + 1 - events);
-	kri_store_announce(
-		store,
-		&(struct kryos_event){
-			.type = KRYOS_EVENT_GAP, .name = "store", .first_seq = first, .last_seq = last, .text = text });
-	return 0;
-}
-
-/*
- * A commit that a cut tore was never accepted, but it looks like one that was and lost a sector since. So what cannot
- * be read is said, and ids that may have been given there are not given again.
- */
-static int take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan,
-                     struct found *found)
-{
-	int64_t next = segment->last_seq + 1, taken = 0;
-	/* So many rows fit in the frames. */
-	int64_t last = segment->last_seq + ROWS_OF_FRAME * (scan->frames - scan->last_commit_frame);
-	sqlite3_stmt *rows;
-	char sql[80];
-	int r, code;
-
-	found->damage = true;
-	if (!segment->in_wal || segment->sealed || strcmp(segment->device, store->device) != 0)
-		return 0;
-	r = kri_segment_take_tail(segment, scan, store->ctx, &taken);
-	snprintf(sql, sizeof(sql), "SELECT seq FROM sample WHERE seq >= %" PRId64 " ORDER BY seq", next);
-	if (r >= 0)
-		r = kri_sql_prepare(segment->db, &rows, sql);
-	if (r < 0)
-		return r;
-	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
-		r = say_unread(store, next, sqlite3_column_int64(rows, 0) - 1);
-		next = sqlite3_column_int64(rows, 0) + 1;
-	}
-	if (r >= 0)
-		r = kri_sql_fail(segment->db, code);
-	sqlite3_finalize(rows);
-	if (r >= 0)
-		r = say_unread(store, next, last);
-	if (last > found->newest_seq)
-		found->newest_seq = last;
-	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", r,
-	        "%s: its log ends in the middle of a commit; %" PRId64 " samples of it were taken up", segment->path,
-	        taken);
-	return r;
-}
-
 /* Looks into one segment that state.db does not know as closed. */
 static int look_into(struct kryos_store *store, int index, struct found *found)
 {
@@ -291,8 +231,9 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	r = look_into_wal(path, &scan);
 	if (r >= 0)
 		r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
+	found->damage |= scan.broken;
 	if (r >= 0 && scan.broken)
-		r = take_tail(store, segment, &scan, found);
+		r = kri_store_take_tail(store, segment, &scan, &found->newest_seq);
 	if (r < 0 && segment) {
 		kri_segment_close(segment);
 		segment = NULL;
@@ -408,69 +349,6 @@ static int choose_epoch(struct kryos_store *store, const struct found *found)
 	return !store->epoch || found->damage || found->new_device ? kri_store_new_epoch(store) : 0;
 }
 
-/* Seqs given to commits that failed, for what they are: nobody's. */
-static int64_t count_claimed(struct kryos_store *store, int64_t first, int64_t last)
-{
-	int64_t from = 0, to = 0;
-	char text[64] = "";
-
-	(void)!kri_state_get_meta(store->state, "claimed", text, sizeof(text));
-	if (sscanf(text, "%" SCNd64 "-%" SCNd64, &from, &to) != 2)
-		return 0;
-	from = from > first ? from : first;
-	to = to < last ? to : last;
-	return from <= to ? to - from + 1 : 0;
-}
-
-/*
- * The last rows may be gone without a trace: a WAL that was removed, or flipped bits in the last place that counts. But
- * state.db knows of later seqs: each must be an event's, or have been given in vain.
- */
-static int check_end(struct kryos_store *store, struct found *found)
-{
-	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
-	int64_t known = 0, first = found->newest_seq + 1, last = 0;
-	char sql[640], text[32];
-	int r = kri_state_newest_seq(store->state, &last);
-
-	if (r < 0)
-		return r;
-	store->known_seq = last > found->newest_seq ? last : found->newest_seq;
-	/* What was an event's below that, and is no more, can't be told from a sample's. */
-	if (kri_state_get_meta(store->state, "trimmed", text, sizeof(text)) >= 0 && strtoll(text, NULL, 10) > first)
-		first = strtoll(text, NULL, 10);
-	if (last < first)
-		return 0;
-	/* Events', and those that a gap record has given up already. */
-	snprintf(sql, sizeof(sql),
-	         "SELECT (SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64 ") + coalesce(sum("
-	         "g.l - g.f + 1 - (SELECT count(*) FROM event WHERE seq BETWEEN g.f AND g.l)), 0) FROM"
-	         " (SELECT DISTINCT max(first_seq, %" PRId64 ") f, min(last_seq, %" PRId64 ") l FROM gap"
-	         " WHERE last_seq >= %" PRId64 " AND first_seq <= %" PRId64 ") g",
-	         first, last, first, last, first, last);
-	r = kri_sql_int(store->state->db, sql, &known);
-	if (r < 0 || known + count_claimed(store, first, last) >= last - first + 1)
-		return r;
-	found->damage = true;
-	found->newest_seq = last;
-	if (newest && !newest->recorded && !newest->bad && !newest->left_out) {
-		/* What can be found in the rest of its file is; the others become a gap then. */
-		kri_segment_close(store->segment);
-		store->segment = NULL;
-		newest->last_seq = last;
-		store->damaged_segment = newest->first_seq;
-		return kri_store_condemn(store);
-	}
-	if (newest && newest->bad)
-		return 0;
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .name = "store",
-	                                                 .first_seq = first,
-	                                                 .last_seq = last,
-	                                                 .text = "the newest segment is missing" });
-	return 0;
-}
-
 /* What state.db has closed and retention has not removed must be there. Said once: the gap is stored with its event. */
 static int report_missing(struct kryos_store *store)
 {
@@ -551,7 +429,7 @@ static int recover(struct kryos_store *store, struct found *found)
 			"SELECT coalesce(max(seq),0) FROM event WHERE seq <= 9007199254740992", /* KRI_MAX_SEQ */
 			&newest_event);
 	if (r >= 0)
-		r = check_end(store, found);
+		r = kri_store_check_end(store, &found->newest_seq, &found->damage);
 	if (r >= 0)
 		r = choose_epoch(store, found);
 	if (r >= 0)

@@ -156,6 +156,13 @@ void kri_salvage_free(struct kri_salvage *salvage); /* NULL is allowed */
 int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan *scan, struct kryos_ctx *ctx,
                           int64_t *ret_taken);
 
+/* ending.c, at open. Takes the tail up, says what of it can't be read, and passes over the seqs it may have had. */
+int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan,
+                        int64_t *newest_seq);
+/* Whether rows are missing at the end, as far as state.db knows: then the newest segment is damaged, or there is a gap.
+ */
+int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *ret_damage);
+
 /* mend.c: what is found, written as a segment of its own. */
 struct kri_mend {
 	int64_t first_seq, end_seq; /* seqs from first to before end are its */

@@ -359,11 +359,12 @@ int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq)
 
 	r = newest_event(state, ret_seq);
 	if (r >= 0)
-		r = kri_sql_int(state->db,
-		                "SELECT coalesce(max(last_seq),0) FROM seal WHERE last_seq <= 9007199254740992" /* KRI_MAX_SEQ
-		                                                                                                 */
-		                ,
-		                &sealed);
+		r = kri_sql_int(
+			state->db,
+			"SELECT coalesce(max(last_seq),0) FROM seal WHERE last_seq <= 9007199254740992" /* KRI_MAX_SEQ
+		                                                                                         */
+			,
+			&sealed);
 	if (r >= 0)
 		r = kri_sql_prepare(state->db, &rows, "SELECT samples FROM queue UNION ALL SELECT events FROM queue");
 	if (r < 0)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* At open: whether what is there ends where it should, and what becomes of a log that ends in the middle. */
+#include "salvage.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_OF_FRAME 8 /* of 512 bytes, at least 64 each */
+
+static int say_unread(struct kryos_store *store, int64_t first, int64_t last)
+{
+	int64_t events = 0;
+	char text[200];
+	int r;
+
+	snprintf(text, sizeof(text), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64, first,
+	         last);
+	r = first > last ? 0 : kri_sql_int(store->state->db, text, &events);
+	if (r < 0 || events >= last - first + 1)
+		return r;
+	snprintf(text, sizeof(text),
+	         "the log ends in the middle of a commit; at most %" PRId64
+	         " samples may have been in what can't be read",
+	         last - first + 1 - events);
+	kri_store_announce(
+		store,
+		&(struct kryos_event){
+			.type = KRYOS_EVENT_GAP, .name = "store", .first_seq = first, .last_seq = last, .text = text });
+	return 0;
+}
+
+/*
+ * A commit that a cut tore was never accepted, but it looks like one that was and lost a sector since. So what cannot
+ * be read is said, and ids that may have been given there are not given again.
+ */
+int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan,
+                        int64_t *newest_seq)
+{
+	int64_t next = segment->last_seq + 1, taken = 0;
+	/* So many rows fit in the frames. */
+	int64_t last = segment->last_seq + ROWS_OF_FRAME * (scan->frames - scan->last_commit_frame);
+	sqlite3_stmt *rows;
+	char sql[80];
+	int r, code;
+
+	if (!segment->in_wal || segment->sealed || strcmp(segment->device, store->device) != 0)
+		return 0;
+	r = kri_segment_take_tail(segment, scan, store->ctx, &taken);
+	snprintf(sql, sizeof(sql), "SELECT seq FROM sample WHERE seq >= %" PRId64 " ORDER BY seq", next);
+	if (r >= 0)
+		r = kri_sql_prepare(segment->db, &rows, sql);
+	if (r < 0)
+		return r;
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		r = say_unread(store, next, sqlite3_column_int64(rows, 0) - 1);
+		next = sqlite3_column_int64(rows, 0) + 1;
+	}
+	if (r >= 0)
+		r = kri_sql_fail(segment->db, code);
+	sqlite3_finalize(rows);
+	if (r >= 0)
+		r = say_unread(store, next, last);
+	if (last > *newest_seq)
+		*newest_seq = last;
+	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", r,
+	        "%s: its log ends in the middle of a commit; %" PRId64 " samples of it were taken up", segment->path,
+	        taken);
+	return r;
+}
+
+/* How many seqs a note in state.db explains: given to commits that failed, or passed over because a segment was left
+ * out. */
+static int64_t count_noted(struct kryos_store *store, const char *key, int64_t first, int64_t last)
+{
+	int64_t from = 0, to = 0;
+	char text[64] = "";
+
+	(void)!kri_state_get_meta(store->state, key, text, sizeof(text));
+	if (sscanf(text, "%" SCNd64 "-%" SCNd64, &from, &to) != 2)
+		return 0;
+	from = from > first ? from : first;
+	to = to < last ? to : last;
+	return from <= to ? to - from + 1 : 0;
+}
+
+/*
+ * The last rows may be gone without a trace: a WAL that was removed, or flipped bits in the last place that counts. But
+ * state.db knows of later seqs: each must be an event's, or have been given in vain.
+ */
+int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *ret_damage)
+{
+	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
+	int64_t known = 0, first = *newest_seq + 1, last = 0;
+	char sql[640], text[32];
+	int r = kri_state_newest_seq(store->state, &last);
+
+	if (r < 0)
+		return r;
+	store->known_seq = last > *newest_seq ? last : *newest_seq;
+	/* What was an event's below that, and is no more, can't be told from a sample's. */
+	if (kri_state_get_meta(store->state, "trimmed", text, sizeof(text)) >= 0 && strtoll(text, NULL, 10) > first)
+		first = strtoll(text, NULL, 10);
+	if (last < first)
+		return 0;
+	/* Events', and those that a gap record has given up already. */
+	snprintf(sql, sizeof(sql),
+	         "SELECT (SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64 ") + coalesce(sum("
+	         "g.l - g.f + 1 - (SELECT count(*) FROM event WHERE seq BETWEEN g.f AND g.l)), 0) FROM"
+	         " (SELECT DISTINCT max(first_seq, %" PRId64 ") f, min(last_seq, %" PRId64 ") l FROM gap"
+	         " WHERE last_seq >= %" PRId64 " AND first_seq <= %" PRId64 ") g",
+	         first, last, first, last, first, last);
+	r = kri_sql_int(store->state->db, sql, &known);
+	if (r < 0 || known + count_noted(store, "claimed", first, last) + count_noted(store, "assumed", first, last) >=
+	                     last - first + 1)
+		return r;
+	*ret_damage = true;
+	*newest_seq = last;
+	if (newest && !newest->recorded && !newest->bad && !newest->left_out) {
+		/* What can be found in the rest of its file is; the others become a gap then. */
+		kri_segment_close(store->segment);
+		store->segment = NULL;
+		newest->last_seq = last;
+		store->damaged_segment = newest->first_seq;
+		return kri_store_condemn(store);
+	}
+	if (newest && newest->bad)
+		return 0;
+	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                 .name = "store",
+	                                                 .first_seq = first,
+	                                                 .last_seq = last,
+	                                                 .text = "the newest segment is missing" });
+	return 0;
+}
