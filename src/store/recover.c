@@ -5,9 +5,16 @@
  *     newest segment without rows     removed
  *     older one not sealed            sealed when idle
  *     newer format                    left, skipped, reported
- *     damaged                         marked, a new epoch begins
+ *     log broken before its end       as damaged, before SQLite looks at it
+ *     log broken in its last commit   what can be read of that is committed again; a new epoch begins
+ *     damaged                         marked, a new epoch begins; salvaged when idle (damage.c)
+ *     the disk gives errors           left out until the next open; a new epoch begins
+ *     state.db knows later seqs       the newest segment is damaged, or missing: a gap
+ *     a closed one is not there       a gap
  *     another board's                 closed as it stands; new device id, chain and epoch
- *     state.db lost or damaged        made anew, cursors from the newest segment's header
+ *     state.db of a newer version     set aside and made anew
+ *     state.db damaged or lost        set aside, events taken over; cursors from the newest segment's header
+ *     a row of state.db is damaged    removed, and made again from the newest segment's header
  */
 #include "salvage.h"
 #include <inttypes.h>
