@@ -263,6 +263,9 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	if (r < 0)
 		return r;
 	r = take_found(store, info, segment, found);
+	/* What was taken up of a torn end may have holes. */
+	if (r >= 0 && scan.broken)
+		r = kri_sql_int(segment->db, "SELECT count(*) FROM sample", &info->samples);
 	/* Frames of a commit that never was must not be taken for the end of a later one. */
 	unfinished = scan.broken || scan.frames_good > scan.last_commit_frame;
 	if (r >= 0 && segment->in_wal && (found->same_boot || unfinished) && kri_sql_settle(segment->db) < 0) {

@@ -64,6 +64,12 @@ static void hand_in(struct model_run *run, int count, int stamps, bool waits)
 		model_try_again(run);
 	r = waits ? kryos_store_append(run->store, samples, (size_t)count)
 	          : kryos_store_submit(run->store, samples, (size_t)count);
+	/* An append that is refused wakes nobody; what was told to be tried again must be. */
+	if (r < 0 && waits) {
+		pthread_mutex_lock(&run->store->lock);
+		pthread_cond_broadcast(&run->store->changed);
+		pthread_mutex_unlock(&run->store->lock);
+	}
 	if (r < 0 && r != KRYOS_EVOLATILE && !run->failing && !(r == KRYOS_EFULL && run->config.policy))
 		model_trouble(run->model, "%s: %s", waits ? "append" : "submit", kryos_strerror(r));
 	if (r >= 0 && waits)
