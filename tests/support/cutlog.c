@@ -28,7 +28,8 @@ int cut_log_add_name(struct cutvfs *vfs, const char *name)
 		log->name_room = log->name_room ? log->name_room * 2 : 16;
 		log->names = cut_must(realloc(log->names, (size_t)log->name_room * sizeof(*log->names)));
 	}
-	log->names[log->name_count] = (struct cut_name){ .name = cut_must(strdup(name)), .present = true };
+	log->names[log->name_count] =
+		(struct cut_name){ .name = cut_must(strdup(name)), .born = cut_must(strdup(name)), .present = true };
 	return log->name_count++;
 }
 
@@ -56,6 +57,7 @@ void cut_log_clear(struct cut_log *log)
 		free((void *)log->ops[i].data);
 	for (int i = 0; i < log->name_count; i++) {
 		free(log->names[i].name);
+		free(log->names[i].born);
 		free(log->names[i].base);
 	}
 	free(log->ops);
@@ -64,15 +66,65 @@ void cut_log_clear(struct cut_log *log)
 	*log = (struct cut_log){ 0 };
 }
 
-/* Only SQLite's own files are replayed; what lies beside them is copied as it is. */
-static bool is_database(const char *name, const unsigned char *data, size_t size)
+static bool ends_in(const char *name, const char *end)
 {
-	const char *dash = strrchr(name, '-');
+	size_t length = strlen(name), size = strlen(end);
 
-	if (dash && !strcmp(dash, "-shm"))
+	return length >= size && !strcmp(name + length - size, end);
+}
+
+bool cut_log_is_marker(const char *name)
+{
+	return ends_in(name, ".bad");
+}
+
+void cut_log_removed(struct cutvfs *vfs, const char *path)
+{
+	const char *name = cut_log_inside(vfs, path);
+	int file = name ? cut_log_find(vfs, name) : -1;
+
+	if (file < 0)
+		return;
+	vfs->log.names[file].present = false;
+	cut_log_add(vfs, (struct cut_op){ CUT_DELETE, file, 0, 0, NULL }, NULL);
+}
+
+void cut_log_renamed(struct cutvfs *vfs, const char *from, const char *to)
+{
+	const char *name = cut_log_inside(vfs, from);
+	int file = name ? cut_log_find(vfs, name) : -1;
+
+	name = cut_log_inside(vfs, to);
+	if (file < 0 || !name)
+		return;
+	cut_log_removed(vfs, to);
+	free(vfs->log.names[file].name);
+	vfs->log.names[file].name = cut_must(strdup(name));
+	cut_log_add(vfs, (struct cut_op){ CUT_RENAME, file, 0, strlen(name) + 1, NULL }, name);
+}
+
+/* An empty file was made, and synced. */
+void cut_log_marked(struct cutvfs *vfs, const char *path)
+{
+	const char *name = cut_log_inside(vfs, path);
+
+	if (!name || !cut_log_is_marker(name) || cut_log_find(vfs, name) >= 0)
+		return;
+	cut_log_add(vfs, (struct cut_op){ CUT_CREATE, cut_log_add_name(vfs, name), 0, 0, NULL }, NULL);
+}
+
+/* Only SQLite's own files and markers are replayed; what lies beside them is copied as it is. */
+static bool is_replayed(const char *name, const unsigned char *data, size_t size)
+{
+	/* By its name too: a damaged one may have lost its header. */
+	static const char *const ends[] = { "-wal", "-journal", ".seg", ".salvaged", ".db", ".bad" };
+
+	if (ends_in(name, "-shm"))
 		return false;
-	return (dash && (!strcmp(dash, "-wal") || !strcmp(dash, "-journal"))) ||
-	       (size >= 16 && !memcmp(data, "SQLite format 3", 16));
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ends_in(name, ends[i]))
+			return true;
+	return size >= 16 && !memcmp(data, "SQLite format 3", 16);
 }
 
 static void read_base(struct cutvfs *vfs, const char *name)
@@ -94,7 +146,7 @@ static void read_base(struct cutvfs *vfs, const char *name)
 	if (fread(data, 1, (size_t)size, stream) != (size_t)size)
 		abort();
 	fclose(stream);
-	if (!is_database(name, data, (size_t)size)) {
+	if (!is_replayed(name, data, (size_t)size)) {
 		free(data);
 		return;
 	}
@@ -183,6 +235,7 @@ const char *cutvfs_describe(struct cutvfs *vfs, size_t index)
 		[CUT_TRUNCATE] = "truncate", [CUT_SYNC] = "sync",
 		[CUT_DELETE] = "delete",     [CUT_FOLDER_SYNC] = "folder sync",
 		[CUT_MARK] = "mark",         [CUT_SYNC_FAILED] = "failed sync",
+		[CUT_RENAME] = "rename",
 	};
 	struct cut_op op = cutvfs_get(vfs, index);
 

@@ -14,8 +14,8 @@ struct replay_file {
 	unsigned char *dirty; /* one byte per sector */
 	size_t room;          /* of all three, a multiple of CUT_SECTOR */
 	size_t now_size, disk_size;
-	bool now_named, disk_named;
-	size_t last_op; /* of the whole log */
+	const char *now_name, *disk_name; /* NULL: none */
+	size_t last_op;                   /* of the whole log */
 };
 
 struct cut_replay {
@@ -125,8 +125,8 @@ static void write_back_names(struct cut_replay *replay)
 	for (int i = 0; replay->names_dirty && i < replay->log->name_count; i++) {
 		struct replay_file *file = &replay->files[i];
 
-		if (file->disk_named != file->now_named) {
-			file->disk_named = file->now_named;
+		if (file->disk_name != file->now_name) {
+			file->disk_name = file->now_name;
 			replay->version++;
 		}
 	}
@@ -196,7 +196,10 @@ static void replay_op(struct cut_replay *replay, const struct cut_op *op)
 	switch (op->kind) {
 	case CUT_CREATE:
 	case CUT_DELETE:
-		file->now_named = op->kind == CUT_CREATE;
+	case CUT_RENAME:
+		file->now_name = op->kind == CUT_DELETE   ? NULL
+		                 : op->kind == CUT_RENAME ? (const char *)op->data
+		                                          : replay->log->names[op->file].born;
 		replay->names_dirty = true;
 		/* A journalling file system commits names in order: up to now, or not yet. */
 		if (!drops_names(replay) || (replay->mode == CUT_DROP_SOME_NAMES && coin(replay)))
@@ -241,7 +244,7 @@ struct cut_replay *cut_replay_new(struct cutvfs *vfs, enum cut_mode mode, uint64
 
 		if (!name->from_start)
 			continue;
-		file->now_named = file->disk_named = true;
+		file->now_name = file->disk_name = name->born;
 		if (!name->base_size)
 			continue;
 		make_room(file, name->base_size);
@@ -328,7 +331,7 @@ static void write_file(struct cut_replay *replay, int dir, int live, int index)
 	const struct replay_file *file = &replay->files[index];
 	size_t size = file->disk_size;
 	unsigned char *content = NULL;
-	int fd = openat(dir, replay->log->names[index].name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = openat(dir, file->disk_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	if (fd < 0)
 		abort();
@@ -340,7 +343,7 @@ static void write_file(struct cut_replay *replay, int dir, int live, int index)
 	write_all(fd, content ? content : file->disk, size);
 	free(content);
 	/* A change of mode passes by any VFS. */
-	if (file->last_op < replay->at && live >= 0 && !fstatat(live, replay->log->names[index].name, &status, 0) &&
+	if (file->last_op < replay->at && live >= 0 && !fstatat(live, file->disk_name, &status, 0) &&
 	    !(status.st_mode & 0222) && coin(replay) && fchmod(fd, status.st_mode & 0777))
 		abort();
 	close(fd);
@@ -367,7 +370,7 @@ static bool is_logged(const struct cut_replay *replay, const char *name)
 	if (length > 4 && !strcmp(name + length - 4, "-shm"))
 		return true;
 	for (int i = 0; i < replay->log->name_count; i++)
-		if (!strcmp(replay->log->names[i].name, name))
+		if (!strcmp(replay->log->names[i].name, name) || !strcmp(replay->log->names[i].born, name))
 			return true;
 	return false;
 }
@@ -412,7 +415,7 @@ void cut_replay_write(struct cut_replay *replay, const char *folder)
 		abort();
 	copy_others(replay, dir);
 	for (int i = 0; i < replay->log->name_count; i++)
-		if (replay->files[i].disk_named)
+		if (replay->files[i].disk_name)
 			write_file(replay, dir, live, i);
 	close(live);
 	close(dir);

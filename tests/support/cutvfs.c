@@ -25,6 +25,19 @@ struct cut_file {
 	sqlite3_file *real;
 };
 
+static void note_marker(struct cutvfs *vfs, int fd)
+{
+	char link[64], path[4096];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length <= 0)
+		return;
+	path[length] = '\0';
+	cut_log_marked(vfs, path);
+}
+
 /*
  * Folders are synced by a bare fsync(), past any VFS. Defined here it stands before the C library's for
  * the code under test.
@@ -38,12 +51,50 @@ int fsync(int fd)
 
 	*(void **)&real = dlsym(RTLD_NEXT, "fsync");
 	r = real(fd);
-	if (r || !vfs || in_shim || fstat(fd, &status) || !S_ISDIR(status.st_mode))
+	if (r || !vfs || in_shim || fstat(fd, &status))
 		return r;
 	pthread_mutex_lock(&vfs->mutex);
-	if (vfs->recording && !stat(vfs->log.folder, &folder) && folder.st_dev == status.st_dev &&
-	    folder.st_ino == status.st_ino)
+	if (S_ISREG(status.st_mode)) {
+		note_marker(vfs, fd);
+	} else if (S_ISDIR(status.st_mode) && vfs->recording && !stat(vfs->log.folder, &folder) &&
+	           folder.st_dev == status.st_dev && folder.st_ino == status.st_ino) {
 		cut_log_add(vfs, (struct cut_op){ CUT_FOLDER_SYNC, -1, 0, 0, NULL }, NULL);
+	}
+	pthread_mutex_unlock(&vfs->mutex);
+	return r;
+}
+
+/* As fsync() above; only what succeeded. */
+int rename(const char *from, const char *to)
+{
+	int (*real)(const char *from, const char *to);
+	struct cutvfs *vfs = the_shim;
+	int r;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "rename");
+	if (!vfs || in_shim)
+		return real(from, to);
+	pthread_mutex_lock(&vfs->mutex);
+	r = real(from, to);
+	if (!r)
+		cut_log_renamed(vfs, from, to);
+	pthread_mutex_unlock(&vfs->mutex);
+	return r;
+}
+
+int unlink(const char *path)
+{
+	int (*real)(const char *path);
+	struct cutvfs *vfs = the_shim;
+	int r;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "unlink");
+	if (!vfs || in_shim)
+		return real(path);
+	pthread_mutex_lock(&vfs->mutex);
+	r = real(path);
+	if (!r)
+		cut_log_removed(vfs, path);
 	pthread_mutex_unlock(&vfs->mutex);
 	return r;
 }
@@ -263,8 +314,10 @@ static int vfs_open(sqlite3_vfs *base, const char *path, sqlite3_file *out, int 
 	name = cut_log_inside(vfs, path);
 	existed = path && access(path, F_OK) == 0;
 	r = planned_failure(vfs, CUT_CALL_OPEN, path);
+	in_shim = true;
 	if (!r)
 		r = vfs->real->xOpen(vfs->real, path, file->real, flags, ret_flags);
+	in_shim = false;
 	if (!r) {
 		out->pMethods = &file_methods;
 		if (name) {

@@ -11,8 +11,9 @@
  *
  * The shim registers itself as the default VFS, so that code which knows nothing of it is
  * recorded. Only files directly in the recorded folder are; shared memory (-shm) is not, for a cut
- * takes it. The folder's own fsync() is seen too. A file that was made read-only after its last
- * recorded operation is found so or not, by a coin. One shim in a process; all calls are safe from any
+ * takes it. The folder's own fsync() is seen too, and what of databases and of markers (.bad) is renamed, unlinked
+ * or, a marker, synced without SQLite. A file that was made read-only after its last recorded operation is found so
+ * or not, by a coin. One shim in a process; all calls are safe from any
  * thread.
  */
 #ifndef KRI_TEST_CUTVFS_H
@@ -43,6 +44,7 @@ enum cut_kind {
 	CUT_SYNC,
 	CUT_SYNC_FAILED, /* the kernel forgets that the sectors were dirty: no later sync writes them */
 	CUT_DELETE,
+	CUT_RENAME, /* data: the new name */
 	CUT_FOLDER_SYNC,
 	CUT_MARK,
 	CUT_KIND_COUNT

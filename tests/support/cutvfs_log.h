@@ -20,7 +20,8 @@ static inline void *cut_must(void *memory)
 
 /* One file in the log; a name deleted and created again is another file. */
 struct cut_name {
-	char *name;
+	char *name;          /* in the live folder */
+	char *born;          /* what it was when it was made, or recording began */
 	unsigned char *base; /* its content when recording began */
 	size_t base_size;
 	bool from_start;
@@ -69,6 +70,11 @@ int cut_log_add_name(struct cutvfs *vfs, const char *name);
 /* The part of path inside the recorded folder, NULL if it is elsewhere. */
 const char *cut_log_inside(const struct cutvfs *vfs, const char *path);
 int cut_log_find(const struct cutvfs *vfs, const char *name);
+bool cut_log_is_marker(const char *name);
+/* What happened to names past any VFS. */
+void cut_log_renamed(struct cutvfs *vfs, const char *from, const char *to);
+void cut_log_removed(struct cutvfs *vfs, const char *path);
+void cut_log_marked(struct cutvfs *vfs, const char *path);
 void cut_log_clear(struct cut_log *log);
 
 #endif
