@@ -301,15 +301,17 @@ static int finish(struct kryos_store *store)
 	choose_device(store, mend);
 	r = add_channels(store, mend);
 	if (r >= 0)
-		r = announce_holes(store, mend, &info);
+		r = kri_mend_drop_nameless(mend);
 	if (r >= 0)
-		r = kri_mend_finish(mend);
-	/* The gaps first: they are on the disk before anybody finds the holes. */
+		r = announce_holes(store, mend, &info);
+	/* The gaps first: they are on the disk before anybody finds the holes, after a cut too. */
 	if (r >= 0) {
 		pthread_mutex_lock(&store->lock);
 		r = kri_store_commit_state(store);
 		pthread_mutex_unlock(&store->lock);
 	}
+	if (r >= 0)
+		r = kri_mend_finish(mend);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&store->lock);

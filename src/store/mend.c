@@ -185,6 +185,16 @@ int kri_mend_step(struct kri_mend *mend, size_t max_bytes)
 	return kri_sql_exec(mend->db, "COMMIT") < 0 ? -EIO : r;
 }
 
+int kri_mend_drop_nameless(struct kri_mend *mend)
+{
+	int r = kri_sql_exec(mend->db,
+	                     "DELETE FROM sample WHERE channel NOT IN (SELECT channel FROM channel WHERE name <> '')");
+
+	if (r >= 0)
+		mend->samples -= sqlite3_changes(mend->db);
+	return r;
+}
+
 static int put_header(struct kri_mend *mend, const char *key, const char *value)
 {
 	kri_sql_bind_text(mend->insert_header, 1, key);

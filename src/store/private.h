@@ -239,9 +239,12 @@ struct kri_state {
 	uint32_t epoch_crc;
 	int wal_frames, held_frames; /* as a segment's */
 	bool created;
-	int64_t bad_rows; /* with a wrong checksum, taken out when it was opened */
+	bool unmended, aside; /* what was lost of it is still to be made again from segments: no commit says so yet */
+	int64_t bad_rows;     /* with a wrong checksum, taken out when it was opened */
 };
-int kri_state_open(struct kri_state **ret_state, const char *folder);
+/* first: there is no segment either, so what it does not have was not lost; aside: another was set aside as bad. */
+int kri_state_open(struct kri_state **ret_state, const char *folder, bool first, bool aside);
+#define KRI_STATE_MENDED "DELETE FROM meta WHERE key='unmended'"
 void kri_state_close(struct kri_state *state);
 int kri_state_get_meta(struct kri_state *state, const char *key, char *value, size_t size);
 int kri_state_put_meta(struct kri_state *state, const char *key, const char *value);
@@ -506,6 +509,10 @@ int kri_store_take_queues(struct kryos_store *store, struct kryos_queue *queues[
 void kri_store_set_health(struct kryos_store *store, enum kri_health part, int error, struct kryos_time now);
 /* recover.c: what an open finds, as a cut, another board or a newer version may have left it. */
 int kri_store_recover(struct kryos_store *store);
+/* missing.c, at open. How many of these seqs that list in state.db ("claimed", "skipped") says to be nobody's. */
+int64_t kri_store_count_nobodys(struct kryos_store *store, const char *key, int64_t first, int64_t last);
+int kri_store_note_skipped(struct kryos_store *store, const struct kri_segment_info *newest, int64_t known);
+int kri_store_report_missing(struct kryos_store *store);
 /* rebuild.c, at open: queues' cursors and boots, from the newest segment that can be read. */
 int kri_store_rebuild_state(struct kryos_store *store);
 /* Which boot this is. newest: the highest number seen in segments. new_device: device time begins again. */

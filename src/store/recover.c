@@ -54,24 +54,27 @@ static int open_state(struct kryos_store *store, struct found *found)
 {
 	struct kri_wal_scan scan = { .broken = false };
 	char path[PATH_MAX];
-	int64_t rescued = 0;
+	int64_t rescued = 0, events = 1;
 	int r;
 
 	snprintf(path, sizeof(path), "%s/state.db", store->folder);
 	(void)!kri_wal_scan(path, &scan);
-	r = kri_state_open(&store->state, store->folder);
+	r = kri_state_open(&store->state, store->folder, !store->segment_count, false);
 	if (r == KRYOS_ECORRUPT || r == KRYOS_EFORMAT) {
 		r = set_state_aside(store, found, r);
 		if (r >= 0)
-			r = kri_state_open(&store->state, store->folder);
+			r = kri_state_open(&store->state, store->folder, false, found->rescue);
 	}
-	if (r >= 0 && found->rescue)
+	/* A cut may have come before. */
+	if (r >= 0 && store->state->aside)
+		r = kri_sql_int(store->state->db, "SELECT count(*) FROM event", &events);
+	if (r >= 0 && !events)
 		r = kri_state_rescue_events(store->state, store->folder, "bad", &rescued);
 	if (r < 0)
 		return r;
 	if (rescued)
 		kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "%" PRId64 " events were taken over", rescued);
-	if (store->state->created && store->segment_count) {
+	if (store->state->unmended && !store->state->bad_rows) {
 		if (!found->damage)
 			kri_store_report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT,
 			                 "state.db was lost and is made anew");
@@ -83,9 +86,12 @@ static int open_state(struct kryos_store *store, struct found *found)
 		kri_store_report(store, KRYOS_EVENT_STORE, KRYOS_ECRC, found->text);
 		found->damage = true;
 	}
-	store->state_damaged = found->damage;
+	/* A queue's beginning may have been in the commit that is lost. */
+	store->state_damaged = found->damage || scan.broken || scan.void_end;
 	/* Older delivery state costs duplicates; but ids of events that are gone must not be given again. */
 	found->unfinished_state = scan.broken || scan.frames_good > scan.last_commit_frame;
+	/* (The commit that was cut may have been that of an epoch drawn for such damage.) */
+	found->damage |= scan.void_end || found->unfinished_state;
 	if (scan.broken) {
 		found->damage = true;
 		if (!scan.in_last_transaction) {
@@ -163,12 +169,8 @@ static void leave_out(struct kryos_store *store, struct kri_segment_info *info, 
 	kri_store_report(store, KRYOS_EVENT_STORE, why, text);
 	assume_end(store, info);
 	info->left_out = why != KRYOS_ECORRUPT;
-	/* It may come back, and end long before. */
-	snprintf(text, sizeof(text), "%" PRId64 "-%" PRId64, info->first_seq, info->last_seq);
-	if (info->left_out) {
-		(void)!kri_state_put_meta(store->state, "assumed", text);
+	if (info->left_out)
 		return;
-	}
 	store->damaged_segment = info->first_seq;
 	r = kri_store_condemn(store);
 	/* Without its marker it is found damaged at the next open again. */
@@ -238,7 +240,7 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	r = look_into_wal(path, &scan);
 	if (r >= 0)
 		r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
-	found->damage |= scan.broken;
+	found->damage |= scan.broken || scan.void_end;
 	if (r >= 0 && scan.broken)
 		r = kri_store_take_tail(store, segment, &scan, &found->newest_seq);
 	if (r < 0 && segment) {
@@ -344,47 +346,72 @@ static int look_into_all(struct kryos_store *store, struct found *found)
 	return r;
 }
 
-static int choose_epoch(struct kryos_store *store, const struct found *found)
+static int choose_epoch(struct kryos_store *store, struct found *found)
 {
 	char text[32] = "";
 	int r;
 
-	store->epoch = (uint64_t)found->epoch;
-	if (!store->epoch) {
-		r = kri_state_get_meta(store->state, "epoch", text, sizeof(text));
-		if (r < 0 && r != -ENOENT)
-			return r;
-		store->epoch = strtoull(text, NULL, 16);
-	}
+	r = kri_state_get_meta(store->state, "epoch", text, sizeof(text));
+	if (r < 0 && r != -ENOENT)
+		return r;
+	store->epoch = strtoull(text, NULL, 16);
+	/* A cut came after damage, between the epoch that was drawn then and the first commit in it. */
+	if (found->epoch && store->epoch && store->epoch != (uint64_t)found->epoch)
+		found->damage = true;
+	if (found->epoch)
+		store->epoch = (uint64_t)found->epoch;
 	return !store->epoch || found->damage || found->new_device ? kri_store_new_epoch(store) : 0;
 }
 
-/* What state.db has closed and retention has not removed must be there. Said once: the gap is stored with its event. */
-static int report_missing(struct kryos_store *store)
+/*
+ * The last rows may be gone without a trace: a WAL that was removed, or flipped bits in the last place that counts. But
+ * state.db knows of later seqs: each must be an event's, or have been given in vain.
+ */
+static int check_end(struct kryos_store *store, struct found *found)
 {
-	sqlite3_stmt *rows;
-	int r = kri_sql_prepare(store->state->db, &rows,
-	                        "SELECT first_seq, last_seq FROM seal WHERE dropped=0 AND NOT EXISTS (SELECT 1 FROM gap"
-	                        " WHERE gap.first_seq=seal.first_seq AND gap.last_seq=seal.last_seq)"),
-	    code;
+	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
+	int64_t known = 0, first = found->newest_seq + 1, last = 0;
+	char sql[640], text[32];
+	int r = kri_state_newest_seq(store->state, &last);
 
 	if (r < 0)
 		return r;
-	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
-		int64_t first = sqlite3_column_int64(rows, 0);
-
-		if (kri_store_find_segment(store, first))
-			continue;
-		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", -ENOENT, "segment %" PRId64 " is missing", first);
-		kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-		                                                 .name = "store",
-		                                                 .first_seq = first,
-		                                                 .last_seq = sqlite3_column_int64(rows, 1),
-		                                                 .text = "the segment's file is missing" });
+	store->known_seq = last > found->newest_seq ? last : found->newest_seq;
+	/* What was an event's below that, and is no more, can't be told from a sample's. */
+	if (kri_state_get_meta(store->state, "trimmed", text, sizeof(text)) >= 0 && strtoll(text, NULL, 10) > first)
+		first = strtoll(text, NULL, 10);
+	if (last < first)
+		return newest && newest->left_out && last < newest->last_seq
+		               ? kri_store_note_skipped(store, newest, last)
+		               : 0;
+	/* Events', and those that a gap record has given up already. */
+	snprintf(sql, sizeof(sql),
+	         "SELECT (SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64 ") + coalesce(sum("
+	         "g.l - g.f + 1 - (SELECT count(*) FROM event WHERE seq BETWEEN g.f AND g.l)), 0) FROM"
+	         " (SELECT DISTINCT max(first_seq, %" PRId64 ") f, min(last_seq, %" PRId64 ") l FROM gap"
+	         " WHERE last_seq >= %" PRId64 " AND first_seq <= %" PRId64 ") g",
+	         first, last, first, last, first, last);
+	r = kri_sql_int(store->state->db, sql, &known);
+	if (r < 0 || known + kri_store_count_nobodys(store, "claimed", first, last) +
+	                             kri_store_count_nobodys(store, "skipped", first, last) >=
+	                     last - first + 1)
+		return r;
+	found->damage = true;
+	found->newest_seq = last;
+	if (newest && !newest->recorded && !newest->bad && !newest->left_out) {
+		/* What can be found in the rest of its file is; the others become a gap then. */
+		kri_segment_close(store->segment);
+		store->segment = NULL;
+		newest->last_seq = last;
+		store->damaged_segment = newest->first_seq;
+		return kri_store_condemn(store);
 	}
-	r = kri_sql_fail(store->state->db, code);
-	sqlite3_finalize(rows);
-	return r;
+	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                 .name = "store",
+	                                                 .first_seq = first,
+	                                                 .last_seq = last,
+	                                                 .text = "the newest segment is missing" });
+	return 0;
 }
 
 void kri_store_learn_first(struct kryos_store *store)
@@ -428,7 +455,7 @@ static int recover(struct kryos_store *store, struct found *found)
 	if (r >= 0)
 		r = look_into_all(store, found);
 	if (r >= 0)
-		r = report_missing(store);
+		r = kri_store_report_missing(store);
 	if (r >= 0 && store->state_damaged)
 		r = kri_store_rebuild_state(store);
 	if (r >= 0)
@@ -439,7 +466,7 @@ static int recover(struct kryos_store *store, struct found *found)
 			"SELECT coalesce(max(seq),0) FROM event WHERE seq <= 9007199254740992", /* KRI_MAX_SEQ */
 			&newest_event);
 	if (r >= 0)
-		r = kri_store_check_end(store, &found->newest_seq, &found->damage);
+		r = check_end(store, found);
 	if (r >= 0)
 		r = choose_epoch(store, found);
 	if (r >= 0)

@@ -212,6 +212,20 @@ int kri_store_new_segment(struct kryos_store *store)
 	return 0;
 }
 
+/* For salvage: where the page with their names is lost, state.db has them. */
+static int note_channels(struct kryos_store *store, struct kri_segment *segment)
+{
+	int64_t noted = 0;
+	char sql[80];
+	int r;
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM channel WHERE segment=%" PRId64, segment->first_seq);
+	r = kri_sql_int(store->state->db, sql, &noted);
+	if (r < 0 || noted >= segment->channel_count)
+		return r;
+	return kri_state_put_channels(store->state, segment, 0);
+}
+
 static int record_seal(struct kryos_store *store, struct kri_segment *segment, const char *hash, const char *signature)
 {
 	struct kri_seal seal = { .first_seq = segment->first_seq,
@@ -235,6 +249,8 @@ static int record_seal(struct kryos_store *store, struct kri_segment *segment, c
 	         info ? info->last_seq : segment->last_seq);
 	pthread_mutex_unlock(&store->lock);
 	r = kri_sql_int(segment->db, sql, &seal.samples);
+	if (r >= 0)
+		r = note_channels(store, segment);
 	if (r >= 0)
 		r = kri_state_put_seal(store->state, &seal);
 	if (r < 0)

@@ -39,6 +39,11 @@ struct kri_wal_scan {
 	 * which was durable, of more than a bit, or what a cut left of one that never was.
 	 */
 	bool broken, in_last_transaction;
+	/*
+	 * What follows the good frames is neither of this round nor of an older one, as zeros are: of a commit that a
+	 * cut came into, or of one that was durable and is gone without a trace.
+	 */
+	bool void_end;
 	char text[200]; /* one line for people */
 };
 /*
@@ -159,9 +164,6 @@ int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan
 /* ending.c, at open. Takes the tail up, says what of it can't be read, and passes over the seqs it may have had. */
 int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan,
                         int64_t *newest_seq);
-/* Whether rows are missing at the end, as far as state.db knows: then the newest segment is damaged, or there is a gap.
- */
-int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *ret_damage);
 
 /* mend.c: what is found, written as a segment of its own. */
 struct kri_mend {
@@ -181,6 +183,8 @@ int kri_mend_begin(struct kri_mend **ret_mend, const char *path, const char *out
                    const uint64_t *epochs, size_t count);
 int kri_mend_step(struct kri_mend *mend, size_t max_bytes); /* 1: there is more; 0: done */
 int kri_mend_add_channel(struct kri_mend *mend, const struct kri_salvaged_channel *channel);
+/* A value of a channel that nobody names any more is nobody's: takes such rows out again. */
+int kri_mend_drop_nameless(struct kri_mend *mend);
 int kri_mend_finish(struct kri_mend *mend); /* durable, and closed for good */
 void kri_mend_free(struct kri_mend *mend);  /* NULL is allowed */
 

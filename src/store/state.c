@@ -32,8 +32,7 @@ static const char schema[] =
 	" name TEXT NOT NULL, unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL,"
 	" PRIMARY KEY(segment, channel)) WITHOUT ROWID;"
 	"INSERT INTO meta VALUES('format','1',row_crc('meta','format','1'));"
-	"PRAGMA user_version=1;"
-	"COMMIT;";
+	"PRAGMA user_version=1;";
 
 /*
  * A flipped bit in a value is none to SQLite. Here it could remove a segment, or let a queue owe too little: a row
@@ -46,6 +45,9 @@ static const char schema[] =
 	"FROM seal WHERE crc IS NOT row_crc('seal',first_seq,last_seq,epoch,device,hash,signature,bytes,last_wall_ns," \
 	"last_trust,samples,dropped)"
 
+/* A cut must not make what is lost, and not made again yet, look as if it had never been. */
+#define UNMENDED(how) "INSERT OR REPLACE INTO meta VALUES('unmended','" how "',row_crc('meta','unmended','" how "'))"
+
 static int scrub(struct kri_state *state)
 {
 	int r = kri_sql_int(state->db,
@@ -55,8 +57,8 @@ static int scrub(struct kri_state *state)
 
 	if (r < 0 || !state->bad_rows)
 		return r;
-	return kri_sql_exec(state->db,
-	                    "DELETE " BAD_META "; DELETE " BAD_BOOT "; DELETE " BAD_QUEUE "; DELETE " BAD_SEAL);
+	return kri_sql_exec(state->db, "BEGIN; DELETE " BAD_META "; DELETE " BAD_BOOT "; DELETE " BAD_QUEUE
+	                               "; DELETE " BAD_SEAL "; " UNMENDED("lost") "; COMMIT");
 }
 
 static int wal_grew(void *data, sqlite3 *db, const char *name, int frames)
@@ -158,10 +160,11 @@ static int check_pages(struct kri_state *state, const char *path)
 	return r;
 }
 
-int kri_state_open(struct kri_state **ret_state, const char *folder)
+int kri_state_open(struct kri_state **ret_state, const char *folder, bool first, bool aside)
 {
 	struct kri_state *state = calloc(1, sizeof(*state));
 	int64_t version = 0, tables = 0;
+	char how[8] = "";
 	char path[PATH_MAX];
 	int r;
 
@@ -191,12 +194,22 @@ int kri_state_open(struct kri_state **ret_state, const char *folder)
 		r = check_pages(state, path);
 	if (r >= 0 && version <= 0) {
 		r = kri_sql_exec(state->db, schema);
+		if (r >= 0)
+			r = kri_sql_exec(state->db, aside   ? UNMENDED("aside") "; COMMIT"
+			                            : first ? "COMMIT"
+			                                    : UNMENDED("lost") "; COMMIT");
 		state->created = true;
 	} else if (r >= 0) {
 		r = scrub(state);
 	}
 	if (r >= 0)
 		r = prepare(state);
+	if (r >= 0) {
+		r = kri_state_get_meta(state, "unmended", how, sizeof(how));
+		state->unmended = r >= 0;
+		state->aside = strcmp(how, "aside") == 0;
+		r = r == -ENOENT ? 0 : r;
+	}
 	if (r >= 0)
 		r = read_chain(state);
 	if (r < 0)
@@ -353,11 +366,20 @@ static int newest_event(struct kri_state *state, int64_t *ret_seq)
 
 int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq)
 {
+	char text[32] = "";
+	int64_t closed;
 	int64_t sealed = 0;
 	sqlite3_stmt *rows;
 	int r, code;
 
 	r = newest_event(state, ret_seq);
+	if (r >= 0)
+		r = kri_state_get_meta(state, "closed", text, sizeof(text));
+	closed = strtoll(text, NULL, 10);
+	if (closed > *ret_seq && closed <= KRI_MAX_SEQ)
+		*ret_seq = closed;
+	if (r == -ENOENT)
+		r = 0;
 	if (r >= 0)
 		r = kri_sql_int(
 			state->db,
@@ -388,13 +410,25 @@ int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq)
 	return r;
 }
 
+/* A wrong name must not get a right checksum here. */
+static bool is_good_channel(const struct kri_segment *segment, sqlite3_stmt *row)
+{
+	char line[KRI_LINE_MAX];
+	int length = snprintf(line, sizeof(line), "channel|%" PRIu32 "|%" PRId64 "|%s|%s|%s",
+	                      (uint32_t)sqlite3_column_int64(row, 0), (int64_t)sqlite3_column_int64(row, 1),
+	                      kri_sql_text(row, 2), kri_sql_text(row, 3), kri_sql_text(row, 4));
+
+	return length < (int)sizeof(line) &&
+	       kri_text_crc(segment->epoch_crc, line, (size_t)length) == (uint32_t)sqlite3_column_int64(row, 5);
+}
+
 int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment, uint32_t after)
 {
 	sqlite3_stmt *rows = NULL, *put = NULL;
 	int r, code = SQLITE_DONE;
 
 	r = kri_sql_prepare(segment->db, &rows,
-	                    "SELECT channel, since, name, unit, place FROM channel WHERE channel > ?");
+	                    "SELECT channel, since, name, unit, place, crc FROM channel WHERE channel > ?");
 	if (r >= 0)
 		r = kri_sql_prepare(state->db, &put,
 		                    "INSERT OR REPLACE INTO channel VALUES(?1,?2,?3,?4,?5,?6,"
@@ -402,6 +436,8 @@ int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment,
 	if (r >= 0)
 		sqlite3_bind_int64(rows, 1, after);
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		if (!is_good_channel(segment, rows))
+			continue;
 		sqlite3_bind_int64(put, 1, segment->first_seq);
 		for (int i = 0; i < 5; i++)
 			sqlite3_bind_value(put, i + 2, sqlite3_column_value(rows, i));

@@ -25,7 +25,8 @@ struct state_commit {
 	struct kri_boot boot;
 	bool has_boot;
 	bool has_channels;
-	uint64_t epoch; /* 0: as stored */
+	int64_t closing_at; /* the newest sample, at the end of the last commit; 0: not the last, or known */
+	uint64_t epoch;     /* 0: as stored */
 	uint64_t wanted;
 	int64_t next_seq;
 };
@@ -42,7 +43,7 @@ static bool has_new_channels(const struct kryos_store *store)
 
 static int write_state(struct kryos_store *store, struct state_commit *work)
 {
-	char claimed[64], epoch[17];
+	char claimed[64], closed[24], epoch[17];
 	int r;
 
 	work->has_channels = has_new_channels(store);
@@ -62,6 +63,13 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->claim_seq, work->next_seq - 1);
 		r = kri_state_put_meta(store->state, "claimed", claimed);
 	}
+	/* What a damaged log loses of a store that was closed well is known by this. */
+	if (r >= 0 && work->closing_at) {
+		snprintf(closed, sizeof(closed), "%" PRId64, work->closing_at);
+		r = kri_state_put_meta(store->state, "closed", closed);
+	}
+	if (r >= 0 && store->state->unmended)
+		r = kri_sql_exec(store->state->db, KRI_STATE_MENDED);
 	if (r >= 0 && work->has_channels)
 		r = kri_state_put_channels(store->state, store->segment, noted_channels(store));
 	for (int i = 0; i < work->queue_count && r >= 0; i++)
@@ -98,6 +106,8 @@ static void take_work(struct kryos_store *store, struct state_commit *work)
 		                       .next_seq = store->next_seq };
 	store->events = NULL;
 	store->events_tail = &store->events;
+	if (store->stopping && !store->ringing && store->durable_seq >= store->session_seq)
+		work->closing_at = store->durable_seq;
 	work->queue_count = kri_store_take_queues(store, work->queues);
 	if (store->boot_changed) {
 		work->has_boot = true;
@@ -167,6 +177,8 @@ int kri_store_commit_state(struct kryos_store *store)
 			sqlite3_exec(store->state->db, "ROLLBACK", NULL, NULL, NULL);
 		memcpy(store->state->chain.hash, hash, sizeof(hash));
 	}
+	if (r >= 0)
+		store->state->unmended = false;
 	if (r >= 0 && work.has_channels) {
 		store->noted_segment = store->segment->first_seq;
 		store->noted_channels = store->segment->channel_count;

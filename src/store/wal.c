@@ -28,6 +28,7 @@
 	4096 /* larger pages are not tried bit by bit: 0.6 ms for one of 512 bytes, it grows by the square             \
 	      */
 #define SECTOR 512
+#define OLD_ROUNDS 0x100000 /* a frame of so many rounds ago may still be there */
 
 struct sum {
 	uint32_t s0, s1;
@@ -36,7 +37,7 @@ struct sum {
 struct wal {
 	struct kri_peek *file;
 	bool big_endian;
-	uint32_t page_size, salts[2];
+	uint32_t page_size, salts[2], round;
 	struct sum stored, computed; /* the header's checksum, as it stands there and as it should be */
 	uint8_t *frame;
 };
@@ -100,6 +101,14 @@ static bool has_salts(const struct wal *wal)
 	return big(wal->frame + 8) == wal->salts[0] && big(wal->frame + 12) == wal->salts[1];
 }
 
+/* Each round's first salt is one more than that of the round before it. */
+static bool is_older(const struct wal *wal)
+{
+	uint32_t rounds = wal->salts[0] - big(wal->frame + 8);
+
+	return wal->round && rounds && rounds < OLD_ROUNDS && big(wal->frame);
+}
+
 static bool is_page_size(uint32_t size)
 {
 	return size >= 512 && size <= 65536 && (size & (size - 1)) == 0;
@@ -110,6 +119,7 @@ static bool take_header(struct wal *wal, const uint8_t header[KRI_WAL_HEADER])
 {
 	wal->big_endian = big(header) & 1;
 	wal->page_size = big(header + 8);
+	wal->round = big(header + 12);
 	wal->salts[0] = big(header + 16);
 	wal->salts[1] = big(header + 20);
 	wal->stored = stored_sum(header + 24);
@@ -184,6 +194,8 @@ static int walk(struct wal *wal, bool whole, struct kri_wal_scan *ret)
 			if (big(wal->frame + 4))
 				ret->last_commit_frame = i + 1;
 		} else {
+			if (whole)
+				ret->void_end = !present && !is_older(wal);
 			if (whole)
 				mended = mend(wal, stored);
 			else
@@ -315,6 +327,7 @@ static int scan_file(struct wal *wal, struct kri_wal_scan *ret)
 	} else if (r == 0) {
 		r = has_content(wal);
 		ret->broken = r > 0;
+		ret->void_end = r == 0;
 	}
 	if (!good)
 		ret->in_last_transaction = false;
