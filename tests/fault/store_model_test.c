@@ -5,6 +5,7 @@
  * short as it can be and printed; kept in tests/data/model/<what>.script it is tried first ever after.
  *
  *     KRYOS_MODEL_SEED=n    one script, step by step
+ *     KRYOS_MODEL_KEEP=1    and what that left is kept where it broke a promise
  *     KRYOS_MODEL_FIRST=n   begins at this seed
  *     KRYOS_MODEL_COUNT=n   so many scripts
  *     KRYOS_TEST_LONG=1     20 times as many
@@ -48,7 +49,10 @@ static char *play(struct cutvfs *vfs, const struct model_script *script, bool ve
 {
 	char *base = scratch_new(), *problem = model_play(vfs, base, script, verbose, figures);
 
-	scratch_free(base);
+	if (problem && verbose && getenv("KRYOS_MODEL_KEEP"))
+		printf("%s\n", base);
+	else
+		scratch_free(base);
 	return problem;
 }
 

@@ -40,7 +40,7 @@ static void take_news(struct model_run *run)
 		else
 			/* (Of which epoch is not told, and the present one may be a later.) */
 			model_accepted(run->model, (int)number, 0, event->sample.seq);
-		model_hide_refused(run->model);
+		model_hide_refused(run->model, (int)number);
 	}
 }
 

@@ -74,8 +74,11 @@ static bool is_removed(void *data, bool event, int64_t seq)
 	for (int i = 0; i < run->dropped_count; i++)
 		if (seq >= run->dropped[i].first && seq <= run->dropped[i].last)
 			return true;
-	/* Damage that only a reader has come by yet is told by it; whether queues miss something is another check. */
-	return run->model->damaged && (run->unreadable || is_gap(data, -1, event, seq));
+	/* Whether queues miss something is another check. */
+	for (int i = 0; i < run->harmed_count; i++)
+		if (seq >= run->harmed[i].first && seq <= run->harmed[i].last)
+			return true;
+	return run->model->damaged && is_gap(data, -1, event, seq);
 }
 
 static int read_samples(struct model_run *run, struct kryos_reader *reader)
@@ -132,7 +135,6 @@ void model_look(struct model_run *run)
 	read_events(run, reader);
 	if (kryos_reader_get_damaged(reader, &damaged) >= 0 && damaged && !run->model->damaged)
 		model_trouble(run->model, "reader: %" PRIu64 " rows are damaged", damaged);
-	run->unreadable = damaged > 0;
 	kryos_reader_close(reader);
 	gaps = read_state(run);
 	model_look_end(run->model, &excuses);
@@ -204,7 +206,9 @@ void model_finish(struct model_run *run)
 	}
 	if (run->model->problem[0] || !run->store)
 		return;
-	/* What retention took is known after a look only. */
+	/* What retention or damage took is known after a look only. */
+	if (run->model->damaged)
+		model_look(run);
 	if (!run->config.keep && !run->filled)
 		check_queues(run);
 	for (int i = 0; i < run->queue_count; i++)

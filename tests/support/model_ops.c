@@ -73,7 +73,7 @@ static void hand_in(struct model_run *run, int count, int stamps, bool waits)
 	if (r < 0 && r != KRYOS_EVOLATILE && !run->failing && !(r == KRYOS_EFULL && run->config.policy))
 		model_trouble(run->model, "%s: %s", waits ? "append" : "submit", kryos_strerror(r));
 	if (r >= 0 && waits)
-		model_hide_refused(run->model);
+		model_hide_refused(run->model, first);
 	for (int i = 0; i < count; i++) {
 		if (r >= 0 && waits)
 			model_accepted(run->model, first + i, model_status(run).epoch, samples[i].seq);
@@ -446,6 +446,23 @@ static void spoil(const char *path, int where, int how)
 	close(fd);
 }
 
+/* Samples that may be gone with that file: up to the next segment. */
+static void note_harm(struct model_run *run, struct dirent **names, int count, int chosen, int64_t last)
+{
+	struct model_gap *harm = &run->harmed[run->harmed_count];
+
+	if (run->harmed_count == (int)KRI_ARRAY_SIZE(run->harmed))
+		abort();
+	*harm = (struct model_gap){ strtoll(names[chosen]->d_name, NULL, 10), INT64_MAX, -1, false };
+	for (int i = chosen + 1; i < count && harm->last == INT64_MAX; i++)
+		if (is_target(names[i]->d_name, SEGMENT) && strtoll(names[i]->d_name, NULL, 10) > harm->first)
+			harm->last = strtoll(names[i]->d_name, NULL, 10) - 1;
+	/* What is given from now on is not in it. */
+	if (harm->last == INT64_MAX)
+		harm->last = last;
+	run->harmed_count++;
+}
+
 /*
  * WHERE HOW: of a closed store the newest of such files, or with WHERE odd the oldest: HOW: a bit, 512 or 4096 bytes,
  * at so many thousandths of it.
@@ -455,10 +472,12 @@ static void damage(struct model_run *run, enum target target, const int *args)
 	struct dirent **names = NULL;
 	char path[PATH_MAX];
 	int count, chosen = -1;
+	int64_t last;
 
-	if (!run->ctx || run->failing)
+	if (!run->store || run->failing)
 		return;
 	model_look(run);
+	last = model_status(run).last_seq;
 	model_close(run, 1);
 	count = scandir(run->folders[run->folder], &names, NULL, alphasort);
 	for (int i = 0; i < count; i++)
@@ -467,6 +486,8 @@ static void damage(struct model_run *run, enum target target, const int *args)
 	if (chosen >= 0) {
 		snprintf(path, sizeof(path), "%s/%s", run->folders[run->folder], names[chosen]->d_name);
 		spoil(path, args[0], args[1]);
+		if (target == SEGMENT || target == SEGMENT_LOG)
+			note_harm(run, names, count, chosen, last);
 		model_damaged(run->model, target == STATE || target == STATE_LOG);
 		run->figures->damages++;
 	}
@@ -528,10 +549,10 @@ const struct model_op model_ops[] = {
 	{ "look", 1, { 1 }, op_look },
 	{ "queue", 2, { MODEL_QUEUES }, op_queue },
 	{ "burst", 0, { 16 }, op_burst },
-	{ "damage_segment", 0, { 1000, 3 }, op_damage_segment },
-	{ "damage_log", 0, { 1000, 3 }, op_damage_log },
-	{ "damage_state", 0, { 1000, 3 }, op_damage_state },
-	{ "damage_state_log", 0, { 1000, 3 }, op_damage_state_log },
+	{ "damage_segment", 4, { 1000, 3 }, op_damage_segment },
+	{ "damage_log", 4, { 1000, 3 }, op_damage_log },
+	{ "damage_state", 3, { 1000, 3 }, op_damage_state },
+	{ "damage_state_log", 3, { 1000, 3 }, op_damage_state_log },
 	{ "damage_shm", 1, { 1000, 3 }, op_damage_shm },
 };
 const int model_op_count = (int)KRI_ARRAY_SIZE(model_ops);

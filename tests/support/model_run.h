@@ -54,9 +54,11 @@ struct model_run {
 	bool verbose;
 	uint32_t round;
 	/* What the last look found. */
-	bool unreadable; /* something */
 	struct model_gap gaps[400], dropped[200];
 	int gap_count, dropped_count;
+	/* Seqs that were in files when these were damaged: samples may be gone, until a queue comes by. */
+	struct model_gap harmed[MODEL_STEPS];
+	int harmed_count;
 	struct model_figures *figures;
 };
 

@@ -114,9 +114,9 @@ void model_refused(struct model *model, int number, bool maybe_there)
 	model->things[number].maybe_there = maybe_there;
 }
 
-void model_hide_refused(struct model *model)
+void model_hide_refused(struct model *model, int number)
 {
-	for (int i = 1; i <= model->count; i++)
+	for (int i = 1; i < number && i <= model->count; i++)
 		model->things[i].maybe_there = false;
 }
 
@@ -246,6 +246,7 @@ void model_settled(struct model *model, int queue, int number)
 	model->things[number].queue[queue].lent = false;
 	model->things[number].queue[queue].done = true;
 	model->things[number].queue[queue].delivered = true;
+	model->things[number].queue[queue].once = true;
 }
 
 void model_look_again(struct model *model, int queue, int64_t seq)
@@ -316,6 +317,8 @@ void model_session_ended(struct model *model, bool committed)
 	for (int i = 0; i < MODEL_QUEUES; i++) {
 		if (committed)
 			model_committed(model, i);
+		else /* the log of state.db may end as if it were damaged: see there */
+			model->queues[i].unsure |= !model->queues[i].made;
 		memset(model->queues[i].last, 0, sizeof(model->queues[i].last));
 	}
 	for (int i = 1; i <= model->count; i++) {
@@ -380,6 +383,9 @@ void model_cut(struct model *model, struct model *before)
 void model_damaged(struct model *model, bool state)
 {
 	model->damaged = true;
+	/* Nobody knows then which queues there were: one that is new gets what it would be owed if it were not. */
+	for (int i = 0; i < MODEL_QUEUES && state; i++)
+		model->queues[i].unsure |= !model->queues[i].made;
 	for (int i = 1; i <= model->count; i++) {
 		struct model_thing *thing = &model->things[i];
 
@@ -388,6 +394,9 @@ void model_damaged(struct model *model, bool state)
 			thing->fate = MODEL_UNKNOWN;
 		for (int j = 0; j < MODEL_QUEUES; j++) {
 			thing->queue[j].firm = false;
+			/* A resend may be lost with it. */
+			if (state && thing->queue[j].once)
+				thing->queue[j].owed = MODEL_MAY;
 			if (thing->queue[j].owed == MODEL_NOT && wants(&model->queues[j], thing))
 				thing->queue[j].owed = MODEL_MAY;
 		}

@@ -39,6 +39,7 @@ struct model_thing {
 		bool done;      /* acknowledged or rejected in this session */
 		bool firm;      /* ... and committed: never again */
 		bool delivered; /* ever: the far end has it */
+		bool once;      /* the far end has had it, even if it is to be sent again */
 		bool resent;    /* owed again, which is not committed yet */
 	} queue[MODEL_QUEUES];
 };
@@ -79,8 +80,8 @@ int model_add_event(struct model *model);
 /* The call's answer for the thing: accepted with an id, refused; hidden: whether a refused one can't be on the disk. */
 void model_accepted(struct model *model, int number, uint64_t epoch, int64_t seq);
 void model_refused(struct model *model, int number, bool maybe_there);
-/* Samples were accepted: what was refused before is hidden by them. */
-void model_hide_refused(struct model *model);
+/* The sample of that number was accepted: what was refused before is hidden by it. */
+void model_hide_refused(struct model *model, int number);
 
 /* A record, served by a queue (0, ...) or a reader (-1). Returns the number of the thing it is, 0: one of the store's
  * own events. */
