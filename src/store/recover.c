@@ -414,30 +414,6 @@ static int check_end(struct kryos_store *store, struct found *found)
 	return 0;
 }
 
-void kri_store_learn_first(struct kryos_store *store)
-{
-	char path[PATH_MAX];
-	int64_t first = 0, wall = 0, boot = 0;
-	sqlite3 *db = NULL;
-
-	pthread_mutex_lock(&store->lock);
-	for (int i = 0; i < store->segment_count && !first; i++)
-		if (!store->segments[i].bad)
-			first = store->segments[i].first_seq;
-	pthread_mutex_unlock(&store->lock);
-	if (first) {
-		kri_segment_path(store->folder, first, path, sizeof(path));
-		if (kri_sql_open(&db, path, SQLITE_OPEN_READWRITE) >= 0 &&
-		    kri_sql_int(db, "SELECT t_wall_ns FROM sample ORDER BY seq LIMIT 1", &wall) >= 0)
-			(void)!kri_sql_int(db, "SELECT boot FROM sample ORDER BY seq LIMIT 1", &boot);
-		sqlite3_close_v2(db);
-	}
-	pthread_mutex_lock(&store->lock);
-	store->status.first_wall_ns = wall;
-	store->first_boot = (uint32_t)boot;
-	pthread_mutex_unlock(&store->lock);
-}
-
 /* What is known of the folder, up to the number and the epoch of what comes next. Damage found here is state.db's. */
 static int recover(struct kryos_store *store, struct found *found)
 {
