@@ -221,10 +221,13 @@ static void quickstart_loses_nothing(void **state)
 	struct kri_json *json = NULL;
 	double syncs = 0, bytes = -1;
 	char *text, *last;
+	int status;
 
 	start_quickstart(bench, "--json", NULL);
-	assert_int_equal(program_wait(&bench->program, 200000), 0);
+	status = program_wait(&bench->program, 200000);
 	text = file_text(bench->program.out);
+	if (status)
+		fail_msg("quickstart ended with %d: %s%s", status, text, file_text(bench->program.err));
 	assert_true(strlen(text) > 1);
 	text[strlen(text) - 1] = '\0';
 	last = strrchr(text, '\n') + 1;
