@@ -445,6 +445,11 @@ static int recover(struct kryos_store *store, struct found *found)
 		r = check_end(store, found);
 	if (r >= 0)
 		r = choose_epoch(store, found);
+	/* One that was made anew is to know how far the rows went, too. */
+	if (r >= 0 && store->state_damaged && found->newest_seq > 0) {
+		snprintf(found->text, sizeof(found->text), "%" PRId64, found->newest_seq);
+		r = kri_state_put_meta(store->state, "closed", found->text);
+	}
 	if (r >= 0)
 		r = kri_sql_int(store->state->db, "SELECT count(*) FROM gap", &gaps);
 	store->status.gaps = (uint64_t)gaps;

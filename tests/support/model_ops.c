@@ -476,6 +476,12 @@ static void damage(struct model_run *run, enum target target, const int *args)
 
 	if (!run->store || run->failing)
 		return;
+	/* What state.db and the segments know of each other is lost with both: that is not promised (reliability.md).
+	 */
+	if (target == STATE || target == STATE_LOG)
+		run->harmed_state = true;
+	else if (target != SHARED_MEMORY && run->harmed_state)
+		return;
 	model_look(run);
 	last = model_status(run).last_seq;
 	model_close(run, 1);

@@ -59,6 +59,7 @@ struct model_run {
 	/* Seqs that were in files when these were damaged: samples may be gone, until a queue comes by. */
 	struct model_gap harmed[MODEL_STEPS];
 	int harmed_count;
+	bool harmed_state;
 	struct model_figures *figures;
 };
 
