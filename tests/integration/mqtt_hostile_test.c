@@ -279,6 +279,12 @@ int main(void)
 	};
 	const char *missing = broker_missing();
 
+#ifdef __SANITIZE_THREAD__
+	/* It reads a socket that another thread of its own has freed (paho.mqtt.c, issue 1290); slowed down so, often.
+	 */
+	print_message("skipped: Paho 1.3.12 does not survive a hundred breaking links under the thread sanitizer\n");
+	return 77;
+#endif
 	if (missing) {
 		print_message("skipped: %s is not installed\n", missing);
 		return 77;
