@@ -50,14 +50,21 @@ int kri_state_put_epoch(struct kri_state *state, const char *epoch)
 	return r < 0 ? r : kri_state_put_meta(state, "epoch", epoch);
 }
 
-int kri_store_new_epoch(struct kryos_store *store)
+int kri_draw_epoch(uint64_t *ret_epoch)
 {
-	uint64_t epoch = 0;
-	char first[17];
 	int r = 0;
 
-	while (r >= 0 && !epoch)
-		r = kri_random(&epoch, sizeof(epoch));
+	for (*ret_epoch = 0; r >= 0 && !*ret_epoch;)
+		r = kri_random(ret_epoch, sizeof(*ret_epoch));
+	return r;
+}
+
+int kri_store_new_epoch(struct kryos_store *store)
+{
+	uint64_t epoch;
+	char first[17];
+	int r = kri_draw_epoch(&epoch);
+
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&store->lock);
@@ -177,16 +184,6 @@ static void choose_device(struct kryos_store *store, struct kri_mend *mend)
 	snprintf(mend->device, sizeof(mend->device), "%s", store->device);
 }
 
-static int64_t count_events(struct kryos_store *store, int64_t first, int64_t last)
-{
-	int64_t events = 0;
-	char sql[120];
-
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64, first,
-	         last);
-	return kri_sql_int(store->state->db, sql, &events) < 0 ? 0 : events;
-}
-
 struct holes {
 	int64_t lost; /* samples, if their number is known; else -1 */
 	int said;
@@ -195,9 +192,12 @@ struct holes {
 
 static void say_hole(struct kryos_store *store, struct holes *holes)
 {
-	int64_t seqs = holes->last - holes->first + 1 - count_events(store, holes->first, holes->last);
+	int64_t seqs = holes->last - holes->first + 1, events = 0;
 	char text[160];
 
+	/* Where they can't be counted, rather too many are said to be lost. */
+	(void)!kri_state_count_events(store->state, holes->first, holes->last, &events);
+	seqs -= events;
 	if (!holes->first || seqs <= 0)
 		return;
 	if (holes->lost >= 0 && seqs > holes->lost)

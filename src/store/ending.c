@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* At open: whether what is there ends where it should, and what becomes of a log that ends in the middle. */
+/* At open: what becomes of a log that ends in the middle of a commit. */
 #include "salvage.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ROWS_OF_FRAME 8 /* of 512 bytes, at least 64 each */
@@ -14,9 +13,7 @@ static int say_unread(struct kryos_store *store, int64_t first, int64_t last)
 	char text[200];
 	int r;
 
-	snprintf(text, sizeof(text), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64, first,
-	         last);
-	r = first > last ? 0 : kri_sql_int(store->state->db, text, &events);
+	r = first > last ? 0 : kri_state_count_events(store->state, first, last, &events);
 	if (r < 0 || events >= last - first + 1)
 		return r;
 	snprintf(text, sizeof(text),

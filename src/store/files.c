@@ -81,6 +81,11 @@ void kri_segment_path(const char *folder, int64_t first_seq, char path[], size_t
 	snprintf(path, size, "%s/%020" PRId64 ".seg", folder, first_seq);
 }
 
+void kri_segment_read_path(const char *folder, const struct kri_segment_info *info, char path[], size_t size)
+{
+	snprintf(path, size, "%s/%020" PRId64 ".seg%s", folder, info->first_seq, info->mended ? ".salvaged" : "");
+}
+
 int64_t kri_file_bytes(const char *path)
 {
 	struct stat status;

@@ -271,6 +271,7 @@ int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal);
 int kri_state_drop_seal(struct kri_state *state, int64_t first_seq); /* its segment is to be removed */
 /* The newest that anything in it speaks of: so many seqs were given once, whatever is left of them. */
 int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq);
+int kri_state_count_events(struct kri_state *state, int64_t first, int64_t last, int64_t *ret_count);
 /* A segment's channels above that number, inside an open transaction: salvage needs their names. */
 int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment, uint32_t after);
 size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024]);
@@ -314,6 +315,8 @@ int kri_ranges_parse(struct kri_ranges *ranges, const char *text);
 int kri_lock_folder(const char *folder, int *ret_fd);
 int kri_list_segments(const char *folder, struct kri_segment_info **ret_list, int *ret_count);
 void kri_segment_path(const char *folder, int64_t first_seq, char path[], size_t size);
+/* Where its rows are read: its file, or what was salvaged of it. */
+void kri_segment_read_path(const char *folder, const struct kri_segment_info *info, char path[], size_t size);
 int kri_remove_db(const char *path); /* file, -wal, -shm, synced, below SQLite's own VFS */
 int64_t kri_file_bytes(const char *path);
 int64_t kri_db_bytes(const char *path); /* with -wal */
@@ -567,6 +570,7 @@ int kri_store_mend_some(struct kryos_store *store);
 int kri_state_put_epoch(struct kri_state *state, const char *epoch);
 /* Draws an epoch for what comes next and stores it. */
 int kri_store_new_epoch(struct kryos_store *store);
+int kri_draw_epoch(uint64_t *ret_epoch); /* a random one; 0 is none */
 /* verify.c: whether one segment's checksums and chain hold; no libcrypto: only its checksums. */
 int kri_verify_segment(const char *path, int64_t first_seq, bool *ret_whole);
 void kri_store_unref(struct kryos_store *store);

@@ -183,12 +183,8 @@ static void leave_out(struct kryos_store *store, struct kri_segment_info *info, 
 static int count_samples(struct kryos_store *store, struct kri_segment_info *info)
 {
 	int64_t events = 0;
-	char sql[120];
-	int r;
+	int r = kri_state_count_events(store->state, info->first_seq, info->last_seq, &events);
 
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64,
-	         info->first_seq, info->last_seq);
-	r = kri_sql_int(store->state->db, sql, &events);
 	info->samples = info->last_seq - info->first_seq + 1 - events;
 	return r;
 }

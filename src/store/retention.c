@@ -66,9 +66,7 @@ static int64_t count_samples(struct kryos_store *store, const struct kri_segment
 	/* What SQL finds in a damaged one says nothing of what it had. */
 	if (info->bad && !info->mended)
 		return -1;
-	kri_segment_path(store->folder, info->first_seq, path, sizeof(path) - 16);
-	if (info->mended)
-		strcat(path, ".salvaged");
+	kri_segment_read_path(store->folder, info, path, sizeof(path));
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM sample WHERE seq BETWEEN %" PRId64 " AND %" PRId64, run->first,
 	         run->last);
 	if (kri_sql_open(&db, path, SQLITE_OPEN_READONLY) < 0 || kri_sql_int(db, sql, &count) < 0)

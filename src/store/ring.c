@@ -49,13 +49,12 @@ void kri_batch_deliver(struct kryos_store *store, struct kri_batch *batch, int r
 
 static int begin(struct kryos_store *store)
 {
-	uint64_t epoch = 0;
-	int r = 0;
+	uint64_t epoch;
+	int r;
 
 	if (store->ringing)
 		return 0;
-	while (r >= 0 && !epoch)
-		r = kri_random(&epoch, sizeof(epoch));
+	r = kri_draw_epoch(&epoch);
 	if (r < 0)
 		return r;
 	store->epoch = epoch;

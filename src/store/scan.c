@@ -118,10 +118,8 @@ static int use_segment(struct kri_scan *scan, const struct kri_segment_info *seg
 	scan->segment = segment->first_seq;
 	scan->epoch = 0;
 	scan->device[0] = '\0';
-	kri_segment_path(scan->folder, segment->first_seq, path, sizeof(path) - 16);
+	kri_segment_read_path(scan->folder, segment, path, sizeof(path));
 	scan->mended = segment->mended;
-	if (segment->mended)
-		strcat(path, ".salvaged");
 	/* A closed segment needs no shared memory and no write permission; one with a WAL needs both. */
 	r = kri_sql_open(&scan->db, path,
 	                 segment->closed || segment->mended ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);

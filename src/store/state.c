@@ -341,6 +341,15 @@ int kri_state_drop_seal(struct kri_state *state, int64_t first_seq)
 	return kri_sql_exec(state->db, sql);
 }
 
+int kri_state_count_events(struct kri_state *state, int64_t first, int64_t last, int64_t *ret_count)
+{
+	char sql[120];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64, first,
+	         last);
+	return kri_sql_int(state->db, sql, ret_count);
+}
+
 /* The newest event's seq; one whose checksum is wrong may have any. */
 static int newest_event(struct kri_state *state, int64_t *ret_seq)
 {
