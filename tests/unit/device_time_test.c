@@ -1,37 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clock/clock.h"
-#include "store/private.h"
-#include "support.h"
-#include <kryos/testing/clock.h>
+#include "rig.h"
 #include <stdlib.h>
 #include <unistd.h>
 
-#define START INT64_C(1795165920000000000) /* 2026-11-20T09:12:00Z */
-
-struct rig {
-	char *folder;
-	const char *board;
-	struct kryos_fake_clock *clock;
-	struct kryos_ctx *ctx;
-	struct kryos_store *store;
-	uint32_t fridge;
-};
-
+/* own: the board's name; NULL: the first one's. */
 static void start(struct rig *rig)
 {
-	assert_ok(kryos_ctx_new(&rig->ctx,
-	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
-	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->fridge));
-	assert_ok(kryos_store_open(&rig->store, rig->ctx, in(rig->folder, "store"),
-	                           KRYOS_STORE_CONFIG(.board = rig->board)));
+	rig_start(rig, KRYOS_STORE_CONFIG(.board = rig->own ? rig->own : "board-1"));
 	kri_clock_refresh(rig->ctx);
-}
-
-static void stop(struct rig *rig)
-{
-	kryos_ctx_free(rig->ctx);
-	rig->ctx = NULL;
-	rig->store = NULL;
 }
 
 /* Off for so long, and on again with a clock that may be trusted or not. */
@@ -39,42 +16,16 @@ static void reboot(struct rig *rig, int64_t off_ns, int synced)
 {
 	int64_t wall = kryos_fake_clock_wall_ns(rig->clock);
 
-	stop(rig);
+	rig_stop(rig);
 	kryos_fake_clock_reboot(rig->clock);
 	kryos_fake_clock_set_wall(rig->clock, wall + off_ns);
 	kryos_fake_clock_set_synced(rig->clock, synced);
 	start(rig);
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	rig->folder = scratch_new();
-	rig->board = "board-1";
-	assert_ok(kryos_fake_clock_new(&rig->clock, START));
-	kryos_fake_clock_set_synced(rig->clock, 1);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	kryos_ctx_free(rig->ctx);
-	kryos_fake_clock_free(rig->clock);
-	scratch_free(rig->folder);
-	free(rig);
-	return 0;
-}
-
 static int64_t device_now(struct rig *rig)
 {
-	struct kryos_store_status status = { .size = sizeof(status) };
-
-	assert_ok(kryos_store_get_status(rig->store, &status));
-	return status.device_ns;
+	return rig_status(rig).device_ns;
 }
 
 /* Lets so much time pass, ending with a sample; device time goes along. */
@@ -95,7 +46,7 @@ static int64_t newest_record(struct rig *rig)
 	int64_t device_ns = -1, last = -1;
 
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
-	assert_ok(kryos_reader_open(&reader, rig->ctx, in(rig->folder, "store")));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
 	while (kryos_reader_next(reader, &record) > 0) {
 		device_ns = record->device_ns;
 		assert_true(device_ns >= last);
@@ -114,7 +65,7 @@ static void it_counts_from_commissioning_and_over_a_restart(void **state)
 	assert_int_equal(device_now(rig), 0);
 	measure_for(rig, KRYOS_HOURS(1));
 	assert_int_equal(newest_record(rig), KRYOS_HOURS(1));
-	stop(rig);
+	rig_stop(rig);
 	kryos_fake_clock_advance(rig->clock, KRYOS_HOURS(1));
 	start(rig);
 	assert_int_equal(device_now(rig), KRYOS_HOURS(2));
@@ -142,7 +93,7 @@ static void it_counts_once_the_time_becomes_known_and_only_once(void **state)
 	assert_int_equal(device_now(rig), KRYOS_HOURS(1) + kryos_fake_clock_boot_ns(rig->clock));
 	measure_for(rig, KRYOS_MINUTES(30));
 	/* A restart of the program between does not make it forget what is to be counted. */
-	stop(rig);
+	rig_stop(rig);
 	start(rig);
 	kryos_fake_clock_set_synced(rig->clock, 1);
 	kri_clock_refresh(rig->ctx);
@@ -151,7 +102,7 @@ static void it_counts_once_the_time_becomes_known_and_only_once(void **state)
 	kryos_fake_clock_set_wall(rig->clock, kryos_fake_clock_wall_ns(rig->clock) + KRYOS_DAYS(30));
 	kri_clock_refresh(rig->ctx);
 	assert_int_equal(device_now(rig), KRYOS_HOURS(3) + KRYOS_MINUTES(30));
-	stop(rig);
+	rig_stop(rig);
 	start(rig);
 	assert_int_equal(device_now(rig), KRYOS_HOURS(3) + KRYOS_MINUTES(30));
 }
@@ -189,13 +140,13 @@ static void a_lost_state_db_does_not_lose_it(void **state)
 	reboot(rig, KRYOS_HOURS(2), 1);
 	measure_for(rig, KRYOS_HOURS(1));
 	for (int again = 0; again < 2; again++) {
-		stop(rig);
-		assert_ok(kri_remove_db(in(rig->folder, "store/state.db")));
+		rig_stop(rig);
+		assert_ok(kri_remove_db(in(rig->path, "state.db")));
 		start(rig);
 		assert_int_equal(device_now(rig), KRYOS_HOURS(4));
 		measure_for(rig, 0);
 	}
-	assert_ok(kri_remove_db(in(rig->folder, "store/state.db")));
+	assert_ok(kri_remove_db(in(rig->path, "state.db")));
 	reboot(rig, KRYOS_HOURS(1), 1);
 	assert_int_equal(device_now(rig), KRYOS_HOURS(5));
 }
@@ -206,12 +157,12 @@ static void another_board_begins_again(void **state)
 
 	start(rig);
 	measure_for(rig, KRYOS_HOURS(1));
-	rig->board = "board-2";
+	rig->own = "board-2";
 	reboot(rig, KRYOS_HOURS(2), 1);
 	assert_int_equal(device_now(rig), 0);
 	measure_for(rig, KRYOS_HOURS(1));
 	/* The same boot on the new board is no new commissioning. */
-	stop(rig);
+	rig_stop(rig);
 	start(rig);
 	assert_int_equal(device_now(rig), KRYOS_HOURS(1));
 }
@@ -230,7 +181,7 @@ static void events_have_it_too_and_are_corrected_like_samples(void **state)
 	assert_ok(
 		kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT, .text = "door" }));
 	kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(1));
-	kryos_fake_clock_set_wall(rig->clock, START + KRYOS_DAYS(365));
+	kryos_fake_clock_set_wall(rig->clock, RIG_START_NS + KRYOS_DAYS(365));
 	kryos_fake_clock_set_synced(rig->clock, 1);
 	kri_clock_refresh(rig->ctx);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
@@ -240,7 +191,7 @@ static void events_have_it_too_and_are_corrected_like_samples(void **state)
 			continue;
 		assert_int_equal(record->device_ns, KRYOS_MINUTES(1));
 		assert_true(record->sample.flags & KRYOS_SAMPLE_CORRECTED);
-		assert_int_equal(record->sample.t_wall_ns, START + KRYOS_DAYS(365) - KRYOS_MINUTES(1));
+		assert_int_equal(record->sample.t_wall_ns, RIG_START_NS + KRYOS_DAYS(365) - KRYOS_MINUTES(1));
 	}
 	assert_true(found);
 }
@@ -256,7 +207,7 @@ static void what_a_header_says_of_a_boot_is_read_back_or_refused(void **state)
 		                 .trust = KRYOS_TRUST_SYNCED,
 		                 .offset_ns = INT64_MAX,
 		                 .device_ns = INT64_MIN,
-		                 .before_ns = START },
+		                 .before_ns = RIG_START_NS },
 			back = { .boot = 0 };
 	char text[100];
 
@@ -278,15 +229,19 @@ static void what_a_header_says_of_a_boot_is_read_back_or_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(it_counts_from_commissioning_and_over_a_restart, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_time_off_counts_where_both_its_ends_are_known, setup, teardown),
-		cmocka_unit_test_setup_teardown(it_counts_once_the_time_becomes_known_and_only_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_boot_of_unknown_time_is_bridged, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_clock_set_back_does_not_take_it_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_lost_state_db_does_not_lose_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_board_begins_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_counts_from_commissioning_and_over_a_restart, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(the_time_off_counts_where_both_its_ends_are_known, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(it_counts_once_the_time_becomes_known_and_only_once, rig_setup,
+		                                rig_teardown),
+		cmocka_unit_test_setup_teardown(a_boot_of_unknown_time_is_bridged, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_clock_set_back_does_not_take_it_back, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_lost_state_db_does_not_lose_it, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(another_board_begins_again, rig_setup, rig_teardown),
 		cmocka_unit_test(what_a_header_says_of_a_boot_is_read_back_or_refused),
-		cmocka_unit_test_setup_teardown(events_have_it_too_and_are_corrected_like_samples, setup, teardown),
+		cmocka_unit_test_setup_teardown(events_have_it_too_and_are_corrected_like_samples, rig_setup,
+		                                rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
