@@ -43,7 +43,7 @@ int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, 
 
 	if (!segment->in_wal || segment->sealed || strcmp(segment->device, store->device) != 0)
 		return 0;
-	r = kri_segment_take_tail(segment, scan, store->ctx, &taken);
+	r = kri_segment_take_tail(segment, scan, store, &taken);
 	snprintf(sql, sizeof(sql), "SELECT seq FROM sample WHERE seq >= %" PRId64 " ORDER BY seq", next);
 	if (r >= 0)
 		r = kri_sql_prepare(segment->db, &rows, sql);

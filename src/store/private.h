@@ -53,7 +53,11 @@ int kri_sql_open_to_read(sqlite3 **ret_db, const char *path);
  * have been read, although the file may be written.
  */
 int kri_sql_check_writable(sqlite3 *db, const char *path);
-/* Writes all of the WAL into the database, synced, so that the next commit begins the WAL anew; -EBUSY: somebody reads.
+/* KRYOS_ECORRUPT where the tables were not made by these CREATE statements, each ended by ";". */
+int kri_sql_check_tables(sqlite3 *db, const char *path, const char *tables);
+/*
+ * Writes all of the WAL into the database, synced, and empties it: frames of a commit that a cut tore must not lie
+ * there when later damage makes the log's end worth reading. -EBUSY: somebody reads.
  */
 int kri_sql_settle(sqlite3 *db);
 int kri_sql_exec(sqlite3 *db, const char *sql);
@@ -126,6 +130,7 @@ struct kri_segment {
 	int held_frames;    /* a checkpoint could not finish at so many: no use to ask again before there are more */
 	bool sealed;        /* has its seal, so nothing may be added */
 	bool in_wal;        /* as it was found */
+	bool unreadable;    /* its channels could not be read for state.db */
 	bool ring;          /* begun for what had waited in RAM, in an epoch that only this process knows all ids of */
 	uint32_t *channels; /* the context's number -> this segment's, 0: not yet */
 	uint32_t channel_slots, channel_count;
@@ -272,7 +277,10 @@ int kri_state_drop_seal(struct kri_state *state, int64_t first_seq); /* its segm
 /* The newest that anything in it speaks of: so many seqs were given once, whatever is left of them. */
 int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq);
 int kri_state_count_events(struct kri_state *state, int64_t first, int64_t last, int64_t *ret_count);
-/* A segment's channels above that number, inside an open transaction: salvage needs their names. */
+/*
+ * A segment's channels above that number, inside an open transaction: salvage needs their names. If it was the segment
+ * that failed it is marked unreadable.
+ */
 int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment, uint32_t after);
 size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024]);
 int kri_state_checkpoint(struct kri_state *state);
@@ -415,11 +423,12 @@ struct kryos_store {
 	uint64_t attempts;            /* groups that came to an end, one way or the other */
 	/* The ring (ring.c); only the writer changes it. */
 	struct kri_batch *ring, **ring_tail;
-	size_t ring_samples; /* also while the writer is at them */
-	int64_t ring_floor;  /* no seq from here on is on the disk as a sample */
-	int64_t ring_claim;  /* those from here on to the floor are nobody's */
-	bool ringing;        /* store->epoch is the ring's; until all of it is written */
-	bool epoch_changed;  /* state.db does not know it yet */
+	size_t ring_samples;  /* also while the writer is at them */
+	int64_t ring_floor;   /* no seq from here on is on the disk as a sample */
+	int64_t ring_claim;   /* those from here on to the floor are nobody's, and if some were refused */
+	int64_t ring_refused; /* meanwhile, what is not on the disk up to the last of these */
+	bool ringing;         /* store->epoch is the ring's; until all of it is written */
+	bool epoch_changed;   /* state.db does not know it yet */
 	struct kri_run ring_gap;
 	size_t ring_dropped;
 	struct kri_room room;

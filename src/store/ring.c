@@ -65,6 +65,7 @@ static int begin(struct kryos_store *store)
 	if (!store->claim_seq)
 		store->claim_seq = store->next_seq;
 	store->ring_claim = store->claim_seq;
+	store->ring_refused = 0;
 	return 0;
 }
 
@@ -184,6 +185,9 @@ void kri_ring_drop(struct kryos_store *store)
 static void refuse(struct kryos_store *store, struct kri_batch *batch, int why)
 {
 	store->waiting_samples -= batch->count;
+	/* Its ids are on the disk, if at all, in a segment that was abandoned: nobody else gets them. */
+	if (batch->first_seq)
+		store->ring_refused = batch->first_seq + (int64_t)batch->count - 1;
 	if (!batch->waiting_caller) {
 		kri_batch_deliver(store, batch, why);
 		return;

@@ -158,7 +158,7 @@ void kri_salvage_free(struct kri_salvage *salvage); /* NULL is allowed */
  * tail.c, at open, before anything is written: what can be read behind the last commit of a log that is broken in its
  * last transaction, as a commit. How many samples. On failure the segment is not to be written to.
  */
-int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan *scan, struct kryos_ctx *ctx,
+int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan *scan, struct kryos_store *store,
                           int64_t *ret_taken);
 
 /* ending.c, at open. Takes the tail up, says what of it can't be read, and passes over the seqs it may have had. */

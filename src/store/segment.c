@@ -17,20 +17,22 @@
 static const char pragmas[] = "PRAGMA page_size=512; PRAGMA cache_size=-128; PRAGMA temp_store=MEMORY;";
 static const char wal_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;";
 
-static const char schema[] =
-	"PRAGMA application_id=1263688015;" /* KRI_APPLICATION_ID */
-	"BEGIN;"
-	"PRAGMA user_version=1;" /* KRI_STORE_FORMAT */
-	"CREATE TABLE header(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, since INTEGER NOT NULL, boot_id TEXT NOT NULL, crc INTEGER NOT "
-	"NULL);"
-	"CREATE TABLE channel(channel INTEGER PRIMARY KEY, since INTEGER NOT NULL, name TEXT NOT NULL,"
-	" unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL);"
-	"CREATE TABLE sample(seq INTEGER PRIMARY KEY, channel INTEGER NOT NULL, boot INTEGER NOT NULL,"
-	" round INTEGER NOT NULL, t_boot_ns INTEGER NOT NULL, t_wall_ns INTEGER NOT NULL, trust INTEGER NOT NULL,"
-	" quality INTEGER NOT NULL, value_micro INTEGER NOT NULL, crc INTEGER NOT NULL, hash BLOB);"
-	"CREATE TABLE seal(first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, hash TEXT NOT NULL,"
-	" signature TEXT NOT NULL);";
+#define TABLES                                                                                                         \
+	"CREATE TABLE header(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"                                \
+	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, since INTEGER NOT NULL, boot_id TEXT NOT NULL, crc INTEGER NOT "  \
+	"NULL);"                                                                                                       \
+	"CREATE TABLE channel(channel INTEGER PRIMARY KEY, since INTEGER NOT NULL, name TEXT NOT NULL,"                \
+	" unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL);"                                             \
+	"CREATE TABLE sample(seq INTEGER PRIMARY KEY, channel INTEGER NOT NULL, boot INTEGER NOT NULL,"                \
+	" round INTEGER NOT NULL, t_boot_ns INTEGER NOT NULL, t_wall_ns INTEGER NOT NULL, trust INTEGER NOT NULL,"     \
+	" quality INTEGER NOT NULL, value_micro INTEGER NOT NULL, crc INTEGER NOT NULL, hash BLOB);"                   \
+	"CREATE TABLE seal(first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, hash TEXT NOT NULL,"                 \
+	" signature TEXT NOT NULL);"
+
+static const char schema[] = "PRAGMA application_id=1263688015;" /* KRI_APPLICATION_ID */
+			     "BEGIN;"
+			     "PRAGMA user_version=1;" /* KRI_STORE_FORMAT */
+	TABLES;
 
 static int wal_grew(void *data, sqlite3 *db, const char *name, int frames)
 {
@@ -320,8 +322,10 @@ int kri_segment_check_format(sqlite3 *db, const char *path)
 	r = kri_sql_int(db, "SELECT count(*) FROM sqlite_master", &tables);
 	if (r >= 0)
 		r = kri_sql_int(db, "PRAGMA user_version", &version);
-	if (r < 0 || version == KRI_STORE_FORMAT)
+	if (r < 0)
 		return r;
+	if (version == KRI_STORE_FORMAT)
+		return kri_sql_check_tables(db, path, TABLES);
 	/* Tables without a version have lost it. */
 	if (!version && tables)
 		return kryos_fail(KRYOS_ECORRUPT, "%s: its header names no version", path);

@@ -140,7 +140,7 @@ int kri_sql_check_writable(sqlite3 *db, const char *path)
 
 int kri_sql_settle(sqlite3 *db)
 {
-	int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 
 	return code == SQLITE_OK ? 0 : kri_sql_fail(db, code);
 }
@@ -149,6 +149,26 @@ int kri_sql_settle(sqlite3 *db)
 static int constant(int code, int r)
 {
 	return (code & 0xff) == SQLITE_ERROR ? kryos_fail(KRYOS_ECORRUPT, "%s", kryos_strerror(r)) : r;
+}
+
+/* SQLite asks no more of this text than that it can be parsed: a column of another name would be none to it. */
+int kri_sql_check_tables(sqlite3 *db, const char *path, const char *tables)
+{
+	sqlite3_stmt *row;
+	int r = kri_sql_prepare(db, &row,
+	                        "SELECT group_concat(sql || ';','') FROM (SELECT sql FROM sqlite_master"
+	                        " WHERE sql IS NOT NULL ORDER BY rowid)"),
+	    code;
+
+	if (r < 0)
+		return r;
+	code = sqlite3_step(row);
+	if (code != SQLITE_ROW)
+		r = kri_sql_fail(db, code);
+	else if (strcmp(kri_sql_text(row, 0), tables) != 0)
+		r = kryos_fail(KRYOS_ECORRUPT, "%s: its tables are not as they were made", path);
+	sqlite3_finalize(row);
+	return r;
 }
 
 int kri_sql_exec(sqlite3 *db, const char *sql)

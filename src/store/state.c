@@ -9,30 +9,30 @@
 
 #define CHECK_BYTES (16 * 1024 * 1024)
 
-static const char schema[] =
-	"BEGIN;"
-	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, offset_ns INTEGER, trust INTEGER,"
-	" device_ns INTEGER NOT NULL, before_ns INTEGER, crc INTEGER NOT NULL);"
-	"CREATE TABLE queue(name TEXT PRIMARY KEY, samples TEXT NOT NULL, events TEXT NOT NULL,"
-	" acked INTEGER NOT NULL, rejected INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE dead(id INTEGER PRIMARY KEY, queue TEXT NOT NULL, seq INTEGER NOT NULL, epoch TEXT NOT NULL,"
-	" event INTEGER NOT NULL, reason TEXT NOT NULL);"
-	"CREATE TABLE gap(id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
-	" reason TEXT NOT NULL);"
-	"CREATE TABLE event(seq INTEGER PRIMARY KEY, epoch TEXT NOT NULL, boot INTEGER NOT NULL,"
-	" t_boot_ns INTEGER NOT NULL, t_wall_ns INTEGER NOT NULL, trust INTEGER NOT NULL, type INTEGER NOT NULL,"
-	" code INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, value_ns INTEGER NOT NULL,"
-	" name TEXT NOT NULL, text TEXT NOT NULL, crc INTEGER NOT NULL, hash BLOB);"
-	"CREATE TABLE seal(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, epoch TEXT NOT NULL,"
-	" device TEXT NOT NULL, hash TEXT NOT NULL, signature TEXT NOT NULL, bytes INTEGER NOT NULL,"
-	" last_wall_ns INTEGER NOT NULL, last_trust INTEGER NOT NULL, samples INTEGER NOT NULL,"
-	" dropped INTEGER NOT NULL, crc INTEGER NOT NULL);"
-	"CREATE TABLE channel(segment INTEGER NOT NULL, channel INTEGER NOT NULL, since INTEGER NOT NULL,"
-	" name TEXT NOT NULL, unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL,"
+#define TABLES                                                                                                         \
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"            \
+	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, offset_ns INTEGER, trust INTEGER,"         \
+	" device_ns INTEGER NOT NULL, before_ns INTEGER, crc INTEGER NOT NULL);"                                       \
+	"CREATE TABLE queue(name TEXT PRIMARY KEY, samples TEXT NOT NULL, events TEXT NOT NULL,"                       \
+	" acked INTEGER NOT NULL, rejected INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"                     \
+	"CREATE TABLE dead(id INTEGER PRIMARY KEY, queue TEXT NOT NULL, seq INTEGER NOT NULL, epoch TEXT NOT NULL,"    \
+	" event INTEGER NOT NULL, reason TEXT NOT NULL);"                                                              \
+	"CREATE TABLE gap(id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"              \
+	" reason TEXT NOT NULL);"                                                                                      \
+	"CREATE TABLE event(seq INTEGER PRIMARY KEY, epoch TEXT NOT NULL, boot INTEGER NOT NULL,"                      \
+	" t_boot_ns INTEGER NOT NULL, t_wall_ns INTEGER NOT NULL, trust INTEGER NOT NULL, type INTEGER NOT NULL,"      \
+	" code INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, value_ns INTEGER NOT NULL,"    \
+	" name TEXT NOT NULL, text TEXT NOT NULL, crc INTEGER NOT NULL, hash BLOB);"                                   \
+	"CREATE TABLE seal(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, epoch TEXT NOT NULL,"             \
+	" device TEXT NOT NULL, hash TEXT NOT NULL, signature TEXT NOT NULL, bytes INTEGER NOT NULL,"                  \
+	" last_wall_ns INTEGER NOT NULL, last_trust INTEGER NOT NULL, samples INTEGER NOT NULL,"                       \
+	" dropped INTEGER NOT NULL, crc INTEGER NOT NULL);"                                                            \
+	"CREATE TABLE channel(segment INTEGER NOT NULL, channel INTEGER NOT NULL, since INTEGER NOT NULL,"             \
+	" name TEXT NOT NULL, unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL,"                          \
 	" PRIMARY KEY(segment, channel)) WITHOUT ROWID;"
-	"INSERT INTO meta VALUES('format','1',row_crc('meta','format','1'));"
-	"PRAGMA user_version=1;";
+
+static const char schema[] = "BEGIN;" TABLES "INSERT INTO meta VALUES('format','1',row_crc('meta','format','1'));"
+			     "PRAGMA user_version=1;";
 
 /*
  * A flipped bit in a value is none to SQLite. Here it could remove a segment, or let a queue owe too little: a row
@@ -192,6 +192,8 @@ int kri_state_open(struct kri_state **ret_state, const char *folder, bool first,
 		               KRI_STORE_FORMAT);
 	if (r >= 0 && version > 0)
 		r = check_pages(state, path);
+	if (r >= 0 && version > 0)
+		r = kri_sql_check_tables(state->db, path, TABLES);
 	if (r >= 0 && version <= 0) {
 		r = kri_sql_exec(state->db, schema);
 		if (r >= 0)
@@ -438,6 +440,7 @@ int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment,
 
 	r = kri_sql_prepare(segment->db, &rows,
 	                    "SELECT channel, since, name, unit, place, crc FROM channel WHERE channel > ?");
+	segment->unreadable = r == KRYOS_ECORRUPT || r == -EIO;
 	if (r >= 0)
 		r = kri_sql_prepare(state->db, &put,
 		                    "INSERT OR REPLACE INTO channel VALUES(?1,?2,?3,?4,?5,?6,"
@@ -452,8 +455,10 @@ int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment,
 			sqlite3_bind_value(put, i + 2, sqlite3_column_value(rows, i));
 		r = kri_sql_run(put);
 	}
-	if (r >= 0)
+	if (r >= 0) {
 		r = kri_sql_fail(segment->db, code);
+		segment->unreadable = r == KRYOS_ECORRUPT || r == -EIO;
+	}
 	sqlite3_finalize(rows);
 	sqlite3_finalize(put);
 	return r;

@@ -38,7 +38,7 @@ static uint32_t noted_channels(const struct kryos_store *store)
 
 static bool has_new_channels(const struct kryos_store *store)
 {
-	return store->segment && noted_channels(store) < store->segment->channel_count;
+	return store->segment && !store->segment->unreadable && noted_channels(store) < store->segment->channel_count;
 }
 
 static int write_state(struct kryos_store *store, struct state_commit *work)
@@ -72,6 +72,13 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 		r = kri_sql_exec(store->state->db, KRI_STATE_MENDED);
 	if (r >= 0 && work->has_channels)
 		r = kri_state_put_channels(store->state, store->segment, noted_channels(store));
+	/* That file must not hold up all that has nothing to do with it. */
+	if (r < 0 && work->has_channels && store->segment->unreadable) {
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "channels: %s", kryos_strerror(r));
+		kri_queue_condemn(store, store->segment->first_seq);
+		work->has_channels = false;
+		r = 0;
+	}
 	for (int i = 0; i < work->queue_count && r >= 0; i++)
 		r = kri_queue_store(work->queues[i], store->state);
 	if (r >= 0 && work->has_boot)
@@ -84,7 +91,8 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 	}
 	if (r >= 0 && work->epoch) {
 		/* The ring's are somebody's now. */
-		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->ring_claim, store->ring_floor - 1);
+		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->ring_claim,
+		         store->ring_refused ? store->ring_refused : store->ring_floor - 1);
 		r = kri_state_put_meta(store->state, "claimed", claimed);
 	}
 	return r < 0 ? r : kri_sql_exec(store->state->db, "COMMIT");

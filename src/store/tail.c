@@ -119,9 +119,17 @@ static const char *no_place(void *data, uint32_t channel)
 	return "";
 }
 
-static int commit(struct tail *tail, struct kryos_ctx *ctx, int64_t *ret_taken)
+/* The rows of a commit that a cut tore may lie there still, when events have been given their ids long since. */
+static bool is_events(struct kryos_store *store, int64_t seq)
 {
-	struct kri_commit commit = { .ctx = ctx, .place_of = no_place, .boot_id = tail->boot_id };
+	int64_t count = 0;
+
+	return kri_state_count_events(store->state, seq, seq, &count) < 0 || count;
+}
+
+static int commit(struct tail *tail, struct kryos_store *store, int64_t *ret_taken)
+{
+	struct kri_commit commit = { .ctx = store->ctx, .place_of = no_place, .boot_id = tail->boot_id };
 	struct kryos_sample *samples = calloc(tail->count, sizeof(*samples));
 	size_t count = 0;
 	int r = samples ? 0 : -ENOMEM;
@@ -130,7 +138,8 @@ static int commit(struct tail *tail, struct kryos_ctx *ctx, int64_t *ret_taken)
 		const struct kri_row *row = &tail->rows[i];
 
 		/* A row whose channel nobody names any more would be nobody's value. */
-		if (find_channel(tail, ctx, row->channel, &samples[count].channel) < 0)
+		if (is_events(store, row->seq) ||
+		    find_channel(tail, store->ctx, row->channel, &samples[count].channel) < 0)
 			continue;
 		samples[count].seq = row->seq;
 		samples[count].boot = row->boot;
@@ -154,7 +163,7 @@ static int commit(struct tail *tail, struct kryos_ctx *ctx, int64_t *ret_taken)
 	return r;
 }
 
-int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan *scan, struct kryos_ctx *ctx,
+int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan *scan, struct kryos_store *store,
                           int64_t *ret_taken)
 {
 	struct tail *tail = calloc(1, sizeof(*tail));
@@ -168,7 +177,7 @@ int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan
 	if (tail->rows && scan->page_size)
 		r = collect(tail, scan);
 	if (r >= 0 && tail->count)
-		r = commit(tail, ctx, ret_taken);
+		r = commit(tail, store, ret_taken);
 	free(tail->rows);
 	free(tail);
 	return r;

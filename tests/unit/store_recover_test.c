@@ -73,6 +73,50 @@ static void a_segment_that_lost_its_version_is_damaged_and_not_empty(void **stat
 	assert_int_equal(rig_status(rig).gaps, 1);
 }
 
+/* SQLite takes a column of another name for what it says, until a statement that is compiled later asks for it. */
+static void tables_that_are_not_as_they_were_made_are_damage(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	append(rig, 1);
+	rig_stop(rig);
+	rig_sql(first_segment(rig), "PRAGMA writable_schema=ON;"
+	                            "UPDATE sqlite_master SET sql=replace(sql,'place','plage') WHERE name='channel'");
+	start(rig);
+	append(rig, 2);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	rig_wait_mended(rig);
+	assert_int_equal(rig_deliver(rig, INT_MAX), 2);
+	rig_stop(rig);
+	rig_sql(in(rig->path, "state.db"),
+	        "PRAGMA writable_schema=ON;"
+	        "UPDATE sqlite_master SET sql=replace(sql,'reason','season') WHERE name='dead'");
+	start(rig);
+	append(rig, 3);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_true(rig_deliver(rig, INT_MAX) >= 1);
+	assert_int_equal(access(in(rig->path, "state.db.bad"), F_OK), 0);
+}
+
+/* The channels' page of a segment in use can't be read any more: what state.db is owed besides does not wait for it. */
+static void channels_that_cannot_be_read_hold_nothing_up(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	append(rig, 1);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	pthread_mutex_lock(&rig->store->lock);
+	rig->store->noted_channels = 0;
+	pthread_mutex_unlock(&rig->store->lock);
+	rig_sql(first_segment(rig), "ALTER TABLE channel RENAME COLUMN place TO plage");
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	append(rig, 2);
+	rig_wait_mended(rig);
+	assert_int_equal(rig_deliver(rig, INT_MAX), 2);
+}
+
 static void damage_of_a_segment_leaves_delivery_state_alone(void **state)
 {
 	struct rig *rig = *state;
@@ -425,6 +469,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup_cut, rig_teardown)
 		CASE(a_sealed_segment_is_never_written_to_again),
 		CASE(a_segment_that_lost_its_version_is_damaged_and_not_empty),
+		CASE(tables_that_are_not_as_they_were_made_are_damage),
+		CASE(channels_that_cannot_be_read_hold_nothing_up),
 		CASE(damage_of_a_segment_leaves_delivery_state_alone),
 		CASE(a_segment_without_its_version_is_salvaged_and_delivered),
 		CASE(a_segment_that_cannot_be_read_is_left_out_and_comes_back),

@@ -441,7 +441,7 @@ struct beginning {
 	int looks;
 };
 
-/* The writer ends what it has begun between the two looks of whoever checks. */
+/* The writer ends what it has begun between the first two looks of whoever checks. */
 static int end_writing(unsigned int type, void *data, void *statement, void *sql)
 {
 	struct beginning *beginning = data;
@@ -459,16 +459,23 @@ static void a_segment_that_begins_just_now_is_not_taken_for_a_damaged_one(void *
 	struct rig *rig = *state;
 	const char *path = in(rig->folder, "00000000000000000001.seg");
 	struct beginning beginning = { .looks = 0 };
-	sqlite3 *reader;
+	sqlite3 *reader, *made;
+	sqlite3_stmt *tables;
 
+	assert_ok(kri_sql_open(&made, in(rig->folder, "made"), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+	assert_ok(kri_segment_make_tables(made, ""));
+	assert_ok(kri_sql_prepare(made, &tables, "SELECT group_concat(sql, ';') FROM sqlite_master"));
+	assert_int_equal(sqlite3_step(tables), SQLITE_ROW);
 	assert_ok(kri_sql_open(&beginning.writer, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
-	assert_ok(kri_sql_exec(beginning.writer, "PRAGMA journal_mode=WAL; BEGIN; CREATE TABLE header(key);"
-	                                         "PRAGMA user_version=1"));
+	assert_ok(kri_sql_exec(beginning.writer, "PRAGMA journal_mode=WAL; BEGIN; PRAGMA user_version=1"));
+	assert_ok(kri_sql_exec(beginning.writer, kri_sql_text(tables, 0)));
+	sqlite3_finalize(tables);
+	sqlite3_close(made);
 	assert_ok(kri_sql_open_to_read(&reader, path));
 	assert_fails(-ENOENT, kri_segment_check_format(reader, path));
 	sqlite3_trace_v2(reader, SQLITE_TRACE_STMT, end_writing, &beginning);
 	assert_ok(kri_segment_check_format(reader, path));
-	assert_int_equal(beginning.looks, 2);
+	assert_true(beginning.looks >= 2);
 	sqlite3_close(reader);
 	sqlite3_close(beginning.writer);
 }
