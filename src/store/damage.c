@@ -236,8 +236,9 @@ static int announce_holes(struct kryos_store *store, struct kri_mend *mend, cons
 	int r, code;
 
 	snprintf(sql, sizeof(sql), "SELECT samples FROM seal WHERE first_seq=%" PRId64, mend->first_seq);
-	if (kri_sql_int(store->state->db, sql, &recorded) >= 0)
-		holes.lost = recorded > mend->samples ? recorded - mend->samples : 0;
+	/* Who counted fewer than there are counted in what was damaged already. */
+	if (kri_sql_int(store->state->db, sql, &recorded) >= 0 && recorded >= mend->samples)
+		holes.lost = recorded - mend->samples;
 	if (!holes.lost)
 		return 0;
 	last = info->assumed && store->known_seq < info->last_seq ? store->known_seq : info->last_seq;

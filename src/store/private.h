@@ -155,6 +155,8 @@ struct kri_commit {
 };
 /* One durable commit: samples already have seq and boot. On failure the outcome is unknown: abandon the segment. */
 int kri_segment_begin(struct kri_segment *segment);
+/* The context's channel has that number in it. */
+int kri_segment_map_channel(struct kri_segment *segment, uint32_t channel, uint32_t own);
 /* Writes the boot and channel that a sample needs, where new; for all samples of a commit, before the first is added.
  */
 int kri_segment_declare(struct kri_segment *segment, const struct kri_commit *commit,

@@ -238,14 +238,15 @@ static int record_seal(struct kryos_store *store, struct kri_segment *segment, c
 		                 .signature = signature,
 		                 .last_trust = segment->last_trust };
 	struct kri_segment_info *info;
-	char sql[80];
+	char sql[120];
 	int r;
 
 	store->syncs.cause = KRI_SYNC_ROTATION;
 	/* Rows behind the last accepted one are of a commit that failed. */
 	pthread_mutex_lock(&store->lock);
 	info = kri_store_find_segment(store, segment->first_seq);
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM sample WHERE seq <= %" PRId64,
+	/* Not with "<=": a damaged key in the middle would end the count there. */
+	snprintf(sql, sizeof(sql), "SELECT (SELECT count(*) FROM sample) - count(*) FROM sample WHERE seq > %" PRId64,
 	         info ? info->last_seq : segment->last_seq);
 	pthread_mutex_unlock(&store->lock);
 	r = kri_sql_int(segment->db, sql, &seal.samples);

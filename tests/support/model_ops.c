@@ -446,8 +446,8 @@ static void spoil(const char *path, int where, int how)
 	close(fd);
 }
 
-/* Samples that may be gone with that file: up to the next segment. */
-static void note_harm(struct model_run *run, struct dirent **names, int count, int chosen, int64_t last)
+/* Samples that may be gone with that file: up to the next segment. It may well go on before a queue finds out. */
+static void note_harm(struct model_run *run, struct dirent **names, int count, int chosen)
 {
 	struct model_gap *harm = &run->harmed[run->harmed_count];
 
@@ -457,9 +457,6 @@ static void note_harm(struct model_run *run, struct dirent **names, int count, i
 	for (int i = chosen + 1; i < count && harm->last == INT64_MAX; i++)
 		if (is_target(names[i]->d_name, SEGMENT) && strtoll(names[i]->d_name, NULL, 10) > harm->first)
 			harm->last = strtoll(names[i]->d_name, NULL, 10) - 1;
-	/* What is given from now on is not in it. */
-	if (harm->last == INT64_MAX)
-		harm->last = last;
 	run->harmed_count++;
 }
 
@@ -472,7 +469,6 @@ static void damage(struct model_run *run, enum target target, const int *args)
 	struct dirent **names = NULL;
 	char path[PATH_MAX];
 	int count, chosen = -1;
-	int64_t last;
 
 	if (!run->store || run->failing)
 		return;
@@ -483,7 +479,6 @@ static void damage(struct model_run *run, enum target target, const int *args)
 	else if (target != SHARED_MEMORY && run->harmed_state)
 		return;
 	model_look(run);
-	last = model_status(run).last_seq;
 	model_close(run, 1);
 	count = scandir(run->folders[run->folder], &names, NULL, alphasort);
 	for (int i = 0; i < count; i++)
@@ -493,7 +488,7 @@ static void damage(struct model_run *run, enum target target, const int *args)
 		snprintf(path, sizeof(path), "%s/%s", run->folders[run->folder], names[chosen]->d_name);
 		spoil(path, args[0], args[1]);
 		if (target == SEGMENT || target == SEGMENT_LOG)
-			note_harm(run, names, count, chosen, last);
+			note_harm(run, names, count, chosen);
 		model_damaged(run->model, target == STATE || target == STATE_LOG);
 		run->figures->damages++;
 	}
