@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct check {
 	struct kryos_verify_result *result;
@@ -303,24 +304,31 @@ static void check_hole(struct check *check, const char *folder)
 	problem(check, "the segment before it, %" PRId64 ", is missing", check->previous_segment);
 }
 
-/* The segment named as the one before must hold the hash that is named, as its last, or where a failed commit left it.
+/*
+ * The segment named as the one before must hold the hash that is named, as its last, or where a failed commit left it.
+ * It need not be the one that is listed before this one: a failed commit may have left another between, of which nobody
+ * knew that it had rows.
  */
 static int check_link(struct check *check, const char *folder)
 {
+	bool listed = check->previous_segment == check->before;
 	char path[PATH_MAX], sql[256];
 	sqlite3 *db = NULL;
 	int64_t found = 0;
 	int r;
 
-	if (check->previous_segment && check->previous_segment != check->before &&
-	    check->previous_segment != check->empty)
-		check_hole(check, folder);
-	if (!check->before || check->previous_segment != check->before || !check->previous[0] || !check->before_last[0])
+	if (!check->previous_segment || check->previous_segment == check->empty)
 		return 0;
-	if (strcmp(check->previous, check->before_last) == 0)
+	kri_segment_path(folder, check->previous_segment, path, sizeof(path));
+	if (!listed && access(path, F_OK)) {
+		check_hole(check, folder);
+		return 0;
+	}
+	if (!check->before || !check->previous[0] || !check->before_last[0])
+		return 0;
+	if (listed && strcmp(check->previous, check->before_last) == 0)
 		return 0;
 	if (strspn(check->previous, "0123456789abcdef") == KRI_HASH_TEXT - 1) {
-		kri_segment_path(folder, check->before, path, sizeof(path));
 		snprintf(sql, sizeof(sql), "SELECT count(*) FROM sample WHERE hash=x'%s'", check->previous);
 		r = kri_sql_open(&db, path, SQLITE_OPEN_READWRITE);
 		if (r >= 0)
@@ -331,7 +339,7 @@ static int check_link(struct check *check, const char *folder)
 	}
 	if (!found) {
 		check->result->bad_links++;
-		problem(check, "does not follow from the segment before it, %" PRId64, check->before);
+		problem(check, "does not follow from the segment before it, %" PRId64, check->previous_segment);
 	}
 	return 0;
 }
