@@ -210,7 +210,7 @@ static void a_queue_does_not_wait_for_a_dead_sector_for_ever(void **state)
 	assert_fails(-EIO, kryos_queue_next(rig->queue, &record));
 	assert_fails(-EIO, kryos_queue_next(rig->queue, &record));
 	rig->queue->live.failing_since_ns -= KRYOS_SECONDS(61);
-	for (int i = 0; i < 200 && !owed; i++) {
+	for (int i = 0; i < 4000 && !owed; i++) {
 		if (kryos_queue_next_of(rig->queue, KRYOS_STREAM_LIVE, &record) > 0)
 			owed = (int)record->sample.value_micro;
 		process_for(rig->ctx, 5);
