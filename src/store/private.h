@@ -246,8 +246,10 @@ struct kri_state {
 	uint32_t epoch_crc;
 	int wal_frames, held_frames; /* as a segment's */
 	bool created;
-	bool unmended, aside; /* what was lost of it is still to be made again from segments: no commit says so yet */
-	int64_t bad_rows;     /* with a wrong checksum, taken out when it was opened */
+	bool unmended;    /* what was lost of it is still to be made again from segments: no commit says so yet */
+	bool aside;       /* all of it: another was set aside */
+	bool torn;        /* no more than a cut may take: the end of its log */
+	int64_t bad_rows; /* with a wrong checksum, taken out when it was opened */
 };
 /* first: there is no segment either, so what it does not have was not lost; aside: another was set aside as bad. */
 int kri_state_open(struct kri_state **ret_state, const char *folder, bool first, bool aside);
@@ -255,6 +257,8 @@ int kri_state_open(struct kri_state **ret_state, const char *folder, bool first,
 void kri_state_close(struct kri_state *state);
 int kri_state_get_meta(struct kri_state *state, const char *key, char *value, size_t size);
 int kri_state_put_meta(struct kri_state *state, const char *key, const char *value);
+/* Before what tells of it is written over: "lost" or "torn". Until the first commit of what was made again. */
+int kri_state_note_unmended(struct kri_state *state, const char *how);
 struct kri_stored_event {
 	struct kri_stored_event *next;
 	int64_t seq, t_boot_ns, t_wall_ns, first_seq, last_seq, value_ns;

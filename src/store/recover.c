@@ -26,8 +26,9 @@
 #include <unistd.h>
 
 struct found {
-	bool rescue; /* what was set aside may tell of events */
-	bool damage; /* something was lost: ids must not meet their namesakes */
+	bool rescue;    /* what was set aside may tell of events */
+	bool damage;    /* something was lost: ids must not meet their namesakes */
+	bool new_epoch; /* drawn for it already */
 	bool new_device;
 	bool same_boot;
 	bool unfinished_state; /* its log ends in the middle of a commit */
@@ -48,6 +49,19 @@ static int set_state_aside(struct kryos_store *store, struct found *found, int w
 	found->damage = true;
 	found->rescue = why != KRYOS_EFORMAT;
 	return kri_state_set_aside(store->folder, suffix);
+}
+
+/*
+ * Drawn before anything writes over what tells of the damage: after a cut between the two nothing would, and the ids
+ * of what is lost would be given again.
+ */
+static int end_epoch(struct kryos_store *store, struct found *found)
+{
+	int r = found->new_epoch ? 0 : kri_store_new_epoch(store);
+
+	found->damage = true;
+	found->new_epoch = r >= 0;
+	return r;
 }
 
 static int open_state(struct kryos_store *store, struct found *found)
@@ -75,9 +89,9 @@ static int open_state(struct kryos_store *store, struct found *found)
 	if (rescued)
 		kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", 0, "%" PRId64 " events were taken over", rescued);
 	if (store->state->unmended && !store->state->bad_rows) {
-		if (!found->damage)
+		if (!found->damage && !store->state->torn)
 			kri_store_report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT,
-			                 "state.db was lost and is made anew");
+			                 "state.db was lost, or some of it, and is made anew");
 		found->damage = true;
 	}
 	if (store->state->bad_rows) {
@@ -92,14 +106,13 @@ static int open_state(struct kryos_store *store, struct found *found)
 	found->unfinished_state = scan.broken || scan.frames_good > scan.last_commit_frame;
 	/* (The commit that was cut may have been that of an epoch drawn for such damage.) */
 	found->damage |= scan.void_end || found->unfinished_state;
-	if (scan.broken) {
-		found->damage = true;
-		if (!scan.in_last_transaction) {
-			snprintf(found->text, sizeof(found->text), "state.db lost its newest changes: %s", scan.text);
-			kri_store_report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, found->text);
-		}
+	if (scan.broken && !scan.in_last_transaction) {
+		snprintf(found->text, sizeof(found->text), "state.db lost its newest changes: %s", scan.text);
+		kri_store_report(store, KRYOS_EVENT_STORE, KRYOS_ECORRUPT, found->text);
 	}
-	return 0;
+	if (scan.broken || scan.void_end)
+		r = kri_state_note_unmended(store->state, scan.broken && !scan.in_last_transaction ? "lost" : "torn");
+	return r >= 0 && found->damage ? end_epoch(store, found) : r;
 }
 
 /* What state.db knows of closed segments, so that they need not be opened. */
@@ -226,17 +239,20 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 {
 	struct kri_segment_info *info = &store->segments[index];
 	struct kri_segment *segment = NULL;
-	struct kri_wal_scan scan;
+	struct kri_wal_scan scan = { .broken = false };
 	char path[PATH_MAX];
 	bool unfinished;
-	int r;
+	int r, drawn = 0;
 
 	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
 	info->bytes = kri_db_bytes(path);
 	r = look_into_wal(path, &scan);
+	if (scan.broken || scan.void_end)
+		drawn = end_epoch(store, found);
+	if (drawn < 0)
+		return drawn;
 	if (r >= 0)
 		r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
-	found->damage |= scan.broken || scan.void_end;
 	if (r >= 0 && scan.broken)
 		r = kri_store_take_tail(store, segment, &scan, &found->newest_seq);
 	if (r < 0 && segment) {
@@ -347,6 +363,8 @@ static int choose_epoch(struct kryos_store *store, struct found *found)
 	char text[32] = "";
 	int r;
 
+	if (found->new_epoch)
+		return 0;
 	r = kri_state_get_meta(store->state, "epoch", text, sizeof(text));
 	if (r < 0 && r != -ENOENT)
 		return r;

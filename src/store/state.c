@@ -210,6 +210,7 @@ int kri_state_open(struct kri_state **ret_state, const char *folder, bool first,
 		r = kri_state_get_meta(state, "unmended", how, sizeof(how));
 		state->unmended = r >= 0;
 		state->aside = strcmp(how, "aside") == 0;
+		state->torn = strcmp(how, "torn") == 0;
 		r = r == -ENOENT ? 0 : r;
 	}
 	if (r >= 0)
@@ -243,6 +244,14 @@ int kri_state_put_meta(struct kri_state *state, const char *key, const char *val
 	kri_sql_bind_text(state->put_meta, 1, key);
 	kri_sql_bind_text(state->put_meta, 2, value);
 	return kri_sql_run(state->put_meta);
+}
+
+int kri_state_note_unmended(struct kri_state *state, const char *how)
+{
+	int r = state->unmended ? 0 : kri_state_put_meta(state, "unmended", how);
+
+	state->unmended |= r >= 0;
+	return r;
 }
 
 size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024])

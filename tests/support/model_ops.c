@@ -553,8 +553,7 @@ const struct model_op model_ops[] = {
 	{ "damage_segment", 4, { 1000, 3 }, op_damage_segment },
 	{ "damage_log", 4, { 1000, 3 }, op_damage_log },
 	{ "damage_state", 3, { 1000, 3 }, op_damage_state },
-	/* Weight 0: a new store whose first events were in a log that is damaged and cut may give their ids again. */
-	{ "damage_state_log", 0, { 1000, 3 }, op_damage_state_log },
+	{ "damage_state_log", 3, { 1000, 3 }, op_damage_state_log },
 	{ "damage_shm", 1, { 1000, 3 }, op_damage_shm },
 };
 const int model_op_count = (int)KRI_ARRAY_SIZE(model_ops);
