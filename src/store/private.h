@@ -249,11 +249,12 @@ struct kri_state {
 	bool unmended;    /* what was lost of it is still to be made again from segments: no commit says so yet */
 	bool aside;       /* all of it: another was set aside */
 	bool torn;        /* no more than a cut may take: the end of its log */
+	bool unread;      /* gaps are noted that no commit has yet (tail.c) */
 	int64_t bad_rows; /* with a wrong checksum, taken out when it was opened */
 };
 /* first: there is no segment either, so what it does not have was not lost; aside: another was set aside as bad. */
 int kri_state_open(struct kri_state **ret_state, const char *folder, bool first, bool aside);
-#define KRI_STATE_MENDED "DELETE FROM meta WHERE key='unmended'"
+#define KRI_STATE_MENDED "DELETE FROM meta WHERE key IN ('unmended', 'unread')"
 void kri_state_close(struct kri_state *state);
 int kri_state_get_meta(struct kri_state *state, const char *key, char *value, size_t size);
 int kri_state_put_meta(struct kri_state *state, const char *key, const char *value);

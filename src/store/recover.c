@@ -254,7 +254,7 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	if (r >= 0)
 		r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
 	if (r >= 0 && scan.broken)
-		r = kri_store_take_tail(store, segment, &scan, &found->newest_seq);
+		r = kri_store_take_tail(store, segment, &scan);
 	if (r < 0 && segment) {
 		kri_segment_close(segment);
 		segment = NULL;
@@ -444,6 +444,8 @@ static int recover(struct kryos_store *store, struct found *found)
 		r = read_seals(store, found);
 	if (r >= 0)
 		r = look_into_all(store, found);
+	if (r >= 0)
+		r = kri_store_say_unread(store, &found->newest_seq);
 	if (r >= 0)
 		r = kri_store_report_missing(store);
 	if (r >= 0 && store->state_damaged)

@@ -156,14 +156,11 @@ void kri_salvage_free(struct kri_salvage *salvage); /* NULL is allowed */
 
 /*
  * tail.c, at open, before anything is written: what can be read behind the last commit of a log that is broken in its
- * last transaction, as a commit. How many samples. On failure the segment is not to be written to.
+ * last transaction becomes a commit; what can't is noted. On failure the segment is not to be written to.
  */
-int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan *scan, struct kryos_store *store,
-                          int64_t *ret_taken);
-
-/* ending.c, at open. Takes the tail up, says what of it can't be read, and passes over the seqs it may have had. */
-int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan,
-                        int64_t *newest_seq);
+int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan);
+/* Announces the gaps that are noted, by this open or one that a cut ended, and passes over their seqs. */
+int kri_store_say_unread(struct kryos_store *store, int64_t *newest_seq);
 
 /* mend.c: what is found, written as a segment of its own. */
 struct kri_mend {

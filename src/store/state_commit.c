@@ -68,7 +68,7 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 		snprintf(closed, sizeof(closed), "%" PRId64, work->closing_at);
 		r = kri_state_put_meta(store->state, "closed", closed);
 	}
-	if (r >= 0 && store->state->unmended)
+	if (r >= 0 && (store->state->unmended || store->state->unread))
 		r = kri_sql_exec(store->state->db, KRI_STATE_MENDED);
 	if (r >= 0 && work->has_channels)
 		r = kri_state_put_channels(store->state, store->segment, noted_channels(store));
@@ -186,7 +186,7 @@ int kri_store_commit_state(struct kryos_store *store)
 		memcpy(store->state->chain.hash, hash, sizeof(hash));
 	}
 	if (r >= 0)
-		store->state->unmended = false;
+		store->state->unmended = store->state->unread = false;
 	if (r >= 0 && work.has_channels) {
 		store->noted_segment = store->segment->first_seq;
 		store->noted_channels = store->segment->channel_count;

@@ -2,7 +2,11 @@
 /*
  * The end of a log that a cut, or damage, left in the middle of a commit. SQLite drops that commit whole, and it cannot
  * be told apart from one that was durable and lost a sector since: so what can be read of it is taken up, as a commit
- * of the same rows with the same ids, before the segment is written to. At open.
+ * of the same rows with the same ids, before the segment is written to; what can't be is said, and ids that may have
+ * been given there are not given again. At open.
+ *
+ * That commit is written over what tells of the others. So they are noted in state.db before it ("unread"), and stay
+ * there until a commit has their gap records.
  */
 #include "salvage.h"
 #include <inttypes.h>
@@ -11,6 +15,7 @@
 #include <string.h>
 
 #define MAX_ROWS KRI_MAX_WAITING
+#define ROWS_OF_FRAME 8 /* of 512 bytes, at least 64 each */
 
 struct tail {
 	struct kri_segment *segment;
@@ -22,6 +27,8 @@ struct tail {
 	} channels[64]; /* declared in the tail itself */
 	int channel_count;
 	char boot_id[64];
+	struct kryos_sample *samples; /* of rows whose channel is known */
+	size_t sample_count;
 };
 
 static int on_sample(void *data, const struct kri_row *row, const struct kri_salvage_origin *origin)
@@ -112,13 +119,6 @@ static int find_channel(struct tail *tail, struct kryos_ctx *ctx, uint32_t own, 
 	return r;
 }
 
-static const char *no_place(void *data, uint32_t channel)
-{
-	(void)data;
-	(void)channel;
-	return "";
-}
-
 /* The rows of a commit that a cut tore may lie there still, when events have been given their ids long since. */
 static bool is_events(struct kryos_store *store, int64_t seq)
 {
@@ -127,58 +127,147 @@ static bool is_events(struct kryos_store *store, int64_t seq)
 	return kri_state_count_events(store->state, seq, seq, &count) < 0 || count;
 }
 
-static int commit(struct tail *tail, struct kryos_store *store, int64_t *ret_taken)
+/* A row whose channel nobody names any more would be nobody's value. */
+static int name_rows(struct tail *tail, struct kryos_store *store)
 {
-	struct kri_commit commit = { .ctx = store->ctx, .place_of = no_place, .boot_id = tail->boot_id };
-	struct kryos_sample *samples = calloc(tail->count, sizeof(*samples));
-	size_t count = 0;
-	int r = samples ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < tail->count && r >= 0; i++) {
+	tail->samples = calloc(tail->count + 1, sizeof(*tail->samples));
+	if (!tail->samples)
+		return -ENOMEM;
+	for (size_t i = 0; i < tail->count; i++) {
 		const struct kri_row *row = &tail->rows[i];
+		struct kryos_sample *sample = &tail->samples[tail->sample_count];
 
-		/* A row whose channel nobody names any more would be nobody's value. */
 		if (is_events(store, row->seq) ||
-		    find_channel(tail, store->ctx, row->channel, &samples[count].channel) < 0)
+		    find_channel(tail, store->ctx, row->channel, &sample->channel) < 0)
 			continue;
-		samples[count].seq = row->seq;
-		samples[count].boot = row->boot;
-		samples[count].round = row->round;
-		samples[count].t_boot_ns = row->t_boot_ns;
-		samples[count].t_wall_ns = row->t_wall_ns;
-		samples[count].trust = row->trust;
-		samples[count].quality = row->quality;
-		samples[count++].value_micro = row->value_micro;
+		sample->seq = row->seq;
+		sample->boot = row->boot;
+		sample->round = row->round;
+		sample->t_boot_ns = row->t_boot_ns;
+		sample->t_wall_ns = row->t_wall_ns;
+		sample->trust = row->trust;
+		sample->quality = row->quality;
+		sample->value_micro = row->value_micro;
+		tail->sample_count++;
 	}
-	if (r >= 0 && count)
-		r = kri_segment_begin(tail->segment);
-	for (size_t i = 0; i < count && r >= 0; i++)
-		r = kri_segment_declare(tail->segment, &commit, &samples[i]);
-	for (size_t i = 0; i < count && r >= 0; i++)
-		r = kri_segment_add(tail->segment, &samples[i], i + 1 == count);
-	if (r >= 0 && count)
-		r = kri_segment_commit(tail->segment);
-	free(samples);
-	*ret_taken = (int64_t)count;
+	return 0;
+}
+
+static const char *no_place(void *data, uint32_t channel)
+{
+	(void)data;
+	(void)channel;
+	return "";
+}
+
+static int commit(struct tail *tail, struct kryos_ctx *ctx)
+{
+	struct kri_commit commit = { .ctx = ctx, .place_of = no_place, .boot_id = tail->boot_id };
+	int r = kri_segment_begin(tail->segment);
+
+	for (size_t i = 0; i < tail->sample_count && r >= 0; i++)
+		r = kri_segment_declare(tail->segment, &commit, &tail->samples[i]);
+	for (size_t i = 0; i < tail->sample_count && r >= 0; i++)
+		r = kri_segment_add(tail->segment, &tail->samples[i], i + 1 == tail->sample_count);
+	return r < 0 ? r : kri_segment_commit(tail->segment);
+}
+
+/* The seqs that are noted. What is no list of them was not written here, and says nothing. */
+static int read_unread(struct kri_state *state, struct kri_ranges *unread)
+{
+	sqlite3_stmt *row;
+	int r = kri_sql_prepare(state->db, &row, "SELECT value FROM meta WHERE key='unread'");
+
+	if (r < 0)
+		return r;
+	r = sqlite3_step(row);
+	r = r == SQLITE_ROW ? kri_ranges_parse(unread, kri_sql_text(row, 0)) : kri_sql_fail(state->db, r);
+	sqlite3_finalize(row);
+	if (r == KRYOS_ECORRUPT || (r >= 0 && unread->count && unread->runs[unread->count - 1].last > KRI_MAX_SEQ)) {
+		kri_ranges_clear(unread);
+		r = 0;
+	}
 	return r;
 }
 
-int kri_segment_take_tail(struct kri_segment *segment, const struct kri_wal_scan *scan, struct kryos_store *store,
-                          int64_t *ret_taken)
+/* Of the seqs up to last, which the tail may have had, those without a row. Another segment's may be noted already. */
+static int note_unread(struct kri_state *state, const struct tail *tail, int64_t last)
 {
-	struct tail *tail = calloc(1, sizeof(*tail));
-	int r = -ENOMEM;
+	struct kri_ranges unread = { .runs = NULL };
+	char *text = NULL;
+	int r = read_unread(state, &unread);
 
-	*ret_taken = 0;
-	if (!tail)
+	if (r >= 0)
+		r = kri_ranges_add(&unread, tail->segment->last_seq + 1, last);
+	for (size_t i = 0; i < tail->sample_count && r >= 0; i++)
+		r = kri_ranges_remove(&unread, tail->samples[i].seq, tail->samples[i].seq);
+	if (r >= 0 && unread.count) {
+		text = kri_ranges_text(&unread);
+		r = text ? kri_state_put_meta(state, "unread", text) : -ENOMEM;
+	}
+	free(text);
+	kri_ranges_clear(&unread);
+	return r;
+}
+
+int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan)
+{
+	struct tail tail = { .segment = segment };
+	/* So many rows fit in the frames. */
+	int64_t last = segment->last_seq + ROWS_OF_FRAME * (scan->frames - scan->last_commit_frame);
+	int r;
+
+	if (!segment->in_wal || segment->sealed || strcmp(segment->device, store->device) != 0)
+		return 0;
+	tail.rows = calloc(MAX_ROWS, sizeof(*tail.rows));
+	r = tail.rows ? 0 : -ENOMEM;
+	if (r >= 0 && scan->page_size)
+		r = collect(&tail, scan);
+	if (r >= 0)
+		r = name_rows(&tail, store->ctx);
+	if (r >= 0)
+		r = note_unread(store->state, &tail, last);
+	if (r >= 0 && tail.sample_count)
+		r = commit(&tail, store->ctx);
+	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", r,
+	        "%s: its log ends in the middle of a commit; %zu samples of it were taken up", segment->path,
+	        r < 0 ? 0 : tail.sample_count);
+	free(tail.rows);
+	free(tail.samples);
+	return r;
+}
+
+static int say_run(struct kryos_store *store, const struct kri_run *run)
+{
+	int64_t events = 0, seqs = run->last - run->first + 1;
+	char text[200];
+	int r = kri_state_count_events(store->state, run->first, run->last, &events);
+
+	if (r < 0 || events >= seqs)
 		return r;
-	tail->segment = segment;
-	tail->rows = calloc(MAX_ROWS, sizeof(*tail->rows));
-	if (tail->rows && scan->page_size)
-		r = collect(tail, scan);
-	if (r >= 0 && tail->count)
-		r = commit(tail, store, ret_taken);
-	free(tail->rows);
-	free(tail);
+	snprintf(text, sizeof(text),
+	         "the log ends in the middle of a commit; at most %" PRId64
+	         " samples may have been in what can't be read",
+	         seqs - events);
+	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                 .name = "store",
+	                                                 .first_seq = run->first,
+	                                                 .last_seq = run->last,
+	                                                 .text = text });
+	return 0;
+}
+
+int kri_store_say_unread(struct kryos_store *store, int64_t *newest_seq)
+{
+	struct kri_ranges unread = { .runs = NULL };
+	int r = read_unread(store->state, &unread);
+
+	for (int i = 0; i < unread.count && r >= 0; i++) {
+		r = say_run(store, &unread.runs[i]);
+		if (unread.runs[i].last > *newest_seq)
+			*newest_seq = unread.runs[i].last;
+	}
+	store->state->unread = unread.count > 0;
+	kri_ranges_clear(&unread);
 	return r;
 }
