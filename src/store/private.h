@@ -289,6 +289,8 @@ int kri_state_count_events(struct kri_state *state, int64_t first, int64_t last,
  * that failed it is marked unreadable.
  */
 int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment, uint32_t after);
+/* They are put there once rows of it are durable. */
+bool kri_state_has_channels(struct kri_state *state, int64_t segment);
 size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024]);
 int kri_state_checkpoint(struct kri_state *state);
 /* As a record that points to stored and to ret_event. */

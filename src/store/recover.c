@@ -2,7 +2,7 @@
 /*
  * What an open finds, and what becomes of it:
  *
- *     newest segment without rows     removed
+ *     segment without rows            removed; damaged, if state.db knows that it had some
  *     older one not sealed            sealed when idle
  *     newer format                    left, skipped, reported
  *     log broken before its end       as damaged, before SQLite looks at it
@@ -234,6 +234,34 @@ static int look_into_wal(const char *path, struct kri_wal_scan *ret_scan)
 	               : 0;
 }
 
+/*
+ * Without rows: it was never begun, or nothing was added yet; or its log is gone before anything of it was in the file.
+ * KRYOS_ECORRUPT where state.db knows that it had some. Where its log is all zeros that is said, and where there is not
+ * even a table no ids that it may have had are given again.
+ */
+static int drop_empty(struct kryos_store *store, struct kri_segment_info *info, bool never_begun,
+                      const struct kri_wal_scan *scan, struct found *found)
+{
+	bool newest = info == &store->segments[store->segment_count - 1];
+	char path[PATH_MAX];
+	int r = 0;
+
+	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
+	if (kri_state_has_channels(store->state, info->first_seq))
+		return kryos_fail(KRYOS_ECORRUPT, "%s: its rows are gone", path);
+	if (never_begun)
+		r = end_epoch(store, found);
+	if (r >= 0)
+		r = kri_store_note_wiped(store, info->first_seq, newest ? INT64_MAX : info[1].first_seq - 1, scan);
+	if (r < 0)
+		return r;
+	r = kri_remove_db(path);
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
+	kri_store_drop_segment(store, info);
+	return 0;
+}
+
 /* Looks into one segment that state.db does not know as closed. */
 static int look_into(struct kryos_store *store, int index, struct found *found)
 {
@@ -242,15 +270,15 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	struct kri_wal_scan scan = { .broken = false };
 	char path[PATH_MAX];
 	bool unfinished;
-	int r, drawn = 0;
+	int r, noted = 0;
 
 	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
 	info->bytes = kri_db_bytes(path);
 	r = look_into_wal(path, &scan);
 	if (scan.broken || scan.void_end)
-		drawn = end_epoch(store, found);
-	if (drawn < 0)
-		return drawn;
+		noted = end_epoch(store, found);
+	if (noted < 0)
+		return noted;
 	if (r >= 0)
 		r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
 	if (r >= 0 && scan.broken)
@@ -261,11 +289,10 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	}
 	if (r == -ENOENT || (r >= 0 && segment->last_seq < segment->first_seq)) {
 		kri_segment_close(segment);
-		r = kri_remove_db(path);
-		if (r < 0)
-			kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "%s", kryos_strerror(r));
-		kri_store_drop_segment(store, info);
-		return 0;
+		segment = NULL;
+		r = drop_empty(store, info, r == -ENOENT, &scan, found);
+		if (r != KRYOS_ECORRUPT)
+			return r;
 	}
 	/* A sector that can't be read must not keep a device from measuring; ids in a new epoch meet none of its. */
 	if (r == KRYOS_ECORRUPT || r == -EIO)

@@ -159,6 +159,8 @@ void kri_salvage_free(struct kri_salvage *salvage); /* NULL is allowed */
  * last transaction becomes a commit; what can't is noted. On failure the segment is not to be written to.
  */
 int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan);
+/* Of a segment without rows: a log of nothing but zeros may have had some. */
+int kri_store_note_wiped(struct kryos_store *store, int64_t first, int64_t last, const struct kri_wal_scan *scan);
 /* Announces the gaps that are noted, by this open or one that a cut ended, and passes over their seqs. */
 int kri_store_say_unread(struct kryos_store *store, int64_t *newest_seq);
 

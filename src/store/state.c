@@ -473,6 +473,18 @@ int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment,
 	return r;
 }
 
+bool kri_state_has_channels(struct kri_state *state, int64_t segment)
+{
+	int64_t count = 0;
+	char sql[160];
+
+	snprintf(sql, sizeof(sql),
+	         "SELECT count(*) FROM channel WHERE segment=%" PRId64
+	         " AND crc IS row_crc('channel',segment,channel,since,name,unit,place)",
+	         segment);
+	return kri_sql_int(state->db, sql, &count) >= 0 && count;
+}
+
 int kri_state_checkpoint(struct kri_state *state)
 {
 	int frames = 0, done = 0, code;

@@ -15,7 +15,9 @@
 #include <string.h>
 
 #define MAX_ROWS KRI_MAX_WAITING
+#define FRAME (KRI_WAL_FRAME_HEADER + 512)
 #define ROWS_OF_FRAME 8 /* of 512 bytes, at least 64 each */
+#define EMPTY_FRAMES 9  /* no segment is begun with fewer */
 
 struct tail {
 	struct kri_segment *segment;
@@ -190,17 +192,18 @@ static int read_unread(struct kri_state *state, struct kri_ranges *unread)
 	return r;
 }
 
-/* Of the seqs up to last, which the tail may have had, those without a row. Another segment's may be noted already. */
-static int note_unread(struct kri_state *state, const struct tail *tail, int64_t last)
+/* Of these seqs, those that are none of the rows. Another segment's may be noted already. */
+static int note_unread(struct kri_state *state, int64_t first, int64_t last, const struct kryos_sample *rows,
+                       size_t count)
 {
 	struct kri_ranges unread = { .runs = NULL };
 	char *text = NULL;
 	int r = read_unread(state, &unread);
 
 	if (r >= 0)
-		r = kri_ranges_add(&unread, tail->segment->last_seq + 1, last);
-	for (size_t i = 0; i < tail->sample_count && r >= 0; i++)
-		r = kri_ranges_remove(&unread, tail->samples[i].seq, tail->samples[i].seq);
+		r = kri_ranges_add(&unread, first, last);
+	for (size_t i = 0; i < count && r >= 0; i++)
+		r = kri_ranges_remove(&unread, rows[i].seq, rows[i].seq);
 	if (r >= 0 && unread.count) {
 		text = kri_ranges_text(&unread);
 		r = text ? kri_state_put_meta(state, "unread", text) : -ENOMEM;
@@ -208,6 +211,15 @@ static int note_unread(struct kri_state *state, const struct tail *tail, int64_t
 	free(text);
 	kri_ranges_clear(&unread);
 	return r;
+}
+
+int kri_store_note_wiped(struct kryos_store *store, int64_t first, int64_t last, const struct kri_wal_scan *scan)
+{
+	int64_t rows = ROWS_OF_FRAME * (scan->bytes / FRAME - EMPTY_FRAMES);
+
+	if (!scan->void_end || scan->page_size || rows <= 0)
+		return 0;
+	return note_unread(store->state, first, last - first < rows ? last : first + rows - 1, NULL, 0);
 }
 
 int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, const struct kri_wal_scan *scan)
@@ -226,7 +238,7 @@ int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, 
 	if (r >= 0)
 		r = name_rows(&tail, store->ctx);
 	if (r >= 0)
-		r = note_unread(store->state, &tail, last);
+		r = note_unread(store->state, segment->last_seq + 1, last, tail.samples, tail.sample_count);
 	if (r >= 0 && tail.sample_count)
 		r = commit(&tail, store->ctx);
 	kri_log(store->ctx, KRYOS_LOG_NOTICE, "store", r,
@@ -246,9 +258,7 @@ static int say_run(struct kryos_store *store, const struct kri_run *run)
 	if (r < 0 || events >= seqs)
 		return r;
 	snprintf(text, sizeof(text),
-	         "the log ends in the middle of a commit; at most %" PRId64
-	         " samples may have been in what can't be read",
-	         seqs - events);
+	         "the end of the log can't be read; at most %" PRId64 " samples may have been in it", seqs - events);
 	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
 	                                                 .name = "store",
 	                                                 .first_seq = run->first,

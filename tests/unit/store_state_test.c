@@ -315,6 +315,15 @@ static const char *log_of(const char *path)
 	return log;
 }
 
+static void blank_file(const char *path)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, status.st_size), 0);
+}
+
 static int64_t count_frames(const char *path)
 {
 	struct kri_wal_scan scan;
@@ -386,6 +395,58 @@ static void a_void_end_of_a_log_ends_the_epoch(void **state)
 	assert_true(reopen(rig, epoch).new_epoch);
 	assert_string_equal(get_meta(rig, "unmended"), "");
 	drop_store(rig);
+}
+
+/* Before anything of a segment was written from its log into its file, the file does not say that it had rows. */
+static void a_log_that_is_gone_is_known_by_the_channels_in_state_db_or_by_its_size(void **state)
+{
+	struct kri_segment *segment;
+	struct rig *rig = *state;
+	struct found found;
+	int64_t frames;
+	uint64_t epoch;
+
+	epoch = make_store(rig, 3);
+	put_meta(rig, "closed", NULL);
+	assert_int_equal(unlink(log_of(segment_path(rig))), 0);
+	found = reopen(rig, epoch);
+	assert_true(found.new_epoch);
+	assert_int_equal(found.gaps, 1);
+	assert_int_equal(found.first, 1);
+	assert_true(found.last >= 3 && found.next_seq > found.last);
+	drop_store(rig);
+
+	/* Without its channels: the process ended before they were noted, or state.db is lost as well. */
+	epoch = make_store(rig, 40);
+	put_meta(rig, "closed", NULL);
+	rig_sql(state_path(rig), "DELETE FROM channel");
+	frames = count_frames(segment_path(rig));
+	blank_file(log_of(segment_path(rig)));
+	found = reopen(rig, epoch);
+	assert_true(found.new_epoch);
+	assert_int_equal(found.gaps, 1);
+	assert_int_equal(found.first, 1);
+	assert_in_range(found.last, 40, 8 * frames);
+	assert_true(found.next_seq > found.last);
+	drop_store(rig);
+
+	/* Nothing tells; but no id is given again. */
+	epoch = make_store(rig, 3);
+	put_meta(rig, "closed", NULL);
+	rig_sql(state_path(rig), "DELETE FROM channel");
+	assert_int_equal(unlink(log_of(segment_path(rig))), 0);
+	found = reopen(rig, epoch);
+	assert_true(found.new_epoch);
+	assert_int_equal(found.gaps, 0);
+	drop_store(rig);
+
+	/* A cut while a segment is begun may leave zeros too: there is no room for rows in them. */
+	epoch = make_store(rig, 3);
+	assert_ok(kri_segment_create(&segment, in(rig->path, "00000000000000000004.seg"), 4, epoch, "", NULL, 0));
+	kri_segment_close(segment);
+	blank_file(log_of(in(rig->path, "00000000000000000004.seg")));
+	found = reopen(rig, epoch);
+	assert_int_equal(found.gaps, 0);
 }
 
 /* What an earlier round left behind the last commit is none. */
@@ -512,6 +573,7 @@ int main(void)
 		CASE(seqs_that_are_unread_become_a_gap_once_and_are_passed_over),
 		CASE(an_unread_that_is_no_list_of_seqs_is_not_believed),
 		CASE(a_void_end_of_a_log_ends_the_epoch),
+		CASE(a_log_that_is_gone_is_known_by_the_channels_in_state_db_or_by_its_size),
 		CASE(old_frames_behind_the_last_commit_end_no_epoch),
 		CASE(a_cut_after_the_tail_was_taken_up_costs_neither_rows_nor_the_gap),
 #undef CASE
