@@ -323,7 +323,9 @@ static int finish(struct kryos_store *store)
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
+		pthread_mutex_lock(&queues[i]->lock);
 		kri_queue_look_again(queues[i], mend->first_seq);
+		pthread_mutex_unlock(&queues[i]->lock);
 		kri_queue_wake(queues[i]);
 		kri_queue_unref(queues[i]);
 	}

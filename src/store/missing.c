@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Seqs given to commits that failed ("claimed"), or to nothing ("skipped"), for what they are: nobody's. */
 int64_t kri_store_count_nobodys(struct kryos_store *store, const char *key, int64_t first, int64_t last)
@@ -34,6 +35,57 @@ int kri_store_note_skipped(struct kryos_store *store, const struct kri_segment_i
 		first = from;
 	snprintf(text, sizeof(text), "%" PRId64 "-%" PRId64, first, newest->last_seq);
 	return kri_state_put_meta(store->state, "skipped", text);
+}
+
+/*
+ * The last rows may be gone without a trace: a WAL that was removed, or flipped bits in the last place that counts. But
+ * state.db knows of later seqs: each must be an event's, or have been given in vain.
+ */
+int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *ret_damage)
+{
+	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
+	int64_t known = 0, first = *newest_seq + 1, last = 0;
+	char sql[640], text[32];
+	int r = kri_state_newest_seq(store->state, &last);
+
+	if (r < 0)
+		return r;
+	store->known_seq = last > *newest_seq ? last : *newest_seq;
+	/* What was an event's below that, and is no more, can't be told from a sample's. */
+	if (kri_state_get_meta(store->state, "trimmed", text, sizeof(text)) >= 0 && strtoll(text, NULL, 10) > first)
+		first = strtoll(text, NULL, 10);
+	if (last < first)
+		return newest && newest->left_out && last < newest->last_seq
+		               ? kri_store_note_skipped(store, newest, last)
+		               : 0;
+	/* Events', and those that a gap record has given up already. */
+	snprintf(sql, sizeof(sql),
+	         "SELECT (SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64 ") + coalesce(sum("
+	         "g.l - g.f + 1 - (SELECT count(*) FROM event WHERE seq BETWEEN g.f AND g.l)), 0) FROM"
+	         " (SELECT DISTINCT max(first_seq, %" PRId64 ") f, min(last_seq, %" PRId64 ") l FROM gap"
+	         " WHERE last_seq >= %" PRId64 " AND first_seq <= %" PRId64 ") g",
+	         first, last, first, last, first, last);
+	r = kri_sql_int(store->state->db, sql, &known);
+	if (r < 0 || known + kri_store_count_nobodys(store, "claimed", first, last) +
+	                             kri_store_count_nobodys(store, "skipped", first, last) >=
+	                     last - first + 1)
+		return r;
+	*ret_damage = true;
+	*newest_seq = last;
+	if (newest && !newest->recorded && !newest->bad && !newest->left_out) {
+		/* What can be found in the rest of its file is; the others become a gap then. */
+		kri_segment_close(store->segment);
+		store->segment = NULL;
+		newest->last_seq = last;
+		store->damaged_segment = newest->first_seq;
+		return kri_store_condemn(store);
+	}
+	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                 .name = "store",
+	                                                 .first_seq = first,
+	                                                 .last_seq = last,
+	                                                 .text = "the newest segment is missing" });
+	return 0;
 }
 
 /* What state.db has closed and retention has not removed must be there. Said once: the gap is stored with its event. */

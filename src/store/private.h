@@ -534,6 +534,8 @@ int kri_store_recover(struct kryos_store *store);
 int64_t kri_store_count_nobodys(struct kryos_store *store, const char *key, int64_t first, int64_t last);
 int kri_store_note_skipped(struct kryos_store *store, const struct kri_segment_info *newest, int64_t known);
 int kri_store_report_missing(struct kryos_store *store);
+/* Whether state.db knows of seqs behind the newest that nobody has. Where it does they are passed over, and damage. */
+int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *ret_damage);
 /* rebuild.c, at open: queues' cursors and boots, from the newest segment that can be read. */
 int kri_store_rebuild_state(struct kryos_store *store);
 /* Which boot this is. newest: the highest number seen in segments. new_device: device time begins again. */
@@ -656,8 +658,8 @@ int kri_queue_look(struct kryos_queue *queue, struct kri_stream *stream, int64_t
 int kri_queue_check_hole(struct kryos_store *store, struct kri_stream *stream, int64_t seq);
 /* Has the writer take a segment out of service. */
 void kri_queue_condemn(struct kryos_store *store, int64_t first_seq);
-/* What is owed from that seq on can be read now. */
-void kri_queue_look_again(struct kryos_queue *queue, int64_t first_seq);
+/* Looks again from seq on, whichever stream it is in; what was read ahead may be something else now. */
+void kri_queue_look_again(struct kryos_queue *queue, int64_t seq);
 void kri_queue_touch(struct kryos_queue *queue);        /* its state is to be stored again */
 char *kri_queue_cursor_text(struct kryos_queue *queue); /* "samples events" as stored; free() it */
 /*

@@ -291,26 +291,6 @@ int kryos_queue_next(struct kryos_queue *queue, const struct kryos_record **ret_
 	return kryos_queue_next_of(queue, KRYOS_STREAM_ANY, ret_record);
 }
 
-/* Looks again from seq on, whichever stream it is in. */
-static void look_again(struct kryos_queue *queue, int64_t seq)
-{
-	if (seq < queue->event_at) {
-		queue->event_at = seq;
-		queue->event_next = queue->event_count = 0;
-	}
-	struct kri_stream *streams[] = { &queue->live, &queue->backlog };
-
-	for (size_t i = 0; i < KRI_ARRAY_SIZE(streams); i++) {
-		if (seq >= streams[i]->at)
-			continue;
-		streams[i]->at = seq;
-		streams[i]->from = 0;
-		streams[i]->until = -1;
-	}
-	if (seq < queue->volatile_at)
-		queue->volatile_at = seq;
-}
-
 /* queue->lock held. */
 static int settle(struct kryos_queue *queue, int64_t seq, struct kri_lent *ret_lent)
 {
@@ -389,7 +369,7 @@ int kryos_queue_release(struct kryos_queue *queue, int64_t seq)
 	at = find_lent(queue, seq);
 	if (at < (int)queue->lent_count && queue->lent[at].seq == seq) {
 		take_back(queue, at);
-		look_again(queue, seq);
+		kri_queue_look_again(queue, seq);
 	} else {
 		r = kryos_fail(-ENOENT, "queue %s: %" PRId64 " is not lent", queue->name, seq);
 	}
@@ -405,7 +385,7 @@ int kryos_queue_release_all(struct kryos_queue *queue)
 		return r;
 	pthread_mutex_lock(&queue->lock);
 	if (queue->lent_count)
-		look_again(queue, queue->lent[0].seq);
+		kri_queue_look_again(queue, queue->lent[0].seq);
 	queue->lent_count = 0;
 	pthread_mutex_unlock(&queue->lock);
 	return 0;
@@ -432,7 +412,7 @@ int kryos_queue_resend(struct kryos_queue *queue, int64_t first_seq, int64_t las
 	r = kri_ranges_add(&queue->samples, first_seq, last_seq);
 	if (r >= 0)
 		r = kri_ranges_add(&queue->events, first_seq, last_seq);
-	look_again(queue, first_seq);
+	kri_queue_look_again(queue, first_seq);
 	touched(queue);
 	pthread_mutex_unlock(&queue->lock);
 	kri_queue_wake(queue);
@@ -451,7 +431,7 @@ int kryos_queue_set_live(struct kryos_queue *queue)
 	pthread_mutex_unlock(&queue->store->lock);
 	pthread_mutex_lock(&queue->lock);
 	queue->live_seq = durable + 1;
-	look_again(queue, 0);
+	kri_queue_look_again(queue, 0);
 	pthread_mutex_unlock(&queue->lock);
 	return 0;
 }

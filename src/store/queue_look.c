@@ -73,6 +73,24 @@ void kri_queue_condemn(struct kryos_store *store, int64_t first_seq)
 	pthread_mutex_unlock(&store->lock);
 }
 
+void kri_queue_look_again(struct kryos_queue *queue, int64_t seq)
+{
+	struct kri_stream *streams[] = { &queue->live, &queue->backlog };
+
+	if (seq < queue->event_at) {
+		queue->event_at = seq;
+		queue->event_next = queue->event_count = 0;
+	}
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(streams); i++) {
+		if (seq < streams[i]->at)
+			streams[i]->at = seq;
+		streams[i]->from = 0;
+		streams[i]->until = -1;
+	}
+	if (seq < queue->volatile_at)
+		queue->volatile_at = seq;
+}
+
 int kri_queue_look(struct kryos_queue *queue, struct kri_stream *stream, int64_t seq, int64_t to)
 {
 	struct kryos_store *store = queue->store;

@@ -163,19 +163,6 @@ void kri_queue_stored(struct kryos_queue *queue, bool well)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-void kri_queue_look_again(struct kryos_queue *queue, int64_t first_seq)
-{
-	struct kri_stream *streams[] = { &queue->live, &queue->backlog };
-
-	pthread_mutex_lock(&queue->lock);
-	for (size_t i = 0; i < KRI_ARRAY_SIZE(streams); i++) {
-		if (streams[i]->at > first_seq)
-			streams[i]->at = first_seq;
-		streams[i]->until = -1;
-	}
-	pthread_mutex_unlock(&queue->lock);
-}
-
 void kri_queue_wake(struct kryos_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);

@@ -404,57 +404,6 @@ static int choose_epoch(struct kryos_store *store, struct found *found)
 	return !store->epoch || found->damage || found->new_device ? kri_store_new_epoch(store) : 0;
 }
 
-/*
- * The last rows may be gone without a trace: a WAL that was removed, or flipped bits in the last place that counts. But
- * state.db knows of later seqs: each must be an event's, or have been given in vain.
- */
-static int check_end(struct kryos_store *store, struct found *found)
-{
-	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
-	int64_t known = 0, first = found->newest_seq + 1, last = 0;
-	char sql[640], text[32];
-	int r = kri_state_newest_seq(store->state, &last);
-
-	if (r < 0)
-		return r;
-	store->known_seq = last > found->newest_seq ? last : found->newest_seq;
-	/* What was an event's below that, and is no more, can't be told from a sample's. */
-	if (kri_state_get_meta(store->state, "trimmed", text, sizeof(text)) >= 0 && strtoll(text, NULL, 10) > first)
-		first = strtoll(text, NULL, 10);
-	if (last < first)
-		return newest && newest->left_out && last < newest->last_seq
-		               ? kri_store_note_skipped(store, newest, last)
-		               : 0;
-	/* Events', and those that a gap record has given up already. */
-	snprintf(sql, sizeof(sql),
-	         "SELECT (SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64 ") + coalesce(sum("
-	         "g.l - g.f + 1 - (SELECT count(*) FROM event WHERE seq BETWEEN g.f AND g.l)), 0) FROM"
-	         " (SELECT DISTINCT max(first_seq, %" PRId64 ") f, min(last_seq, %" PRId64 ") l FROM gap"
-	         " WHERE last_seq >= %" PRId64 " AND first_seq <= %" PRId64 ") g",
-	         first, last, first, last, first, last);
-	r = kri_sql_int(store->state->db, sql, &known);
-	if (r < 0 || known + kri_store_count_nobodys(store, "claimed", first, last) +
-	                             kri_store_count_nobodys(store, "skipped", first, last) >=
-	                     last - first + 1)
-		return r;
-	found->damage = true;
-	found->newest_seq = last;
-	if (newest && !newest->recorded && !newest->bad && !newest->left_out) {
-		/* What can be found in the rest of its file is; the others become a gap then. */
-		kri_segment_close(store->segment);
-		store->segment = NULL;
-		newest->last_seq = last;
-		store->damaged_segment = newest->first_seq;
-		return kri_store_condemn(store);
-	}
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .name = "store",
-	                                                 .first_seq = first,
-	                                                 .last_seq = last,
-	                                                 .text = "the newest segment is missing" });
-	return 0;
-}
-
 /* What is known of the folder, up to the number and the epoch of what comes next. Damage found here is state.db's. */
 static int recover(struct kryos_store *store, struct found *found)
 {
@@ -479,13 +428,14 @@ static int recover(struct kryos_store *store, struct found *found)
 		r = kri_store_rebuild_state(store);
 	if (r >= 0)
 		r = kri_store_begin_boot(store, found->newest_boot, found->new_device);
+	/* Whatever the row's checksum says: no other can be put where it is. */
 	if (r >= 0)
 		r = kri_sql_int(
 			store->state->db,
 			"SELECT coalesce(max(seq),0) FROM event WHERE seq <= 9007199254740992", /* KRI_MAX_SEQ */
 			&newest_event);
 	if (r >= 0)
-		r = check_end(store, found);
+		r = kri_store_check_end(store, &found->newest_seq, &found->damage);
 	if (r >= 0)
 		r = choose_epoch(store, found);
 	/* One that was made anew is to know how far the rows went, too. */
