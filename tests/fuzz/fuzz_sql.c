@@ -267,6 +267,27 @@ static void open_store(struct kryos_ctx *ctx, const char *folder, size_t most_ro
 	kryos_store_close(store);
 }
 
+uint8_t fuzz_write_segment(const char *folder, const struct fuzz_image *image, const uint8_t *data, size_t size)
+{
+#define EPOCH "(SELECT value FROM header WHERE key='epoch')"
+	static const char *const tables[] = { "header", "boot", "channel", "sample", "seal" };
+	static const char fix[] = "UPDATE boot SET crc=row_crc(" EPOCH ", 'boot|'||boot||'|'||since||'|'||boot_id);"
+				  "UPDATE channel SET crc=row_crc(" EPOCH ","
+				  " 'channel|'||channel||'|'||since||'|'||name||'|'||unit||'|'||place);"
+				  "UPDATE sample SET crc=row_crc(" EPOCH ", " FUZZ_SAMPLE_LINE ");";
+#undef EPOCH
+	struct fuzz_bytes bytes = { data, size };
+	uint8_t mode = fuzz_u8(&bytes);
+
+	if (!(mode & 1)) {
+		fuzz_write_pages(folder, FUZZ_SEGMENT, data, size);
+		return mode;
+	}
+	fuzz_write_image(folder, FUZZ_SEGMENT, image);
+	fuzz_add_rows(folder, FUZZ_SEGMENT, &bytes, tables, KRI_ARRAY_SIZE(tables), mode & 2 ? fix : NULL);
+	return mode;
+}
+
 void fuzz_use_store(const char *folder, size_t most_rows, bool open)
 {
 	static uint8_t *key;

@@ -25,6 +25,15 @@ void fuzz_write_pages(const char *folder, const char *name, const uint8_t *data,
 void fuzz_add_rows(const char *folder, const char *name, struct fuzz_bytes *bytes, const char *const *tables,
                    int table_count, const char *fix);
 
+/*
+ * The input as FUZZ_SEGMENT: as pages, or with bit 0 of its first byte the good one with rows of the input's, whose
+ * checksums are made right with bit 1. That byte.
+ */
+uint8_t fuzz_write_segment(const char *folder, const struct fuzz_image *image, const uint8_t *data, size_t size);
+#define FUZZ_SAMPLE_LINE                                                                                               \
+	"'sample|'||seq||'|'||channel||'|'||boot||'|'||round||'|'||t_boot_ns||'|'||t_wall_ns||'|'||trust||'|'||"       \
+	"quality||'|'||value_micro"
+
 /* Reads all of a store from outside, of at most so many rows; with open it opens it then, appends, and empties a queue.
  */
 void fuzz_use_store(const char *folder, size_t most_rows, bool open);

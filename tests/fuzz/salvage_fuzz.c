@@ -12,17 +12,6 @@
 #include <string.h>
 
 #define OUT "00000000000000000002.seg"
-#define EPOCH "(SELECT value FROM header WHERE key='epoch')"
-#define SAMPLE_LINE                                                                                                    \
-	"'sample|'||seq||'|'||channel||'|'||boot||'|'||round||'|'||t_boot_ns||'|'||t_wall_ns||'|'||trust||'|'||"       \
-	"quality||'|'||value_micro"
-
-static const char *const tables[] = { "header", "boot", "channel", "sample", "seal" };
-
-static const char fix[] = "UPDATE boot SET crc=row_crc(" EPOCH ", 'boot|'||boot||'|'||since||'|'||boot_id);"
-			  "UPDATE channel SET crc=row_crc(" EPOCH ","
-			  " 'channel|'||channel||'|'||since||'|'||name||'|'||unit||'|'||place);"
-			  "UPDATE sample SET crc=row_crc(" EPOCH ", " SAMPLE_LINE ");";
 
 static int on_sample(void *data, const struct kri_row *row, const struct kri_salvage_origin *origin)
 {
@@ -147,7 +136,7 @@ static int64_t count_missing(const char *folder)
 		    " AND channel BETWEEN 0 AND 4294967295 AND boot BETWEEN 0 AND 4294967295"
 		    " AND round BETWEEN 0 AND 4294967295 AND trust BETWEEN 0 AND 65535 AND quality BETWEEN 0 AND 65535"
 		    " AND (hash IS NULL OR (typeof(hash)='blob' AND length(hash)=32))"
-		    " AND crc IS row_crc((SELECT value FROM salvaged.header WHERE key='epoch'), " SAMPLE_LINE ")"
+		    " AND crc IS row_crc((SELECT value FROM salvaged.header WHERE key='epoch'), " FUZZ_SAMPLE_LINE ")"
 		    " AND +seq NOT IN (SELECT seq FROM salvaged.sample)",
 		    -1, &row, NULL) == SQLITE_OK &&
 	    sqlite3_step(row) == SQLITE_ROW)
@@ -180,22 +169,14 @@ static void salvage_file(const char *folder, bool rows)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz_image image, state;
-	struct fuzz_bytes bytes = { data, size };
-	const char *folder;
+	const char *folder = fuzz_folder();
 	uint8_t mode;
 
 	if (!image.db)
 		fuzz_images(&image, &state);
-	folder = fuzz_folder();
-	mode = fuzz_u8(&bytes);
-	if (mode & 1) {
-		fuzz_write_image(folder, FUZZ_SEGMENT, &image);
-		fuzz_add_rows(folder, FUZZ_SEGMENT, &bytes, tables, KRI_ARRAY_SIZE(tables), mode & 2 ? fix : NULL);
-	} else {
-		fuzz_write_pages(folder, FUZZ_SEGMENT, data, size);
-		if (size > 3)
-			sift_memory(data + 3, size - 3, (size_t)512 << (mode >> 4 & 7), mode & 2);
-	}
+	mode = fuzz_write_segment(folder, &image, data, size);
+	if (!(mode & 1) && size > 3)
+		sift_memory(data + 3, size - 3, (size_t)512 << (mode >> 4 & 7), mode & 2);
 	salvage_file(folder, mode & 1);
 	return 0;
 }

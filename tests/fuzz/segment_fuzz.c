@@ -8,17 +8,6 @@
 #include <kryos/kryos.h>
 #include <stdio.h>
 
-static const char *const tables[] = { "header", "boot", "channel", "sample", "seal" };
-
-static const char fix[] = "UPDATE boot SET crc=row_crc((SELECT value FROM header WHERE key='epoch'),"
-			  " 'boot|'||boot||'|'||since||'|'||boot_id);"
-			  "UPDATE channel SET crc=row_crc((SELECT value FROM header WHERE key='epoch'),"
-			  " 'channel|'||channel||'|'||since||'|'||name||'|'||unit||'|'||place);"
-			  "UPDATE sample SET crc=row_crc((SELECT value FROM header WHERE key='epoch'),"
-			  " 'sample|'||seq||'|'||channel||'|'||boot||'|'||round||'|'||t_boot_ns||'|'||t_wall_ns||'|'||"
-			  "trust||'|'||quality||'|'"
-			  "||value_micro);";
-
 static void open_segment(const char *folder)
 {
 	struct kri_segment *segment = NULL;
@@ -39,20 +28,12 @@ static void open_segment(const char *folder)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz_image image, state;
-	struct fuzz_bytes bytes = { data, size };
-	const char *folder;
+	const char *folder = fuzz_folder();
 	uint8_t mode;
 
 	if (!image.db)
 		fuzz_images(&image, &state);
-	folder = fuzz_folder();
-	mode = fuzz_u8(&bytes);
-	if (mode & 1) {
-		fuzz_write_image(folder, FUZZ_SEGMENT, &image);
-		fuzz_add_rows(folder, FUZZ_SEGMENT, &bytes, tables, KRI_ARRAY_SIZE(tables), mode & 2 ? fix : NULL);
-	} else {
-		fuzz_write_pages(folder, FUZZ_SEGMENT, data, size);
-	}
+	mode = fuzz_write_segment(folder, &image, data, size);
 	if (mode & 4)
 		fuzz_write_image(folder, "state.db", &state);
 	open_segment(folder);
