@@ -411,6 +411,159 @@ static void a_bare_sync_of_the_folder_makes_names_durable(void **state)
 	assert_int_equal(access(in(rig->found, "later.db"), F_OK), -1);
 }
 
+static void sync_folder(struct rig *rig)
+{
+	int folder = open(rig->live, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_equal(fsync(folder), 0);
+	close(folder);
+}
+
+/* As the store marks a segment: an empty file, past SQLite. */
+static void make_empty(struct rig *rig, const char *name, bool synced)
+{
+	int fd = open(in(rig->live, name), O_WRONLY | O_CREAT | O_CLOEXEC, 0440);
+
+	assert_true(fd >= 0);
+	if (synced)
+		assert_int_equal(fsync(fd), 0);
+	close(fd);
+}
+
+/* A database file of these bytes, durable but for its name. */
+static void make_file(struct rig *rig, const char *name, char content)
+{
+	sqlite3_file *file = open_raw(in(rig->live, name));
+
+	assert_int_equal(file->pMethods->xWrite(file, &content, 1, 0), SQLITE_OK);
+	assert_int_equal(file->pMethods->xSync(file, SQLITE_SYNC_NORMAL), SQLITE_OK);
+	close_raw(file);
+}
+
+/* What is found after a cut just before that operation. */
+static void cut_at(struct rig *rig, enum cut_mode mode, uint64_t its_seed, size_t cut)
+{
+	struct cut_replay *replay = cut_replay_new(rig->vfs, mode, its_seed);
+
+	cut_replay_to(replay, cut);
+	cut_replay_write(replay, rig->found);
+	cut_replay_free(replay);
+}
+
+/* The file's one byte; 0: it is empty; -1: there is none. */
+static int found_byte(struct rig *rig, const char *name)
+{
+	char byte = 0;
+	int fd = open(in(rig->found, name), O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	assert_true(read(fd, &byte, 1) >= 0);
+	close(fd);
+	return byte;
+}
+
+static void a_marker_is_durable_once_its_folder_was_synced_and_so_is_its_removal(void **state)
+{
+	struct rig *rig = *state;
+	size_t synced, removed;
+
+	cutvfs_record(rig->vfs, rig->live);
+	make_empty(rig, "one.seg.bad", true);
+	assert_int_equal(cutvfs_count(rig->vfs), 1);
+	assert_int_equal(cutvfs_get(rig->vfs, 0).kind, CUT_CREATE);
+	make_empty(rig, "one.seg.bad", true); /* it is there already */
+	make_empty(rig, "two.seg.bad", false);
+	make_empty(rig, "notes", true);
+	assert_int_equal(cutvfs_count(rig->vfs), 1);
+	sync_folder(rig);
+	synced = cutvfs_count(rig->vfs);
+	assert_int_equal(unlink(in(rig->live, "one.seg.bad")), 0);
+	assert_int_equal(unlink(in(rig->live, "notes")), 0);
+	removed = cutvfs_count(rig->vfs);
+	assert_int_equal(removed, synced + 1);
+	assert_int_equal(cutvfs_get(rig->vfs, synced).kind, CUT_DELETE);
+	assert_non_null(strstr(cutvfs_describe(rig->vfs, synced), "delete 0 at 0 of one.seg.bad"));
+	sync_folder(rig);
+	cutvfs_stop(rig->vfs);
+
+	cut_at(rig, CUT_DROP_ALL_NAMES, 1, synced - 1);
+	assert_int_equal(found_byte(rig, "one.seg.bad"), -1);
+	cut_at(rig, CUT_DROP_ALL, 1, synced - 1); /* this disk keeps all names */
+	assert_int_equal(found_byte(rig, "one.seg.bad"), 0);
+	cut_at(rig, CUT_DROP_ALL_NAMES, 1, synced);
+	assert_int_equal(found_byte(rig, "one.seg.bad"), 0);
+	cut_at(rig, CUT_DROP_ALL_NAMES, 1, removed);
+	assert_int_equal(found_byte(rig, "one.seg.bad"), 0);
+	cut_at(rig, CUT_KEEP_ALL, 1, removed);
+	assert_int_equal(found_byte(rig, "one.seg.bad"), -1);
+	cut_at(rig, CUT_DROP_ALL_NAMES, 1, removed + 1);
+	assert_int_equal(found_byte(rig, "one.seg.bad"), -1);
+	cut_at(rig, CUT_KEEP_ALL, 1, removed + 1);
+	assert_int_equal(found_byte(rig, "two.seg.bad"), -1); /* never synced */
+}
+
+static void a_rename_takes_the_content_along_and_replaces_what_was_there(void **state)
+{
+	struct rig *rig = *state;
+	size_t begun, done;
+
+	cutvfs_record(rig->vfs, rig->live);
+	make_file(rig, "state.db", 'n');
+	make_file(rig, "state.db.bad", 'o');
+	make_empty(rig, "notes", true);
+	sync_folder(rig);
+	begun = cutvfs_count(rig->vfs);
+	assert_int_equal(rename(in(rig->live, "state.db"), in(rig->live, "state.db.bad")), 0);
+	assert_int_equal(rename(in(rig->live, "notes"), in(rig->live, "more notes")), 0);
+	done = cutvfs_count(rig->vfs);
+	assert_int_equal(done, begun + 2); /* the old one goes, the new one has its name */
+	assert_int_equal(cutvfs_get(rig->vfs, begun).kind, CUT_DELETE);
+	assert_int_equal(cutvfs_get(rig->vfs, begun + 1).kind, CUT_RENAME);
+	assert_string_equal((const char *)cutvfs_get(rig->vfs, begun + 1).data, "state.db.bad");
+	make_file(rig, "state.db", 'x'); /* another of the name */
+	sync_folder(rig);
+	cutvfs_stop(rig->vfs);
+
+	cut_at(rig, CUT_DROP_ALL_NAMES, 1, done);
+	assert_int_equal(found_byte(rig, "state.db"), 'n');
+	assert_int_equal(found_byte(rig, "state.db.bad"), 'o');
+	cut_at(rig, CUT_KEEP_ALL, 1, done);
+	assert_int_equal(found_byte(rig, "state.db"), -1);
+	assert_int_equal(found_byte(rig, "state.db.bad"), 'n');
+	cut_at(rig, CUT_DROP_ALL_NAMES, 1, cutvfs_count(rig->vfs));
+	assert_int_equal(found_byte(rig, "state.db"), 'x');
+	assert_int_equal(found_byte(rig, "state.db.bad"), 'n');
+}
+
+/* A journal of names: what came first is there first, and never the second alone. */
+static void renames_reach_the_disk_in_order(void **state)
+{
+	uint64_t random = seed_from_environment(20261120);
+	int seen[3] = { 0 };
+	struct rig *rig = *state;
+
+	cutvfs_record(rig->vfs, rig->live);
+	make_file(rig, "state.db", 'a');
+	make_file(rig, "state.db-wal", 'b');
+	sync_folder(rig);
+	assert_int_equal(rename(in(rig->live, "state.db"), in(rig->live, "state.db.bad")), 0);
+	assert_int_equal(rename(in(rig->live, "state.db-wal"), in(rig->live, "state.db.bad-wal")), 0);
+	cutvfs_stop(rig->vfs);
+	for (int i = 0; i < 64; i++) {
+		bool first, second;
+
+		cut_at(rig, CUT_DROP_SOME_NAMES, next_random(&random), cutvfs_count(rig->vfs));
+		first = found_byte(rig, "state.db.bad") == 'a';
+		second = found_byte(rig, "state.db.bad-wal") == 'b';
+		assert_int_equal(found_byte(rig, "state.db"), first ? -1 : 'a');
+		assert_int_equal(found_byte(rig, "state.db-wal"), second ? -1 : 'b');
+		assert_true(first || !second);
+		seen[first + second]++;
+	}
+	assert_true(seen[0] && seen[1] && seen[2]);
+}
+
 static void torn_writes_keep_some_sectors_and_lose_some(void **state)
 {
 	struct rig *rig = *state;
@@ -464,6 +617,9 @@ int main(void)
 		CASE(a_failed_sync_makes_nothing_durable_and_a_rewrite_does),
 		CASE(a_sync_after_a_failed_sync_saves_nothing),
 		CASE(a_bare_sync_of_the_folder_makes_names_durable),
+		CASE(a_marker_is_durable_once_its_folder_was_synced_and_so_is_its_removal),
+		CASE(a_rename_takes_the_content_along_and_replaces_what_was_there),
+		CASE(renames_reach_the_disk_in_order),
 #undef CASE
 	};
 

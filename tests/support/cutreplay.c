@@ -363,11 +363,12 @@ static void empty_folder(const char *folder)
 	closedir(dir);
 }
 
+/* Or what no cut leaves: shared memory, and a marker that nobody synced. */
 static bool is_logged(const struct cut_replay *replay, const char *name)
 {
 	size_t length = strlen(name);
 
-	if (length > 4 && !strcmp(name + length - 4, "-shm"))
+	if ((length > 4 && !strcmp(name + length - 4, "-shm")) || cut_log_is_marker(name))
 		return true;
 	for (int i = 0; i < replay->log->name_count; i++)
 		if (!strcmp(replay->log->names[i].name, name) || !strcmp(replay->log->names[i].born, name))

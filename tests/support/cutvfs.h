@@ -11,10 +11,10 @@
  *
  * The shim registers itself as the default VFS, so that code which knows nothing of it is
  * recorded. Only files directly in the recorded folder are; shared memory (-shm) is not, for a cut
- * takes it. The folder's own fsync() is seen too, and what of databases and of markers (.bad) is renamed, unlinked
- * or, a marker, synced without SQLite. A file that was made read-only after its last recorded operation is found so
- * or not, by a coin. One shim in a process; all calls are safe from any
- * thread.
+ * takes it. The folder's own fsync() is seen too, and what of databases and of markers (.bad) is
+ * renamed, unlinked or, a marker, synced without SQLite; a marker that was not synced is never found.
+ * A file that was made read-only after its last recorded operation is found so or not, by a coin. One
+ * shim in a process; all calls are safe from any thread.
  */
 #ifndef KRI_TEST_CUTVFS_H
 #define KRI_TEST_CUTVFS_H
