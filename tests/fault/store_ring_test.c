@@ -4,48 +4,37 @@
  * from there, and is written with the same ids when the disk is back. No id stands for two things, also where a crash
  * took the memory.
  */
-#include "cutvfs.h"
-#include "store/private.h"
-#include "support.h"
+#include "rig.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <kryos/testing/clock.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define WALL_NS KRYOS_SECONDS(INT64_C(1795166000))
 enum { MAX_VALUES = 8192, RING = 4096 };
 
-struct given {
-	uint64_t epoch;
-	struct kryos_sample sample; /* as append gave it back, or its event announced it */
-	int accepted;
+/* The rig's own. */
+struct handed {
+	int value; /* the newest */
+	struct given {
+		uint64_t epoch;
+		struct kryos_sample sample; /* as append gave it back, or its event announced it */
+		int accepted;
+	} given[MAX_VALUES];
+	char copy[4200]; /* what a crash leaves */
+	int copies;
 };
 
-struct rig {
-	struct cutvfs *vfs;
-	char *folder, *copy;
-	struct kryos_fake_clock *clock;
-	struct kryos_ctx *ctx;
-	struct kryos_store *store;
-	struct kryos_queue *queue;
-	uint32_t channel;
-	int value;
-	struct given given[MAX_VALUES];
-};
+static struct handed *handed(struct rig *rig)
+{
+	return rig->own;
+}
 
 static int setup(void **state)
 {
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	rig->vfs = cutvfs_new();
-	rig->folder = scratch_new();
-	rig->copy = scratch_new();
-	assert_ok(kryos_fake_clock_new(&rig->clock, WALL_NS));
-	kryos_fake_clock_set_synced(rig->clock, 1);
-	*state = rig;
+	rig_setup_cut(state);
+	((struct rig *)*state)->own = calloc(1, sizeof(struct handed));
 	/* A call that waits for the disk where it must not ends the test. */
 	alarm(120);
 	return 0;
@@ -56,53 +45,25 @@ static int teardown(void **state)
 	struct rig *rig = *state;
 
 	cutvfs_hold_sync(rig->vfs, NULL, 0);
-	cutvfs_fail(rig->vfs, CUT_CALL_OPEN, NULL, 0, 0, false);
-	kryos_ctx_free(rig->ctx);
-	kryos_fake_clock_free(rig->clock);
-	cutvfs_free(rig->vfs);
-	scratch_free(rig->folder);
-	scratch_free(rig->copy);
-	free(rig);
+	free(rig->own);
+	rig_teardown(state);
 	alarm(0);
 	return 0;
 }
 
-static void start_in(struct rig *rig, const char *folder, uint32_t take_volatile)
-{
-	assert_ok(kryos_ctx_new(&rig->ctx,
-	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
-	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->channel));
-	assert_ok(kryos_store_open(&rig->store, rig->ctx, folder, KRYOS_STORE_CONFIG(.board = "board-of-this-test")));
-	rig->store->retry_ns = KRYOS_MILLISECONDS(5);
-	rig->store->quiet_ns = KRYOS_MILLISECONDS(1);
-	assert_ok(kri_store_set_place(rig->store, rig->channel, "vaccine"));
-	assert_ok(kryos_queue_open(&rig->queue, rig->store, "modem",
-	                           KRYOS_QUEUE_CONFIG(.max_lent = 4096, .take_volatile = take_volatile)));
-}
-
 static void start(struct rig *rig, uint32_t take_volatile)
 {
-	start_in(rig, rig->folder, take_volatile);
-}
-
-static void stop(struct rig *rig)
-{
-	kryos_ctx_free(rig->ctx);
-	rig->ctx = NULL;
-}
-
-static struct kryos_store_status status_of(struct rig *rig)
-{
-	struct kryos_store_status status = { .size = sizeof(status) };
-
-	assert_ok(kryos_store_get_status(rig->store, &status));
-	return status;
+	rig_start(rig, KRYOS_STORE_CONFIG(.board = "board-of-this-test"));
+	rig->store->retry_ns = KRYOS_MILLISECONDS(5);
+	rig->store->quiet_ns = KRYOS_MILLISECONDS(1);
+	assert_ok(kri_store_set_place(rig->store, rig->fridge, "vaccine"));
+	rig_open_queue(rig, KRYOS_QUEUE_CONFIG(.max_lent = 4096, .take_volatile = take_volatile));
 }
 
 static struct kryos_sample next_sample(struct rig *rig)
 {
 	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(1));
-	return (struct kryos_sample){ .channel = rig->channel, .value_micro = ++rig->value };
+	return (struct kryos_sample){ .channel = rig->fridge, .value_micro = ++handed(rig)->value };
 }
 
 static int append(struct rig *rig)
@@ -110,8 +71,8 @@ static int append(struct rig *rig)
 	struct kryos_sample sample = next_sample(rig);
 	int r = kryos_store_append(rig->store, &sample, 1);
 
-	rig->given[rig->value].sample = sample;
-	rig->given[rig->value].epoch = status_of(rig).epoch;
+	handed(rig)->given[handed(rig)->value].sample = sample;
+	handed(rig)->given[handed(rig)->value].epoch = rig_status(rig).epoch;
 	return r;
 }
 
@@ -139,8 +100,8 @@ static void come_back(struct rig *rig)
 {
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
-	assert_int_equal(status_of(rig).error, 0);
-	assert_int_equal(status_of(rig).volatile_samples, 0);
+	assert_int_equal(rig_status(rig).error, 0);
+	assert_int_equal(rig_status(rig).volatile_samples, 0);
 }
 
 static void take_news(struct rig *rig)
@@ -150,7 +111,7 @@ static void take_news(struct rig *rig)
 	assert_ok(kryos_ctx_process(rig->ctx));
 	while (kryos_ctx_next_event(rig->ctx, &event) > 0)
 		if (event->type == KRYOS_EVENT_SAMPLE)
-			rig->given[event->sample.value_micro].accepted++;
+			handed(rig)->given[event->sample.value_micro].accepted++;
 }
 
 /* What is in the ring, all of it numbered. */
@@ -173,9 +134,9 @@ static void wait_for_ring(struct rig *rig)
 
 static void assert_as_given(struct rig *rig, const struct kryos_record *record)
 {
-	const struct given *given = &rig->given[record->sample.value_micro];
+	const struct given *given = &handed(rig)->given[record->sample.value_micro];
 
-	assert_in_range(record->sample.value_micro, 1, rig->value);
+	assert_in_range(record->sample.value_micro, 1, handed(rig)->value);
 	assert_int_equal(record->seq, given->sample.seq);
 	assert_true(record->epoch == given->epoch);
 	assert_int_equal(record->sample.boot, given->sample.boot);
@@ -185,26 +146,24 @@ static void assert_as_given(struct rig *rig, const struct kryos_record *record)
 	assert_string_equal(record->channel, "fridge.temperature");
 	assert_string_equal(record->unit, "Cel");
 	assert_string_equal(record->place, "vaccine");
-	assert_string_equal(record->device, status_of(rig).device);
+	assert_string_equal(record->device, rig_status(rig).device);
 }
 
 /* All values from 1 on are on the disk, once, as append gave them back. */
 static void assert_stored(struct rig *rig, int from)
 {
-	struct kryos_verify_result result = { .size = sizeof(result) };
 	const struct kryos_record *record;
 	struct kryos_reader *reader;
 
-	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
-	for (int value = from; value <= rig->value; value++) {
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
+	for (int value = from; value <= handed(rig)->value; value++) {
 		assert_int_equal(kryos_reader_next(reader, &record), 1);
 		assert_int_equal(record->sample.value_micro, value);
 		assert_as_given(rig, record);
 	}
 	assert_int_equal(kryos_reader_next(reader, &record), 0);
 	kryos_reader_close(reader);
-	assert_ok(kryos_verify(rig->ctx, rig->folder, &result));
-	assert_string_equal(result.first_problem, "");
+	assert_string_equal(rig_verify(rig).first_problem, "");
 }
 
 /* The next sample that the queue gives. */
@@ -225,26 +184,27 @@ static void what_a_dead_disk_does_not_take_leaves_from_memory_and_is_written_lat
 	int64_t released;
 
 	start(rig, 1);
-	first_epoch = status_of(rig).epoch;
+	first_epoch = rig_status(rig).epoch;
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(numbers); i++) {
-		int before = rig->value;
+		int before = handed(rig)->value;
 
 		assert_ok(append(rig));
 		assert_int_equal(next(rig)->flags & KRYOS_RECORD_VOLATILE, 0);
-		ring_epoch = status_of(rig).epoch;
+		ring_epoch = rig_status(rig).epoch;
 		die(rig, numbers[i]);
 		for (int j = 0; j < 5; j++)
 			assert_fails(KRYOS_EVOLATILE, append(rig));
 		assert_says(KRYOS_EVOLATILE, "memory");
-		assert_true(status_of(rig).epoch != ring_epoch);
-		assert_int_equal(status_of(rig).error, -EIO);
-		assert_int_equal(status_of(rig).volatile_samples, 5);
+		assert_true(rig_status(rig).epoch != ring_epoch);
+		assert_int_equal(rig_status(rig).error, -EIO);
+		assert_int_equal(rig_status(rig).volatile_samples, 5);
 		assert_fails(-EIO, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(20)));
-		ring_epoch = status_of(rig).epoch;
+		ring_epoch = rig_status(rig).epoch;
 		for (int j = 2; j <= 6; j++) {
-			assert_true(rig->given[before + j].epoch == ring_epoch);
-			assert_true(rig->given[before + j].sample.flags & KRYOS_SAMPLE_VOLATILE);
-			assert_true(rig->given[before + j].sample.seq > rig->given[before + j - 1].sample.seq);
+			assert_true(handed(rig)->given[before + j].epoch == ring_epoch);
+			assert_true(handed(rig)->given[before + j].sample.flags & KRYOS_SAMPLE_VOLATILE);
+			assert_true(handed(rig)->given[before + j].sample.seq >
+			            handed(rig)->given[before + j - 1].sample.seq);
 		}
 		/* The queue's calls work on them as on any. */
 		for (int j = 2; j <= 6; j++) {
@@ -256,41 +216,41 @@ static void what_a_dead_disk_does_not_take_leaves_from_memory_and_is_written_lat
 			assert_true(record->device_ns >= 0);
 		}
 		assert_int_equal(kryos_queue_next_of(rig->queue, KRYOS_STREAM_LIVE, &record), 0);
-		released = rig->given[before + 4].sample.seq;
-		assert_ok(kryos_queue_ack(rig->queue, rig->given[before + 2].sample.seq));
-		assert_ok(kryos_queue_reject(rig->queue, rig->given[before + 3].sample.seq, "no"));
+		released = handed(rig)->given[before + 4].sample.seq;
+		assert_ok(kryos_queue_ack(rig->queue, handed(rig)->given[before + 2].sample.seq));
+		assert_ok(kryos_queue_reject(rig->queue, handed(rig)->given[before + 3].sample.seq, "no"));
 		assert_ok(kryos_queue_release(rig->queue, released));
 		record = next(rig);
 		assert_int_equal(record->seq, released);
 		assert_int_equal(record->flags, KRYOS_RECORD_VOLATILE);
 		assert_ok(kryos_queue_release(rig->queue, released));
 		take_news(rig);
-		assert_int_equal(rig->given[before + 1].accepted, 1);
+		assert_int_equal(handed(rig)->given[before + 1].accepted, 1);
 		for (int j = 2; j <= 6; j++)
-			assert_int_equal(rig->given[before + j].accepted, 0);
+			assert_int_equal(handed(rig)->given[before + j].accepted, 0);
 
 		come_back(rig);
 		take_news(rig);
 		for (int j = 2; j <= 6; j++)
-			assert_int_equal(rig->given[before + j].accepted, 1);
-		assert_true(status_of(rig).epoch == ring_epoch);
+			assert_int_equal(handed(rig)->given[before + j].accepted, 1);
+		assert_true(rig_status(rig).epoch == ring_epoch);
 		/* What was settled while it was in memory is, and what was lent still is. */
 		record = next(rig);
 		assert_int_equal(record->seq, released);
 		assert_int_equal(record->flags, 0);
 		assert_as_given(rig, record);
 		assert_int_equal(kryos_queue_next_of(rig->queue, KRYOS_STREAM_LIVE, &record), 0);
-		assert_ok(kryos_queue_ack(rig->queue, rig->given[before + 1].sample.seq));
+		assert_ok(kryos_queue_ack(rig->queue, handed(rig)->given[before + 1].sample.seq));
 		for (int j = 4; j <= 6; j++)
-			assert_ok(kryos_queue_ack(rig->queue, rig->given[before + j].sample.seq));
+			assert_ok(kryos_queue_ack(rig->queue, handed(rig)->given[before + j].sample.seq));
 	}
 	assert_ok(append(rig));
-	assert_true(rig->given[rig->value].epoch == ring_epoch);
+	assert_true(handed(rig)->given[handed(rig)->value].epoch == ring_epoch);
 	assert_true(ring_epoch != first_epoch);
 	assert_stored(rig, 1);
-	stop(rig);
+	rig_stop(rig);
 	start(rig, 1);
-	assert_int_equal(next(rig)->sample.value_micro, rig->value);
+	assert_int_equal(next(rig)->sample.value_micro, handed(rig)->value);
 	assert_int_equal(kryos_queue_next_of(rig->queue, KRYOS_STREAM_LIVE, &record), 0);
 	assert_ok(append(rig));
 	assert_stored(rig, 1);
@@ -339,11 +299,11 @@ static void a_single_failure_of_a_commit_is_not_seen_from_outside(void **state)
 
 	start(rig, 1);
 	assert_ok(append(rig));
-	epoch = status_of(rig).epoch;
+	epoch = rig_status(rig).epoch;
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, ".seg-wal", 1, SQLITE_IOERR_WRITE, false);
 	assert_ok(append(rig));
 	assert_int_equal(cutvfs_failures(rig->vfs), 1);
-	assert_true(status_of(rig).epoch == epoch);
+	assert_true(rig_status(rig).epoch == epoch);
 	assert_stored(rig, 1);
 }
 
@@ -358,7 +318,7 @@ static void what_does_not_fit_into_memory_is_in_one_gap_record_to_the_sample(voi
 
 	start(rig, 1);
 	assert_ok(append(rig));
-	first = rig->given[1].sample.seq;
+	first = handed(rig)->given[1].sample.seq;
 	die(rig, EIO);
 	for (int i = 0; i < 26; i++) {
 		submit(rig, (RING + DROPPED) / 26);
@@ -366,33 +326,33 @@ static void what_does_not_fit_into_memory_is_in_one_gap_record_to_the_sample(voi
 	}
 	submit(rig, (RING + DROPPED) % 26);
 	wait_for_ring(rig);
-	assert_int_equal(rig->value, 1 + RING + DROPPED);
-	assert_int_equal(status_of(rig).volatile_samples, RING);
+	assert_int_equal(handed(rig)->value, 1 + RING + DROPPED);
+	assert_int_equal(rig_status(rig).volatile_samples, RING);
 	assert_int_equal(next(rig)->sample.value_micro, 1);
 	record = next(rig);
 	assert_int_equal(record->sample.value_micro, 1 + DROPPED + 1);
 	come_back(rig);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
 
-	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
 	while (kryos_reader_next_event(reader, &record) > 0) {
 		if (record->event->type != KRYOS_EVENT_GAP)
 			continue;
 		gaps++;
 		assert_string_equal(record->event->name, "store");
 		assert_non_null(strstr(record->event->text, "; 1234 samples"));
-		rig->given[0].sample.seq = record->event->last_seq;
+		handed(rig)->given[0].sample.seq = record->event->last_seq;
 		/* (Events have seqs between.) */
 		assert_in_range(record->event->last_seq - record->event->first_seq + 1, DROPPED, DROPPED + 5);
 		assert_true(record->event->first_seq > first);
 	}
 	assert_int_equal(gaps, 1);
-	for (int value = 1; value <= rig->value; value++) {
+	for (int value = 1; value <= handed(rig)->value; value++) {
 		if (value > 1 && value <= 1 + DROPPED)
 			continue;
 		assert_int_equal(kryos_reader_next(reader, &record), 1);
 		assert_int_equal(record->sample.value_micro, value);
-		assert_true(value == 1 || record->seq > rig->given[0].sample.seq);
+		assert_true(value == 1 || record->seq > handed(rig)->given[0].sample.seq);
 	}
 	assert_int_equal(kryos_reader_next(reader, &record), 0);
 	kryos_reader_close(reader);
@@ -400,16 +360,17 @@ static void what_does_not_fit_into_memory_is_in_one_gap_record_to_the_sample(voi
 
 static void copy_folder(struct rig *rig)
 {
-	char command[400];
+	struct handed *all = handed(rig);
+	char *command;
 	int r = -1;
 
 	/* (A file that the writer removes under its hands makes cp fail.) */
 	for (int i = 0; i < 20 && r; i++) {
-		scratch_free(rig->copy);
-		rig->copy = scratch_new();
-		snprintf(command, sizeof(command), "cp -r %s/. %s/ 2>&1 && rm -f %s/lock", rig->folder, rig->copy,
-		         rig->copy);
+		snprintf(all->copy, sizeof(all->copy), "%s.%d", rig->path, ++all->copies);
+		assert_true(asprintf(&command, "cp -r %s %s 2>&1 && rm -f %s/lock", rig->path, all->copy, all->copy) >
+		            0);
 		r = system(command);
+		free(command);
 	}
 	assert_int_equal(r, 0);
 }
@@ -422,12 +383,14 @@ static bool assert_no_id_again(struct rig *rig)
 {
 	const struct kryos_record *record;
 	struct kryos_reader *reader;
-	int given = rig->value, owed = 0;
+	int given = handed(rig)->value, owed = 0;
 	bool found = false;
 
-	stop(rig);
+	rig_stop(rig);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
-	start_in(rig, rig->copy, 1);
+	assert_true(strlen(handed(rig)->copy) < sizeof(rig->path));
+	strcpy(rig->path, handed(rig)->copy);
+	start(rig, 1);
 	for (int i = 0; i < 20; i++)
 		assert_ok(append(rig));
 	/* What was settled in memory must not settle what has these seqs now. */
@@ -436,19 +399,19 @@ static bool assert_no_id_again(struct rig *rig)
 	assert_int_equal(owed, 20);
 	assert_ok(kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT }));
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
-	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->copy));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
 	while (kryos_reader_next(reader, &record) > 0) {
 		int64_t now = record->sample.value_micro;
 
-		found |= now <= given && rig->given[now].sample.flags & KRYOS_SAMPLE_VOLATILE;
+		found |= now <= given && handed(rig)->given[now].sample.flags & KRYOS_SAMPLE_VOLATILE;
 		for (int value = 1; value <= given; value++)
-			assert_false(record->epoch == rig->given[value].epoch &&
-			             record->seq == rig->given[value].sample.seq && now != value);
+			assert_false(record->epoch == handed(rig)->given[value].epoch &&
+			             record->seq == handed(rig)->given[value].sample.seq && now != value);
 	}
 	while (kryos_reader_next_event(reader, &record) > 0)
 		for (int value = 1; value <= given; value++)
-			assert_false(record->epoch == rig->given[value].epoch &&
-			             record->seq == rig->given[value].sample.seq);
+			assert_false(record->epoch == handed(rig)->given[value].epoch &&
+			             record->seq == handed(rig)->given[value].sample.seq);
 	kryos_reader_close(reader);
 	return found;
 }
@@ -491,11 +454,11 @@ static void a_crash_gives_no_id_again_where_only_samples_could_not_be_written(vo
 	/* More, and nothing else that would take a seq. */
 	for (int i = 0; i < 10; i++) {
 		assert_fails(KRYOS_EVOLATILE, append(rig));
-		assert_int_equal(next(rig)->sample.value_micro, rig->value);
+		assert_int_equal(next(rig)->sample.value_micro, handed(rig)->value);
 	}
 	for (int value = 1; value <= 21; value++)
 		if (value != 5)
-			assert_ok(kryos_queue_ack(rig->queue, rig->given[value].sample.seq));
+			assert_ok(kryos_queue_ack(rig->queue, handed(rig)->given[value].sample.seq));
 	assert_ok(kryos_queue_release_all(rig->queue));
 	assert_ok(kryos_queue_commit(rig->queue));
 	copy_folder(rig);
@@ -503,7 +466,7 @@ static void a_crash_gives_no_id_again_where_only_samples_could_not_be_written(vo
 	assert_stored(rig, 1);
 	/* What was settled in memory is so for ever once it is written. */
 	assert_ok(kryos_queue_commit(rig->queue));
-	stop(rig);
+	rig_stop(rig);
 	start(rig, 1);
 	assert_int_equal(next(rig)->sample.value_micro, 5);
 	assert_int_equal(kryos_queue_next_of(rig->queue, KRYOS_STREAM_LIVE, &record), 0);
@@ -529,10 +492,10 @@ static void a_crash_before_there_is_any_segment_gives_no_id_again(void **state)
 
 static void begin_again(struct rig *rig)
 {
-	if (rig->ctx)
-		stop(rig);
-	scratch_free(rig->folder);
-	rig->folder = scratch_new();
+	if (rig->ctx) {
+		rig_stop(rig);
+		rig_remove(rig);
+	}
 	start(rig, 1);
 }
 
@@ -575,7 +538,7 @@ static void what_a_failed_commit_left_stays_hidden_whatever_fails_next(void **st
 		int first;
 
 		begin_again(rig);
-		first = rig->value + 1;
+		first = handed(rig)->value + 1;
 		assert_ok(append(rig));
 		cutvfs_fail(rig->vfs, CUT_CALL_SYNC, ".seg-wal", 1, SQLITE_IOERR_FSYNC, true);
 		assert_fails(KRYOS_EVOLATILE, append(rig));
@@ -601,7 +564,7 @@ static void a_close_on_a_dead_disk_says_how_many_are_lost(void **state)
 	/* The queue outlives it; what was in memory is gone. */
 	while (kryos_queue_next_of(rig->queue, KRYOS_STREAM_LIVE, &record) > 0)
 		assert_int_equal(record->flags & KRYOS_RECORD_VOLATILE, 0);
-	stop(rig);
+	rig_stop(rig);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	start(rig, 1);
 	assert_ok(append(rig));
@@ -616,7 +579,7 @@ struct waiting {
 static void *append_elsewhere(void *data)
 {
 	struct waiting *waiting = data;
-	struct kryos_sample sample = { .channel = waiting->rig->channel, .value_micro = 1000 };
+	struct kryos_sample sample = { .channel = waiting->rig->fridge, .value_micro = 1000 };
 
 	waiting->result = kryos_store_append(waiting->rig->store, &sample, 1);
 	waiting->done = true;
@@ -654,8 +617,8 @@ static void a_sync_that_hangs_delays_acceptance_and_nothing_else(void **state)
 	assert_fails(-EBUSY, kryos_queue_open(&other, rig->store, "modem", NULL));
 	submit(rig, 300);
 	assert_ok(kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT }));
-	assert_int_equal(status_of(rig).volatile_samples, 301);
-	assert_int_equal(status_of(rig).last_seq >= 2, 1);
+	assert_int_equal(rig_status(rig).volatile_samples, 301);
+	assert_int_equal(rig_status(rig).last_seq >= 2, 1);
 	assert_fails(-ETIMEDOUT, kryos_store_flush(rig->store, KRYOS_MILLISECONDS(10)));
 	process_for(rig->ctx, 20);
 	assert_true(kri_store_is_waiting(rig->store, &attempts));
@@ -667,7 +630,7 @@ static void a_sync_that_hangs_delays_acceptance_and_nothing_else(void **state)
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
 	assert_false(kri_store_is_waiting(rig->store, &attempts));
 	assert_true(attempts > before);
-	assert_int_equal(status_of(rig).volatile_samples, 0);
+	assert_int_equal(rig_status(rig).volatile_samples, 0);
 }
 
 /* A dead disk is no hung writer: the watchdog must not restart a device again and again for it. */

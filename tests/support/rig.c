@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PATIENCE_MS 20000 /* what takes milliseconds, on a machine that is very busy */
 
@@ -65,6 +66,12 @@ void rig_stop(struct rig *rig)
 	rig->ctx = NULL;
 	rig->store = NULL;
 	rig->queue = NULL;
+}
+
+void rig_remove(struct rig *rig)
+{
+	assert_null(rig->ctx);
+	scratch_free(strdup(rig->path));
 }
 
 struct kryos_sample rig_sample(uint32_t channel, int64_t value)

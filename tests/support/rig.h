@@ -36,6 +36,8 @@ void rig_start(struct rig *rig, const struct kryos_store_config *config);
 /* Its name is "modem". */
 void rig_open_queue(struct rig *rig, const struct kryos_queue_config *config);
 void rig_stop(struct rig *rig);
+/* The stopped store's folder: the next start makes another. */
+void rig_remove(struct rig *rig);
 
 struct kryos_sample rig_sample(uint32_t channel, int64_t value);
 /* One sample, durable: its seq. */

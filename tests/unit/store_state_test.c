@@ -113,11 +113,6 @@ static uint64_t make_store(struct rig *rig, int samples)
 	return epoch;
 }
 
-static void drop_store(struct rig *rig)
-{
-	scratch_free(strdup(rig->path));
-}
-
 static void a_store_that_was_closed_in_order_knows_how_far_its_rows_go(void **state)
 {
 	struct rig *rig = *state;
@@ -152,7 +147,7 @@ static void a_closed_that_cannot_be_is_not_believed(void **state)
 		assert_int_equal(found.gaps, 0);
 		assert_int_equal(found.damage, 0);
 		assert_int_equal(found.next_seq, 4);
-		drop_store(rig);
+		rig_remove(rig);
 	}
 }
 
@@ -173,7 +168,7 @@ static void a_row_with_a_wrong_checksum_is_taken_out_and_said(void **state)
 		assert_int_equal(found.damage, 1);
 		assert_int_equal(found.gaps, 0);
 		assert_string_not_equal(get_meta(rig, keys[i]), "1-100");
-		drop_store(rig);
+		rig_remove(rig);
 	}
 }
 
@@ -207,7 +202,7 @@ static void a_skipped_that_says_too_little_or_nothing_hides_no_loss(void **state
 		assert_int_equal(found.first, 4);
 		assert_int_equal(found.last, 20);
 		assert_true(found.next_seq > 20);
-		drop_store(rig);
+		rig_remove(rig);
 	}
 }
 
@@ -252,7 +247,7 @@ static void what_is_unmended_is_made_again_and_then_forgotten(void **state)
 		assert_int_equal(record->seq, 1);
 		rig_stop(rig);
 		assert_string_equal(get_meta(rig, "unmended"), "");
-		drop_store(rig);
+		rig_remove(rig);
 
 		epoch = make_store(rig, 3);
 		put_meta(rig, "unmended", all[i].how);
@@ -260,7 +255,7 @@ static void what_is_unmended_is_made_again_and_then_forgotten(void **state)
 		assert_true(found.new_epoch);
 		assert_int_equal(found.damage, all[i].damage);
 		assert_int_equal(found.gaps, 0);
-		drop_store(rig);
+		rig_remove(rig);
 	}
 }
 
@@ -294,7 +289,7 @@ static void an_unread_that_is_no_list_of_seqs_is_not_believed(void **state)
 		found = reopen(rig, epoch);
 		assert_int_equal(found.gaps, 0);
 		assert_int_equal(found.next_seq, 4);
-		drop_store(rig);
+		rig_remove(rig);
 	}
 }
 
@@ -372,21 +367,21 @@ static void a_void_end_of_a_log_ends_the_epoch(void **state)
 	blank(segment_path(rig), segment, count_frames(segment_path(rig)));
 	assert_true(reopen(rig, epoch).new_epoch);
 	assert_int_equal(ask(rig, "SELECT last_seq - first_seq FROM gap"), 1);
-	drop_store(rig);
+	rig_remove(rig);
 
 	/* Nothing knows: ids that may have been there are not given again all the same. */
 	epoch = make_two_runs(rig, &segment, &whole);
 	blank(segment_path(rig), segment, count_frames(segment_path(rig)));
 	put_meta(rig, "closed", NULL);
 	assert_true(reopen(rig, epoch).new_epoch);
-	drop_store(rig);
+	rig_remove(rig);
 
 	/* A log that ends is what a cut leaves. */
 	epoch = make_two_runs(rig, &segment, &whole);
 	assert_int_equal(truncate(log_of(segment_path(rig)), KRI_WAL_HEADER + segment * FRAME), 0);
 	put_meta(rig, "closed", NULL);
 	assert_false(reopen(rig, epoch).new_epoch);
-	drop_store(rig);
+	rig_remove(rig);
 
 	/* That of state.db. */
 	epoch = make_two_runs(rig, &segment, &whole);
@@ -394,7 +389,7 @@ static void a_void_end_of_a_log_ends_the_epoch(void **state)
 	blank(state_path(rig), whole, count_frames(state_path(rig)));
 	assert_true(reopen(rig, epoch).new_epoch);
 	assert_string_equal(get_meta(rig, "unmended"), "");
-	drop_store(rig);
+	rig_remove(rig);
 }
 
 /* Before anything of a segment was written from its log into its file, the file does not say that it had rows. */
@@ -414,7 +409,7 @@ static void a_log_that_is_gone_is_known_by_the_channels_in_state_db_or_by_its_si
 	assert_int_equal(found.gaps, 1);
 	assert_int_equal(found.first, 1);
 	assert_true(found.last >= 3 && found.next_seq > found.last);
-	drop_store(rig);
+	rig_remove(rig);
 
 	/* Without its channels: the process ended before they were noted, or state.db is lost as well. */
 	epoch = make_store(rig, 40);
@@ -428,7 +423,7 @@ static void a_log_that_is_gone_is_known_by_the_channels_in_state_db_or_by_its_si
 	assert_int_equal(found.first, 1);
 	assert_in_range(found.last, 40, 8 * frames);
 	assert_true(found.next_seq > found.last);
-	drop_store(rig);
+	rig_remove(rig);
 
 	/* Nothing tells; but no id is given again. */
 	epoch = make_store(rig, 3);
@@ -438,7 +433,7 @@ static void a_log_that_is_gone_is_known_by_the_channels_in_state_db_or_by_its_si
 	found = reopen(rig, epoch);
 	assert_true(found.new_epoch);
 	assert_int_equal(found.gaps, 0);
-	drop_store(rig);
+	rig_remove(rig);
 
 	/* A cut while a segment is begun may leave zeros too: there is no room for rows in them. */
 	epoch = make_store(rig, 3);
