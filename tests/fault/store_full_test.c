@@ -4,13 +4,10 @@
  * of space), and real small file systems that another file fills. Whatever happens, each sample that was accepted is
  * kept, delivered, or in a gap record, and nothing is deleted that did not have to be.
  */
-#include "cutvfs.h"
-#include "store/private.h"
-#include "support.h"
+#include "rig.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <kryos/testing/clock.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,21 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WALL_NS KRYOS_SECONDS(INT64_C(1795166000))
 #define PLENTY INT64_C(1000000000)
 enum { MAX_VALUES = 100000, BATCH = 32, RESERVE = 262144 };
 
 enum fate { NEVER, WAITS, ACCEPTED };
 
-struct rig {
-	struct cutvfs *vfs; /* where failures are made, not met */
-	char *folder;
-	bool mounted;
-	struct kryos_fake_clock *clock;
-	struct kryos_ctx *ctx;
-	struct kryos_store *store;
-	struct kryos_queue *queue;
-	uint32_t channel;
+/* The rig's own. Its vfs is there where failures are made, not met. */
+struct disk {
+	bool mounted; /* on the rig's folder */
 	int value;
 	int64_t last_seq;
 	enum fate fates[MAX_VALUES];
@@ -45,14 +35,15 @@ struct rig {
 	uint64_t waited, refused;
 };
 
+static struct disk *disk(struct rig *rig)
+{
+	return rig->own;
+}
+
 static int setup(void **state)
 {
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	rig->folder = scratch_new();
-	assert_ok(kryos_fake_clock_new(&rig->clock, WALL_NS));
-	kryos_fake_clock_set_synced(rig->clock, 1);
-	*state = rig;
+	rig_setup(state);
+	((struct rig *)*state)->own = calloc(1, sizeof(struct disk));
 	return 0;
 }
 
@@ -60,16 +51,11 @@ static int teardown(void **state)
 {
 	struct rig *rig = *state;
 
-	if (rig->vfs)
-		cutvfs_fail(rig->vfs, CUT_CALL_OPEN, NULL, 0, 0, false);
-	kryos_ctx_free(rig->ctx);
-	kryos_fake_clock_free(rig->clock);
-	cutvfs_free(rig->vfs);
-	if (rig->mounted)
+	rig_stop(rig);
+	if (disk(rig)->mounted)
 		umount2(rig->folder, MNT_DETACH);
-	scratch_free(rig->folder);
-	free(rig);
-	return 0;
+	free(rig->own);
+	return rig_teardown(state);
 }
 
 static int64_t segment_bytes(const char *folder)
@@ -92,10 +78,10 @@ static int64_t segment_bytes(const char *folder)
 static void pretend(void *data, const char *folder, int64_t *ret_free, int64_t *ret_total)
 {
 	struct rig *rig = data;
-	int64_t others = rig->others, used = others ? segment_bytes(folder) : 0;
+	int64_t others = disk(rig)->others, used = others ? segment_bytes(folder) : 0;
 
 	*ret_total = 100000000;
-	*ret_free = others ? (used < others ? others - used : 0) : rig->free_bytes;
+	*ret_free = others ? (used < others ? others - used : 0) : disk(rig)->free_bytes;
 }
 
 /* So many of the oldest segments would have to go for the soft limit to hold again. */
@@ -106,15 +92,15 @@ static void take_away(struct rig *rig, int segments)
 	char path[4096];
 	int count = 0;
 
-	assert_ok(kri_list_segments(rig->folder, &list, &count));
+	assert_ok(kri_list_segments(rig->path, &list, &count));
 	assert_true(count > segments);
 	for (int i = 0; i < segments; i++) {
-		kri_segment_path(rig->folder, list[i].first_seq, path, sizeof(path));
+		kri_segment_path(rig->path, list[i].first_seq, path, sizeof(path));
 		lacking += kri_db_bytes(path);
 	}
 	free(list);
 	/* (The next commit takes some as well.) */
-	rig->others = segment_bytes(rig->folder) + 2097152 - lacking + 20000;
+	disk(rig)->others = segment_bytes(rig->path) + 2097152 - lacking + 20000;
 }
 
 static int open_store(struct rig *rig, enum kryos_full_policy full)
@@ -123,12 +109,12 @@ static int open_store(struct rig *rig, enum kryos_full_policy full)
 
 	assert_ok(kryos_ctx_new(&rig->ctx,
 	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = rig->clock)));
-	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->channel));
-	r = kryos_store_open(&rig->store, rig->ctx, rig->folder,
+	assert_ok(kryos_channel_add(rig->ctx, "fridge.temperature", "Cel", &rig->fridge));
+	r = kryos_store_open(&rig->store, rig->ctx, rig->path,
 	                     KRYOS_STORE_CONFIG(.full = full, .segment_bytes = 65536, .board = "board-of-this-test"));
 	if (r < 0)
 		return r;
-	if (rig->pretends) {
+	if (disk(rig)->pretends) {
 		pthread_mutex_lock(&rig->store->lock);
 		rig->store->room.ask = pretend;
 		rig->store->room.data = rig;
@@ -141,24 +127,10 @@ static int open_store(struct rig *rig, enum kryos_full_policy full)
 
 static void start(struct rig *rig, enum kryos_full_policy full)
 {
-	rig->pretends = true;
-	if (!rig->free_bytes)
-		rig->free_bytes = PLENTY;
+	disk(rig)->pretends = true;
+	if (!disk(rig)->free_bytes)
+		disk(rig)->free_bytes = PLENTY;
 	assert_ok(open_store(rig, full));
-}
-
-static void stop(struct rig *rig)
-{
-	kryos_ctx_free(rig->ctx);
-	rig->ctx = NULL;
-}
-
-static struct kryos_store_status status_of(struct rig *rig)
-{
-	struct kryos_store_status status = { .size = sizeof(status) };
-
-	assert_ok(kryos_store_get_status(rig->store, &status));
-	return status;
 }
 
 /* What news says of what waited. */
@@ -172,12 +144,12 @@ static void take_news(struct rig *rig)
 
 		if (event->type != KRYOS_EVENT_SAMPLE)
 			continue;
-		assert_true(rig->fates[value] != NEVER);
-		if (rig->fates[value] == WAITS)
-			assert_int_equal(rig->seqs[value], event->sample.seq);
-		rig->fates[value] = ACCEPTED;
-		rig->seqs[value] = event->sample.seq;
-		rig->last_seq = event->sample.seq > rig->last_seq ? event->sample.seq : rig->last_seq;
+		assert_true(disk(rig)->fates[value] != NEVER);
+		if (disk(rig)->fates[value] == WAITS)
+			assert_int_equal(disk(rig)->seqs[value], event->sample.seq);
+		disk(rig)->fates[value] = ACCEPTED;
+		disk(rig)->seqs[value] = event->sample.seq;
+		disk(rig)->last_seq = event->sample.seq > disk(rig)->last_seq ? event->sample.seq : disk(rig)->last_seq;
 	}
 }
 
@@ -185,20 +157,21 @@ static void take_news(struct rig *rig)
 static int append(struct rig *rig)
 {
 	struct kryos_sample samples[BATCH] = { 0 };
-	int first = rig->value + 1, r;
+	int first = disk(rig)->value + 1, r;
 
 	for (int i = 0; i < BATCH; i++)
-		samples[i] = (struct kryos_sample){ .channel = rig->channel, .value_micro = first + i };
+		samples[i] = (struct kryos_sample){ .channel = rig->fridge, .value_micro = first + i };
 	for (int i = 0; i < BATCH; i++)
-		rig->fates[first + i] = NEVER;
+		disk(rig)->fates[first + i] = NEVER;
 	r = kryos_store_append(rig->store, samples, BATCH);
 	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(20));
 	if (r >= 0 || r == KRYOS_EVOLATILE) {
-		rig->value += BATCH;
+		disk(rig)->value += BATCH;
 		for (int i = 0; i < BATCH; i++) {
-			rig->fates[first + i] = r < 0 ? WAITS : ACCEPTED;
-			rig->seqs[first + i] = samples[i].seq;
-			rig->last_seq = samples[i].seq > rig->last_seq ? samples[i].seq : rig->last_seq;
+			disk(rig)->fates[first + i] = r < 0 ? WAITS : ACCEPTED;
+			disk(rig)->seqs[first + i] = samples[i].seq;
+			disk(rig)->last_seq =
+				samples[i].seq > disk(rig)->last_seq ? samples[i].seq : disk(rig)->last_seq;
 		}
 	}
 	take_news(rig);
@@ -207,7 +180,7 @@ static int append(struct rig *rig)
 
 static void fill_segments(struct rig *rig, uint32_t count)
 {
-	while (status_of(rig).segments < count) {
+	while (rig_status(rig).segments < count) {
 		assert_ok(append(rig));
 		process_for(rig->ctx, 2);
 	}
@@ -233,7 +206,7 @@ static void deliver(struct rig *rig, int count)
 
 	while (count > 0 && kryos_queue_next(rig->queue, &record) > 0) {
 		if (!record->event) {
-			rig->acked[record->sample.value_micro] = true;
+			disk(rig)->acked[record->sample.value_micro] = true;
 			count--;
 		}
 		assert_ok(kryos_queue_ack(rig->queue, record->seq));
@@ -249,60 +222,59 @@ static bool trouble_is_over(void *data)
 	pthread_mutex_lock(&rig->store->lock);
 	over = !rig->store->ring_samples && !rig->store->waiting_samples;
 	pthread_mutex_unlock(&rig->store->lock);
-	return over && !status_of(rig).error;
+	return over && !rig_status(rig).error;
 }
 
 /* Nothing waits any more: each sample that was not refused is kept, delivered or in a gap, and a gap holds no other.
  * How many are in gaps. */
 static int account(struct rig *rig)
 {
-	struct kryos_verify_result result = { .size = sizeof(result) };
 	const struct kryos_record *record;
 	struct kryos_reader *reader;
-	bool *gap = calloc((size_t)rig->last_seq + 100000, sizeof(*gap));
+	bool *gap = calloc((size_t)disk(rig)->last_seq + 100000, sizeof(*gap));
 	int lost = 0, r;
 
-	rig->began = rig->ended = 0;
-	memset(rig->kept, 0, sizeof(rig->kept));
-	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->folder));
+	disk(rig)->began = disk(rig)->ended = 0;
+	memset(disk(rig)->kept, 0, sizeof(disk(rig)->kept));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
 	while ((r = kryos_reader_next(reader, &record)) > 0) {
 		int64_t value = record->sample.value_micro;
 
-		assert_in_range(value, 1, rig->value);
-		assert_false(rig->kept[value]);
-		assert_int_equal(record->seq, rig->seqs[value]);
-		rig->kept[value] = true;
+		assert_in_range(value, 1, disk(rig)->value);
+		assert_false(disk(rig)->kept[value]);
+		assert_int_equal(record->seq, disk(rig)->seqs[value]);
+		disk(rig)->kept[value] = true;
 	}
 	assert_int_equal(r, 0);
 	while (kryos_reader_next_event(reader, &record) > 0) {
 		const struct kryos_event *event = record->event;
 
 		if (event->type == KRYOS_EVENT_STORE) {
-			rig->began += event->code == -ENOSPC;
-			rig->ended += !event->code;
+			disk(rig)->began += event->code == -ENOSPC;
+			disk(rig)->ended += !event->code;
 			if (!event->code)
 				assert_int_equal(sscanf(event->text,
 				                        "there is room on the disk again; %" SCNu64
 				                        " samples waited in memory, %" SCNu64 " were refused",
-				                        &rig->waited, &rig->refused),
+				                        &disk(rig)->waited, &disk(rig)->refused),
 				                 2);
 		}
 		if (event->type == KRYOS_EVENT_GAP && event->code != KRYOS_STREAM_EVENTS)
-			for (int64_t seq = event->first_seq; seq <= event->last_seq && seq <= rig->last_seq; seq++)
+			for (int64_t seq = event->first_seq; seq <= event->last_seq && seq <= disk(rig)->last_seq;
+			     seq++)
 				gap[seq] = true;
 	}
 	kryos_reader_close(reader);
-	for (int value = 1; value <= rig->value; value++) {
-		if (!rig->kept[value] && !rig->acked[value] && !gap[rig->seqs[value]])
+	for (int value = 1; value <= disk(rig)->value; value++) {
+		if (!disk(rig)->kept[value] && !disk(rig)->acked[value] && !gap[disk(rig)->seqs[value]])
 			fail_msg("value %d is gone, and nothing says so", value);
-		if (gap[rig->seqs[value]] && (rig->kept[value] || rig->acked[value]))
+		if (gap[disk(rig)->seqs[value]] && (disk(rig)->kept[value] || disk(rig)->acked[value]))
 			fail_msg("value %d is %s, and a gap says it is gone", value,
-			         rig->kept[value] ? "kept" : "delivered");
-		lost += gap[rig->seqs[value]];
+			         disk(rig)->kept[value] ? "kept" : "delivered");
+		lost += gap[disk(rig)->seqs[value]];
 	}
 	free(gap);
-	assert_ok(kryos_verify(rig->ctx, rig->folder, &result));
-	assert_string_equal(result.first_problem, "");
+	assert_string_equal(rig_verify(rig).first_problem, "");
 	return lost;
 }
 
@@ -314,22 +286,22 @@ static void what_was_delivered_goes_while_writes_still_succeed(void **state)
 	start(rig, KRYOS_FULL_DROP_OLDEST);
 	fill_segments(rig, 12);
 	assert_true(process_until(rig->ctx, all_sealed, rig, 15000));
-	deliver(rig, rig->value);
+	deliver(rig, disk(rig)->value);
 	assert_ok(kryos_queue_commit(rig->queue));
-	before = status_of(rig).segments;
+	before = rig_status(rig).segments;
 	take_away(rig, 3);
 	assert_ok(append(rig));
-	print_message("%u segments, then %u\n", before, status_of(rig).segments);
-	assert_in_range(status_of(rig).segments, before - 4, before - 2);
-	assert_true(status_of(rig).first_seq > 1);
-	rig->others = PLENTY;
+	print_message("%u segments, then %u\n", before, rig_status(rig).segments);
+	assert_in_range(rig_status(rig).segments, before - 4, before - 2);
+	assert_true(rig_status(rig).first_seq > 1);
+	disk(rig)->others = PLENTY;
 	assert_true(process_until(rig->ctx, trouble_is_over, rig, 5000));
 	process_for(rig->ctx, 30);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
 	assert_int_equal(account(rig), 0);
-	assert_int_equal(rig->began, 1);
-	assert_int_equal(rig->ended, 1);
-	assert_int_equal(rig->waited + rig->refused, 0);
+	assert_int_equal(disk(rig)->began, 1);
+	assert_int_equal(disk(rig)->ended, 1);
+	assert_int_equal(disk(rig)->waited + disk(rig)->refused, 0);
 }
 
 static void then_the_oldest_goes_as_a_gap_and_no_more_than_must(void **state)
@@ -340,20 +312,20 @@ static void then_the_oldest_goes_as_a_gap_and_no_more_than_must(void **state)
 	start(rig, KRYOS_FULL_DROP_OLDEST);
 	fill_segments(rig, 12);
 	assert_true(process_until(rig->ctx, all_sealed, rig, 15000));
-	before = status_of(rig).segments;
+	before = rig_status(rig).segments;
 	take_away(rig, 3);
 	assert_ok(append(rig));
-	assert_in_range(status_of(rig).segments, before - 4, before - 2);
+	assert_in_range(rig_status(rig).segments, before - 4, before - 2);
 	for (int i = 0; i < 20; i++)
 		assert_ok(append(rig));
 	/* (The one that is written to needs several times what is left of it once it is closed.) */
-	assert_in_range(status_of(rig).segments, before - 8, before - 1);
-	rig->others = PLENTY;
+	assert_in_range(rig_status(rig).segments, before - 8, before - 1);
+	disk(rig)->others = PLENTY;
 	process_for(rig->ctx, 50);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
 	assert_true(account(rig) > 100);
-	assert_int_equal(rig->began, 1);
-	assert_int_equal(rig->ended, 1);
+	assert_int_equal(disk(rig)->began, 1);
+	assert_int_equal(disk(rig)->ended, 1);
 }
 
 /* What takes the space is not the store's: all of its records for nothing would be no help. */
@@ -364,17 +336,17 @@ static void what_does_not_help_is_not_deleted(void **state)
 	start(rig, KRYOS_FULL_DROP_OLDEST);
 	fill_segments(rig, 8);
 	assert_true(process_until(rig->ctx, all_sealed, rig, 15000));
-	rig->free_bytes = 5000;
+	disk(rig)->free_bytes = 5000;
 	for (int i = 0; i < 10; i++)
 		assert_ok(append(rig));
-	assert_in_range(status_of(rig).segments, 6, 8);
-	rig->free_bytes = PLENTY;
+	assert_in_range(rig_status(rig).segments, 6, 8);
+	disk(rig)->free_bytes = PLENTY;
 	process_for(rig->ctx, 50);
 	assert_ok(append(rig));
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
 	account(rig);
-	assert_int_equal(rig->began, 1);
-	assert_int_equal(rig->ended, 1);
+	assert_int_equal(disk(rig)->began, 1);
+	assert_int_equal(disk(rig)->ended, 1);
 }
 
 static bool takes(void *data)
@@ -389,21 +361,21 @@ static void a_policy_to_refuse_refuses_below_the_soft_limit_and_deletes_nothing(
 	start(rig, KRYOS_FULL_REFUSE);
 	fill_segments(rig, 3);
 	assert_true(process_until(rig->ctx, all_sealed, rig, 15000));
-	rig->free_bytes = 2000000;
+	disk(rig)->free_bytes = 2000000;
 	/* The one that finds it out is written: there is still room for it. */
 	assert_ok(append(rig));
 	for (int i = 0; i < 5; i++)
 		assert_fails(KRYOS_EFULL, append(rig));
-	assert_true(status_of(rig).segments >= 3);
-	rig->free_bytes = PLENTY;
+	assert_true(rig_status(rig).segments >= 3);
+	disk(rig)->free_bytes = PLENTY;
 	if (!process_until(rig->ctx, takes, rig, 5000))
 		fail_msg("it refuses although there is room");
 	process_for(rig->ctx, 30);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
 	assert_int_equal(account(rig), 0);
-	assert_int_equal(rig->began, 1);
-	assert_int_equal(rig->ended, 1);
-	assert_in_range(rig->refused, 5 * BATCH, 100 * BATCH);
+	assert_int_equal(disk(rig)->began, 1);
+	assert_int_equal(disk(rig)->ended, 1);
+	assert_in_range(disk(rig)->refused, 5 * BATCH, 100 * BATCH);
 }
 
 static bool has_reserve(void *data)
@@ -411,7 +383,7 @@ static bool has_reserve(void *data)
 	struct rig *rig = data;
 	struct stat status;
 
-	return !stat(in(rig->folder, "reserve"), &status) && status.st_size == RESERVE &&
+	return !stat(in(rig->path, "reserve"), &status) && status.st_size == RESERVE &&
 	       status.st_blocks * 512 >= RESERVE;
 }
 
@@ -420,18 +392,18 @@ static void a_reserve_is_made_when_there_is_room_and_given_up_for_a_commit(void 
 	struct rig *rig = *state;
 
 	rig->vfs = cutvfs_new();
-	rig->free_bytes = 7000000;
+	disk(rig)->free_bytes = 7000000;
 	start(rig, KRYOS_FULL_DROP_OLDEST);
 	/* (The first look may come before the pretended disk.) */
 	if (has_reserve(rig))
-		assert_int_equal(unlink(in(rig->folder, "reserve")), 0);
+		assert_int_equal(unlink(in(rig->path, "reserve")), 0);
 	pthread_mutex_lock(&rig->store->lock);
 	rig->store->room.reserve_at_ns = 0;
 	pthread_mutex_unlock(&rig->store->lock);
 	assert_ok(append(rig));
 	process_for(rig->ctx, 30);
 	assert_false(has_reserve(rig));
-	rig->free_bytes = PLENTY;
+	disk(rig)->free_bytes = PLENTY;
 	for (int i = 0; i < 200 && !has_reserve(rig); i++) {
 		assert_ok(append(rig));
 		process_for(rig->ctx, 10);
@@ -461,19 +433,19 @@ static void no_space_for_a_moment_deletes_nothing_that_is_owed(void **state)
 	start(rig, KRYOS_FULL_DROP_OLDEST);
 	fill_segments(rig, 5);
 	assert_true(process_until(rig->ctx, all_sealed, rig, 15000));
-	first = status_of(rig).first_seq;
+	first = rig_status(rig).first_seq;
 	rig->store->retry_ns = KRYOS_SECONDS(3600);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, ".seg-wal", 1, SQLITE_FULL, true);
 	for (int i = 0; i < 5; i++)
 		assert_fails(KRYOS_EVOLATILE, append(rig));
-	assert_int_equal(status_of(rig).error, -ENOSPC);
+	assert_int_equal(rig_status(rig).error, -ENOSPC);
 	/* Whatever is idle looks after the rest meanwhile, long after that no. */
 	for (int i = 0; i < 5; i++) {
 		kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(2));
 		assert_ok(kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_AUDIT }));
 		process_for(rig->ctx, 10);
 	}
-	assert_int_equal(status_of(rig).first_seq, first);
+	assert_int_equal(rig_status(rig).first_seq, first);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	pthread_mutex_lock(&rig->store->lock);
 	rig->store->samples_at_ns = 0;
@@ -484,9 +456,9 @@ static void no_space_for_a_moment_deletes_nothing_that_is_owed(void **state)
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
 	take_news(rig);
 	assert_int_equal(account(rig), 0);
-	assert_int_equal(rig->began, 1);
-	assert_int_equal(rig->ended, 1);
-	assert_int_equal(rig->waited, 5 * BATCH);
+	assert_int_equal(disk(rig)->began, 1);
+	assert_int_equal(disk(rig)->ended, 1);
+	assert_int_equal(disk(rig)->waited, 5 * BATCH);
 }
 
 static void no_space_that_stays_makes_room_but_not_for_nothing(void **state)
@@ -498,13 +470,13 @@ static void no_space_that_stays_makes_room_but_not_for_nothing(void **state)
 	start(rig, KRYOS_FULL_DROP_OLDEST);
 	fill_segments(rig, 8);
 	assert_true(process_until(rig->ctx, all_sealed, rig, 15000));
-	segments = status_of(rig).segments;
+	segments = rig_status(rig).segments;
 	rig->store->retry_ns = KRYOS_MILLISECONDS(1);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, ".seg-wal", 1, SQLITE_FULL, true);
 	for (int i = 0; i < 5; i++)
 		assert_fails(KRYOS_EVOLATILE, append(rig));
 	process_for(rig->ctx, 300); /* a dozen tries */
-	assert_in_range(status_of(rig).segments, segments - 3, segments - 2);
+	assert_in_range(rig_status(rig).segments, segments - 3, segments - 2);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
 	take_news(rig);
@@ -521,7 +493,7 @@ static void refusing_what_finds_no_space_keeps_nothing_in_memory(void **state)
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, ".seg-wal", 1, SQLITE_FULL, true);
 	for (int i = 0; i < 3; i++)
 		assert_fails(KRYOS_EFULL, append(rig));
-	assert_int_equal(status_of(rig).volatile_samples, 0);
+	assert_int_equal(rig_status(rig).volatile_samples, 0);
 	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
 	assert_ok(append(rig));
 	assert_int_equal(account(rig), 0);
@@ -541,7 +513,7 @@ static bool mount_small(struct rig *rig, const char *type, const char *command)
 		print_message("can't mount: %s\n", command ? command : strerror(errno));
 		return false;
 	}
-	rig->mounted = true;
+	disk(rig)->mounted = true;
 	return true;
 }
 
@@ -567,7 +539,7 @@ static void lives_through(struct rig *rig, int commits)
 	for (int i = 0; i < 60; i++)
 		assert_ok(append(rig));
 	assert_true(process_until(rig->ctx, all_sealed, rig, 15000));
-	deliver(rig, rig->value / 3);
+	deliver(rig, disk(rig)->value / 3);
 	assert_ok(kryos_queue_commit(rig->queue));
 	fill_disk(in(rig->folder, "other"));
 	for (int i = 0; i < commits; i++) {
@@ -590,13 +562,13 @@ static void lives_through(struct rig *rig, int commits)
 	lost = account(rig);
 	print_message(
 		"%d samples, %d in gaps, %d of %d commits waited in memory, trouble began %d and ended %d times\n",
-		rig->value, lost, waited, commits, rig->began, rig->ended);
+		disk(rig)->value, lost, waited, commits, disk(rig)->began, disk(rig)->ended);
 	/* (A small store does not keep all of its events.) */
-	assert_in_range(rig->ended, 1, 5);
-	assert_in_range(rig->began, 0, rig->ended);
+	assert_in_range(disk(rig)->ended, 1, 5);
+	assert_in_range(disk(rig)->began, 0, disk(rig)->ended);
 	deliver(rig, MAX_VALUES);
 	assert_int_equal(account(rig), lost);
-	stop(rig);
+	rig_stop(rig);
 	assert_ok(open_store(rig, KRYOS_FULL_DROP_OLDEST));
 	assert_ok(append(rig));
 	assert_int_equal(account(rig), lost);
@@ -604,10 +576,10 @@ static void lives_through(struct rig *rig, int commits)
 
 static void forget_all(struct rig *rig)
 {
-	rig->value = 0;
-	rig->last_seq = 0;
-	memset(rig->fates, 0, sizeof(rig->fates));
-	memset(rig->acked, 0, sizeof(rig->acked));
+	disk(rig)->value = 0;
+	disk(rig)->last_seq = 0;
+	memset(disk(rig)->fates, 0, sizeof(disk(rig)->fates));
+	memset(disk(rig)->acked, 0, sizeof(disk(rig)->acked));
 }
 
 static void a_tmpfs_that_another_file_fills_is_lived_on(void **state)
@@ -623,14 +595,14 @@ static void a_tmpfs_that_another_file_fills_is_lived_on(void **state)
 		r = append(rig);
 		r = r == KRYOS_EVOLATILE ? 0 : r < 0 ? r : -EDOM;
 	}
-	print_message("on 64 KiB: %s\n", r < 0 ? kryos_strerror(r) : status_of(rig).text);
+	print_message("on 64 KiB: %s\n", r < 0 ? kryos_strerror(r) : rig_status(rig).text);
 	assert_true(r == 0 || r == -ENOSPC);
 	assert_int_equal(mount("tmpfs", rig->folder, "tmpfs", MS_REMOUNT, "size=1536k"), 0);
 	if (r >= 0) {
 		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
 		assert_int_equal(account(rig), 0);
 	}
-	stop(rig);
+	rig_stop(rig);
 
 	/* (What it keeps of events is bounded by what was free at first.) */
 	forget_all(rig);
