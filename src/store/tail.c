@@ -139,8 +139,7 @@ static int name_rows(struct tail *tail, struct kryos_store *store)
 		const struct kri_row *row = &tail->rows[i];
 		struct kryos_sample *sample = &tail->samples[tail->sample_count];
 
-		if (is_events(store, row->seq) ||
-		    find_channel(tail, store->ctx, row->channel, &sample->channel) < 0)
+		if (is_events(store, row->seq) || find_channel(tail, store->ctx, row->channel, &sample->channel) < 0)
 			continue;
 		sample->seq = row->seq;
 		sample->boot = row->boot;
@@ -236,7 +235,7 @@ int kri_store_take_tail(struct kryos_store *store, struct kri_segment *segment, 
 	if (r >= 0 && scan->page_size)
 		r = collect(&tail, scan);
 	if (r >= 0)
-		r = name_rows(&tail, store->ctx);
+		r = name_rows(&tail, store);
 	if (r >= 0)
 		r = note_unread(store->state, segment->last_seq + 1, last, tail.samples, tail.sample_count);
 	if (r >= 0 && tail.sample_count)
