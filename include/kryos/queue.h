@@ -9,9 +9,10 @@
  * than the moment kryos_queue_set_live was called); backlog (the rest; historical). A record is in
  * exactly one. Calls are safe from any thread; kryos_queue_next reads the disk, at most 64 records.
  *
- * A queue that takes volatile rows also lends, as live samples, what the store keeps in RAM while its disk is away
- * (KRYOS_RECORD_VOLATILE), even where the disk can't be read. What is acknowledged so is not delivered again once it is
- * written; what is lost before that was delivered all the same.
+ * A queue that takes volatile rows also lends what the store keeps in RAM while its disk is away
+ * (KRYOS_RECORD_VOLATILE), samples as live ones and events that could not be stored when that was tried, even where the
+ * disk can't be read. What is acknowledged so is not delivered again once it is written; what is lost before that was
+ * delivered all the same.
  */
 #ifndef KRYOS_QUEUE_H
 #define KRYOS_QUEUE_H
@@ -57,8 +58,7 @@ struct kryos_queue_config {
 	int64_t commit_ns;      /* 0: 5 s */
 	uint32_t commit_acks;   /* 0: 100 */
 	uint32_t max_lent;      /* 0: 256; kryos_queue_next gives 0 while so many are lent. 1 to 4096 */
-	uint32_t take_volatile; /* 1: also samples that are in RAM only (KRYOS_EVOLATILE), flagged; 0: stored ones only
-	                         */
+	uint32_t take_volatile; /* 1: also what is in RAM only, flagged; 0: stored records only */
 	uint32_t reserved;
 };
 #define KRYOS_QUEUE_CONFIG(...) KRYOS_CONFIG_OF(kryos_queue_config, __VA_ARGS__)

@@ -10,9 +10,9 @@
  * docs/store-format.md. All calls are safe from any thread.
  *
  * A disk that is gone, or has no space, does not stop measuring: what it does not take is volatile, that is in RAM
- * only, with an id of its own, at most 4096 samples (then the oldest become a gap). Queues that ask for it deliver it
- * from there, and it is written with the same ids when the disk is back. Before space runs out (2 MiB, or a sixteenth
- * of the file system) the policy makes room.
+ * only, with an id of its own, at most 4096 samples (then the oldest become a gap) and 256 events. Queues that ask for
+ * it deliver it from there, and it is written with the same ids when the disk is back. Before space runs out (2 MiB, or
+ * a sixteenth of the file system) the policy makes room.
  *
  * Device time counts from when the device was commissioned, that is when the store was made or came to another board.
  * It goes with CLOCK_BOOTTIME, and over a reboot on from the last record; the time between counts once trusted wall
@@ -83,7 +83,8 @@ KRYOS_API int kryos_store_flush(struct kryos_store *store, int64_t timeout_ns);
 
 /*
  * Records an event: it is stored, chained and delivered first by every queue. name at most 63
- * bytes, text at most 1000; both copied. Returns at once; durable a moment later. -EAGAIN: 256 wait.
+ * bytes, text at most 1000; both copied. Returns at once; durable a moment later, or once the disk is back (until then
+ * it is volatile). -EAGAIN: 256 wait.
  */
 KRYOS_API int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *event);
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events: stamped here, stored with the next commit of state.db. */
+/*
+ * Events: stamped here, stored with the next commit of state.db. An event has its id before that commit is tried. It is
+ * of an epoch that is drawn for each run of the store and never gone on with: so the id stands for nothing else when
+ * the commit has failed, the event has left the device from memory, and the process ends before the disk is back.
+ */
 #include "private.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +53,35 @@ int kri_store_put_event(struct kryos_store *store, const struct kryos_event *eve
 	store->events_waiting++;
 	pthread_cond_broadcast(&store->changed);
 	return 0;
+}
+
+bool kri_store_next_waiting_event(struct kryos_store *store, int64_t from_seq, struct kri_stored_event *ret_event)
+{
+	const struct kri_stored_event *event;
+
+	pthread_mutex_lock(&store->lock);
+	event = store->events;
+	while (event && (!event->volatile_row || event->seq < from_seq))
+		event = event->next;
+	if (event)
+		*ret_event = *event;
+	pthread_mutex_unlock(&store->lock);
+	return event;
+}
+
+int kri_store_drop_events(struct kryos_store *store)
+{
+	int count = store->events_waiting;
+
+	while (store->events) {
+		struct kri_stored_event *event = store->events;
+
+		store->events = event->next;
+		free(event);
+	}
+	store->events_tail = &store->events;
+	store->events_waiting = 0;
+	return count;
 }
 
 void kri_store_report(struct kryos_store *store, enum kryos_event_type type, int code, const char *text)

@@ -267,6 +267,7 @@ struct kri_stored_event {
 	uint16_t trust;
 	enum kryos_event_type type;
 	int code;
+	bool volatile_row; /* waits, and a commit of it failed: queues that ask for it have it from memory */
 	char name[64];
 	char text[1001];
 };
@@ -397,8 +398,9 @@ struct kryos_store {
 	char board[128];
 	char boot_id[37];
 	uint32_t boot;
-	bool state_damaged;  /* what state.db told was lost, or some of it: no queue is a new one */
-	struct kri_key *key; /* NULL: no libcrypto */
+	uint64_t event_epoch; /* of this run's events */
+	bool state_damaged;   /* what state.db told was lost, or some of it: no queue is a new one */
+	struct kri_key *key;  /* NULL: no libcrypto */
 	char *public_pem;
 
 	/* Writer thread only. */
@@ -442,7 +444,7 @@ struct kryos_store {
 	size_t ring_dropped;
 	struct kri_room room;
 	uint64_t handed_over;
-	struct kri_stored_event *events, **events_tail;
+	struct kri_stored_event *events, **events_tail; /* that wait for state.db; only the writer takes any away */
 	int events_waiting;
 	struct kri_batch *delivered, **delivered_tail; /* finished ones with done, for the context thread */
 	struct kri_note note;
@@ -559,6 +561,10 @@ void kri_store_drop_segment(struct kryos_store *store, struct kri_segment_info *
  */
 int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event, struct kryos_time now);
 struct kryos_time kri_store_now(struct kryos_store *store);
+/* The first event from that seq on that waits and may leave from memory. Any thread, takes store->lock. */
+bool kri_store_next_waiting_event(struct kryos_store *store, int64_t from_seq, struct kri_stored_event *ret_event);
+/* All that wait, at the end; how many there were. store->lock held, or nobody else is left. */
+int kri_store_drop_events(struct kryos_store *store);
 /* For what an open finds: to the log and, as the store's event, to the writer; takes store->lock. */
 void kri_store_report(struct kryos_store *store, enum kryos_event_type type, int code, const char *text);
 /* The same, and to the context as news; takes store->lock. */
@@ -622,12 +628,14 @@ struct kryos_queue {
 		int64_t failing_segment, failing_since_ns; /* the disk gives an error there; 0: none */
 		struct kri_scan scan;
 	} live, backlog;
-	int64_t volatile_at; /* looks from here on in the ring */
+	int64_t volatile_at;       /* looks from here on in the ring */
+	int64_t volatile_event_at; /* ... and among the events that wait */
 	int64_t event_at;
 	struct kri_stored_event *event_buffer;
 	uint64_t event_epochs[KRI_EVENT_ROWS];
 	bool event_bad[KRI_EVENT_ROWS];
 	int event_count, event_next;
+	struct kri_stored_event volatile_event; /* the one lent last from memory */
 	struct kryos_event event;
 	struct kryos_record record;
 	uint64_t acked, rejected;

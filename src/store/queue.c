@@ -212,6 +212,26 @@ static int next_event(struct kryos_queue *queue)
 	return 0;
 }
 
+/* The next event that waits for the disk, is owed and not lent. */
+static bool next_volatile_event(struct kryos_queue *queue)
+{
+	struct kri_stored_event *event = &queue->volatile_event;
+	struct kryos_store *store = queue->store;
+	struct kri_boot boot;
+
+	while (kri_store_next_waiting_event(store, queue->volatile_event_at, event)) {
+		queue->volatile_event_at = event->seq + 1;
+		if (is_lent(queue, event->seq) || !kri_ranges_has(&queue->events, event->seq))
+			continue;
+		kri_state_event_record(event, store->event_epoch, store->device, &queue->event, &queue->record);
+		queue->record.flags |= KRYOS_RECORD_VOLATILE;
+		if (kri_store_boot_of(store, event->boot, &boot))
+			kri_boot_apply(&boot, &queue->record);
+		return true;
+	}
+	return false;
+}
+
 /* The next row of the ring that is owed and not lent. */
 static bool next_volatile(struct kryos_queue *queue)
 {
@@ -240,6 +260,8 @@ static int next_locked(struct kryos_queue *queue, unsigned int streams)
 		r = next_event(queue);
 	/* What cannot be read in one stream holds up none of the others. */
 	first = r < 0 ? r : 0;
+	if (r <= 0 && (streams & KRYOS_STREAM_EVENTS) && queue->config.take_volatile && next_volatile_event(queue))
+		r = 1;
 	if (r <= 0 && (streams & KRYOS_STREAM_LIVE)) {
 		r = next_sample(queue, &queue->live, queue->live_seq, INT64_MAX, &queue->record);
 		if (r > 0)

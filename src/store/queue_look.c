@@ -89,6 +89,8 @@ void kri_queue_look_again(struct kryos_queue *queue, int64_t seq)
 	}
 	if (seq < queue->volatile_at)
 		queue->volatile_at = seq;
+	if (seq < queue->volatile_event_at)
+		queue->volatile_event_at = seq;
 }
 
 int kri_queue_look(struct kryos_queue *queue, struct kri_stream *stream, int64_t seq, int64_t to)

@@ -505,7 +505,9 @@ int kri_store_recover(struct kryos_store *store)
 	int r;
 
 	store->syncs.cause = KRI_SYNC_ROTATION;
-	r = recover(store, &found);
+	r = kri_draw_epoch(&store->event_epoch);
+	if (r >= 0)
+		r = recover(store, &found);
 	if (r == KRYOS_ECORRUPT && store->state) {
 		r = start_over(store, &found);
 		if (r >= 0)

@@ -18,7 +18,7 @@ int kri_store_take_queues(struct kryos_store *store, struct kryos_queue *queues[
 
 /* Events, delivery state, what is known of this boot. */
 struct state_commit {
-	struct kri_stored_event *events;
+	struct kri_stored_event *events; /* they stay in store->events until they are stored */
 	int event_count;
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
 	int queue_count;
@@ -28,7 +28,6 @@ struct state_commit {
 	int64_t closing_at; /* the newest sample, at the end of the last commit; 0: not the last, or known */
 	uint64_t epoch;     /* 0: as stored */
 	uint64_t wanted;
-	int64_t next_seq;
 };
 
 static uint32_t noted_channels(const struct kryos_store *store)
@@ -43,24 +42,23 @@ static bool has_new_channels(const struct kryos_store *store)
 
 static int write_state(struct kryos_store *store, struct state_commit *work)
 {
+	struct kri_stored_event *event = work->events;
 	char claimed[64], closed[24], epoch[17];
 	int r;
 
 	work->has_channels = has_new_channels(store);
 	store->syncs.cause = KRI_SYNC_STATE;
 	r = kri_sql_exec(store->state->db, "BEGIN IMMEDIATE");
-	for (struct kri_stored_event *event = work->events; event && r >= 0; event = event->next) {
-		/* After a failure it may be on the disk all the same: so it keeps its id, and nothing else gets it. */
-		if (!event->seq)
-			event->seq = work->next_seq++;
-		event->boot = store->boot;
-		r = kri_state_put_event(store->state, event, store->epoch);
+	/* (The last one's next is not looked at: others are being added there.) */
+	for (int i = 0; i < work->event_count && r >= 0; i++) {
+		event = i ? event->next : work->events;
+		r = kri_state_put_event(store->state, event, store->event_epoch);
 		if (r >= 0 && event->type == KRYOS_EVENT_GAP)
 			r = kri_state_put_gap(store->state, event->first_seq, event->last_seq, event->text);
 	}
 	/* At an open after damage, the ids of commits that failed are not to be taken for lost. */
 	if (r >= 0 && (work->events || store->ringing) && store->claim_seq) {
-		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->claim_seq, work->next_seq - 1);
+		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->claim_seq, store->next_seq - 1);
 		r = kri_state_put_meta(store->state, "claimed", claimed);
 	}
 	/* What a damaged log loses of a store that was closed well is known by this. */
@@ -110,10 +108,14 @@ static void take_work(struct kryos_store *store, struct state_commit *work)
 {
 	*work = (struct state_commit){ .events = store->events,
 		                       .event_count = store->events_waiting,
-		                       .wanted = store->commit_wanted,
-		                       .next_seq = store->next_seq };
-	store->events = NULL;
-	store->events_tail = &store->events;
+		                       .wanted = store->commit_wanted };
+	/* After a failure it may be on the disk all the same: so it keeps its id, and nothing else gets it. */
+	for (struct kri_stored_event *event = store->events; event; event = event->next) {
+		if (event->seq)
+			continue;
+		event->seq = store->next_seq++;
+		event->boot = store->boot;
+	}
 	if (store->stopping && !store->ringing && store->durable_seq >= store->session_seq)
 		work->closing_at = store->durable_seq;
 	work->queue_count = kri_store_take_queues(store, work->queues);
@@ -131,10 +133,10 @@ static void take_work(struct kryos_store *store, struct state_commit *work)
 /* store->lock held. */
 static void settle(struct kryos_store *store, struct state_commit *work)
 {
-	while (work->events) {
-		struct kri_stored_event *event = work->events;
+	for (int i = 0; i < work->event_count; i++) {
+		struct kri_stored_event *event = store->events;
 
-		work->events = event->next;
+		store->events = event->next;
 		/* Of the seqs between, some may be the ring's, which is not on the disk. */
 		if (!store->ringing && store->durable_seq < event->seq)
 			store->durable_seq = event->seq;
@@ -142,6 +144,8 @@ static void settle(struct kryos_store *store, struct state_commit *work)
 		store->status.gaps += event->type == KRYOS_EVENT_GAP;
 		free(event);
 	}
+	if (!store->events)
+		store->events_tail = &store->events;
 	store->events_waiting -= work->event_count;
 	store->commit_done = work->wanted;
 	if (store->full)
@@ -149,21 +153,18 @@ static void settle(struct kryos_store *store, struct state_commit *work)
 	pthread_cond_broadcast(&store->finished);
 }
 
-/* For the next try, before what came since. store->lock held. */
-static void put_back(struct kryos_store *store, struct state_commit *work)
+/* For the next try. What has been tried may leave from memory meanwhile: whether any may now. store->lock held. */
+static bool put_back(struct kryos_store *store, const struct state_commit *work)
 {
-	struct kri_stored_event *last = work->events;
+	bool news = false;
 
-	while (last && last->next)
-		last = last->next;
-	if (last) {
-		last->next = store->events;
-		if (!store->events)
-			store->events_tail = &last->next;
-		store->events = work->events;
+	for (struct kri_stored_event *event = store->events; event && event->seq; event = event->next) {
+		news |= !event->volatile_row;
+		event->volatile_row = true;
 	}
 	store->boot_changed |= work->has_boot;
 	store->epoch_changed |= work->epoch != 0;
+	return news;
 }
 
 int kri_store_commit_state(struct kryos_store *store)
@@ -171,7 +172,7 @@ int kri_store_commit_state(struct kryos_store *store)
 	uint8_t hash[KRI_SHA256_SIZE];
 	struct state_commit work;
 	struct kryos_time now;
-	bool freed = false;
+	bool freed = false, news;
 	int r;
 
 	take_work(store, &work);
@@ -205,14 +206,12 @@ int kri_store_commit_state(struct kryos_store *store)
 		kri_queue_stored(work.queues[i], r >= 0);
 
 	pthread_mutex_lock(&store->lock);
-	store->next_seq = work.next_seq;
 	kri_store_set_health(store, KRI_HEALTH_STATE, r < 0 ? r : 0, now);
 	if (r >= 0)
 		settle(store, &work);
-	else
-		put_back(store, &work);
+	news = r >= 0 ? work.event_count > 0 : put_back(store, &work);
 	pthread_mutex_unlock(&store->lock);
-	if (r >= 0 && work.event_count)
+	if (news)
 		kri_store_wake_queues(store);
 	for (int i = 0; i < work.queue_count; i++)
 		kri_queue_unref(work.queues[i]);

@@ -28,12 +28,7 @@ void kri_store_unref(struct kryos_store *store)
 		store->delivered = batch->next;
 		free(batch);
 	}
-	while (store->events) {
-		struct kri_stored_event *event = store->events;
-
-		store->events = event->next;
-		free(event);
-	}
+	kri_store_drop_events(store);
 	kri_segment_close(store->segment);
 	kri_state_close(store->state);
 	if (store->lock_fd >= 0)

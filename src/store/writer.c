@@ -461,6 +461,7 @@ static void wait_for_work(struct kryos_store *store, int64_t due)
 static void finish_all(struct kryos_store *store)
 {
 	size_t lost = 0;
+	int events;
 
 	do {
 		store->samples_at_ns = 0;
@@ -474,6 +475,7 @@ static void finish_all(struct kryos_store *store)
 	store->commit_wanted++;
 	(void)kri_store_commit_state(store);
 	lost = store->ring_samples;
+	events = kri_store_drop_events(store);
 	kri_ring_drop(store);
 	while (store->batches) {
 		struct kri_batch *batch = store->batches;
@@ -488,10 +490,10 @@ static void finish_all(struct kryos_store *store)
 		}
 	}
 	store->batches_tail = &store->batches;
-	if (lost) {
+	if (lost || events) {
 		pthread_mutex_unlock(&store->lock);
-		kri_log(store->ctx, KRYOS_LOG_ERROR, "store", -EIO, "%s: closed before %zu samples could be written",
-		        store->folder, lost);
+		kri_log(store->ctx, KRYOS_LOG_ERROR, "store", -EIO,
+		        "%s: closed before %zu samples and %d events could be written", store->folder, lost, events);
 		pthread_mutex_lock(&store->lock);
 	}
 }

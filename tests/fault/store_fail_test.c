@@ -165,7 +165,7 @@ static void add_event(struct run *run)
 static void deliver(struct run *run, int count)
 {
 	const struct kryos_record *record;
-	int64_t last = 0, last_volatile = 0;
+	int64_t last = 0, last_volatile[2] = { 0 }; /* of samples, of events */
 
 	while (count-- > 0 && kryos_queue_next(run->queue, &record) > 0) {
 		int value = record->event ? event_of(record->event) : value_of(run, &record->sample);
@@ -174,9 +174,9 @@ static void deliver(struct run *run, int count)
 			claim(run, record->epoch, record->seq, record->event ? EVENTS_FROM + value : value);
 		/* What the disk can't give just now is overtaken by what is in memory. */
 		if (record->flags & KRYOS_RECORD_VOLATILE) {
-			if (record->event || record->seq <= last_volatile || !run->take_volatile)
+			if (record->seq <= last_volatile[record->event != NULL] || !run->take_volatile)
 				trouble(run, "queue: seq %" PRId64 " must not come from memory", record->seq);
-			last_volatile = record->seq;
+			last_volatile[record->event != NULL] = record->seq;
 		} else if (!record->event) {
 			if (record->seq <= last)
 				trouble(run, "queue: seq %" PRId64 " comes after %" PRId64, record->seq, last);

@@ -283,9 +283,13 @@ static void what_is_in_memory_does_not_wait_for_what_cannot_be_read(void **state
 	die(rig, EIO);
 	assert_fails(KRYOS_EVOLATILE, append(rig));
 	cutvfs_fail(rig->vfs, CUT_CALL_OPEN, NULL, 1, SQLITE_CANTOPEN, true);
-	assert_int_equal(kryos_queue_next(rig->queue, &record), 1);
+	/* The store's own events may come first. */
+	while ((r = kryos_queue_next(rig->queue, &record)) == 1 && record->event)
+		assert_int_equal(record->flags, KRYOS_RECORD_VOLATILE);
+	assert_int_equal(r, 1);
 	assert_int_equal(record->sample.value_micro, 2);
-	r = kryos_queue_next(rig->queue, &record);
+	while ((r = kryos_queue_next(rig->queue, &record)) == 1)
+		assert_non_null(record->event);
 	assert_true(r < 0);
 	come_back(rig);
 	assert_int_equal(next(rig)->sample.value_micro, 1);

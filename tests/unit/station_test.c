@@ -612,11 +612,16 @@ static bool sent_from_memory(void *data)
 {
 	struct fixture *fixture = data;
 	struct kryos_fake_message message;
-	bool found = false;
+	bool sample = false, event = false;
 
-	for (unsigned int i = 0; kryos_fake_transport_get(fixture->transport, i, &message) >= 0; i++)
-		found |= strstr(message.payload, "\"volatile\":true") != NULL;
-	return found;
+	for (unsigned int i = 0; kryos_fake_transport_get(fixture->transport, i, &message) >= 0; i++) {
+		if (!strstr(message.payload, "\"volatile\":true"))
+			continue;
+		sample |= strstr(message.topic, "/sample") != NULL;
+		/* Among them: that the disk is gone. */
+		event |= strstr(message.topic, "/event") && strstr(message.payload, "\"vs\":\"store\"");
+	}
+	return sample && event;
 }
 
 static void open_on_cutvfs(struct fixture *fixture)
