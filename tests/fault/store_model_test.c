@@ -151,6 +151,8 @@ static void add_figures(struct model_figures *sum, const struct model_figures *m
 	sum->cuts += more->cuts;
 	sum->failures += more->failures;
 	sum->damages += more->damages;
+	sum->volatile_samples += more->volatile_samples;
+	sum->volatile_events += more->volatile_events;
 	sum->lost += more->lost;
 	sum->wrong += more->wrong;
 }
@@ -200,8 +202,10 @@ static void random_scripts_break_no_promise(void **state)
 	}
 	munmap(all, MAX_WORKERS * sizeof(*all));
 	print_message("%" PRIu64 " sequences, %" PRIu64 " operations, %" PRIu64 " cuts, %" PRIu64
-	              " failures injected, %" PRIu64 " damages, %" PRIu64 " lost, %" PRIu64 " wrong\n",
-	              sum.sequences, sum.operations, sum.cuts, sum.failures, sum.damages, sum.lost, sum.wrong);
+	              " failures injected, %" PRIu64 " damages, %" PRIu64 " samples and %" PRIu64
+	              " events from memory, %" PRIu64 " lost, %" PRIu64 " wrong\n",
+	              sum.sequences, sum.operations, sum.cuts, sum.failures, sum.damages, sum.volatile_samples,
+	              sum.volatile_events, sum.lost, sum.wrong);
 	assert_int_equal(broken, 0);
 	assert_true(sum.cuts > 0 && sum.failures > 0);
 }

@@ -175,7 +175,8 @@ void model_open_queue(struct model_run *run, int queue)
 		return;
 	r = kryos_queue_open(&run->queues[queue], run->store, names[queue],
 	                     KRYOS_QUEUE_CONFIG(.from_now = model->from_now, .channels = model->channels,
-	                                        .commit_ns = KRYOS_HOURS(1), .commit_acks = queue == 1 ? 3 : 100));
+	                                        .commit_ns = KRYOS_HOURS(1), .commit_acks = queue == 1 ? 3 : 100,
+	                                        .take_volatile = queue < 2));
 	if (r < 0) {
 		run->queues[queue] = NULL;
 		if (!run->failing)

@@ -148,6 +148,9 @@ static void op_take(struct model_run *run, const int *args)
 		if (r > 0) {
 			int number = model_served(run->model, record, queue);
 
+			if (record->flags & KRYOS_RECORD_VOLATILE)
+				*(record->event ? &run->figures->volatile_events : &run->figures->volatile_samples) +=
+					1;
 			/* What is kept is known by its thing; the store's own events are settled at once. */
 			if (args[2] / 4 != 1 || !number)
 				settle_one(run, queue, record->seq, number, args[2] / 4 == 2);
@@ -544,7 +547,7 @@ const struct model_op model_ops[] = {
 	{ "cut", 7, { CUT_MODE_COUNT, 21, 2 }, op_cut },
 	{ "fail", 4, { CUT_CALL_ANY, 30, 8 }, op_fail },
 	{ "full", 2, { 30, 2 }, op_full },
-	{ "dead", 1, { 30 }, op_dead },
+	{ "dead", 3, { 30 }, op_dead },
 	{ "fill", 1, { 5 }, op_fill },
 	{ "heal", 5, { 1 }, op_heal },
 	{ "look", 1, { 1 }, op_look },

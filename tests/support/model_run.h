@@ -24,6 +24,7 @@ struct model_script {
 
 struct model_figures {
 	uint64_t sequences, operations, cuts, failures, damages, lost, wrong;
+	uint64_t volatile_samples, volatile_events; /* lent from memory */
 };
 
 struct model_gap {

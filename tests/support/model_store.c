@@ -68,44 +68,54 @@ int model_add_event(struct model *model)
 }
 
 /* An id stands for one thing, for ever. */
-static void claim(struct model *model, uint64_t epoch, int64_t seq, uint64_t what)
+static void claim(struct model *model, uint64_t epoch, int64_t seq, uint64_t what, bool durable)
 {
 	for (int i = model->claims - 1; i >= 0; i--) {
-		if (model->claimed[i].seq != seq || (model->damaged && model->claimed[i].epoch != epoch))
+		struct model_claim *other = &model->claimed[i];
+
+		if (other->seq != seq || ((model->damaged || !durable || !other->durable) && other->epoch != epoch))
 			continue;
-		if (model->claimed[i].epoch != epoch)
+		if (other->epoch != epoch)
 			model_trouble(model, "seq %" PRId64 " was given in epoch %016" PRIx64 " and in %016" PRIx64,
-			              seq, model->claimed[i].epoch, epoch);
-		if (model->claimed[i].what != what)
+			              seq, other->epoch, epoch);
+		if (other->what != what)
 			model_trouble(model, "id (%016" PRIx64 ", %" PRId64 ") stands for %" PRIu64 " and for %" PRIu64,
-			              epoch, seq, model->claimed[i].what, what);
+			              epoch, seq, other->what, what);
+		other->durable |= durable;
 		return;
 	}
 	if (seq < 1)
 		model_trouble(model, "seq %" PRId64 " was given", seq);
 	if (model->claims == MODEL_CLAIMS)
 		abort();
-	model->claimed[model->claims++] = (struct model_claim){ epoch, what, seq };
+	model->claimed[model->claims++] = (struct model_claim){ epoch, what, seq, durable };
 }
 
-void model_accepted(struct model *model, int number, uint64_t epoch, int64_t seq)
+/* What is in memory only keeps its fate: a cut may take it. */
+static void has_id(struct model *model, int number, uint64_t epoch, int64_t seq, bool durable)
 {
 	struct model_thing *thing = &model->things[number];
 
 	if (thing->fate == MODEL_REFUSED || thing->fate == MODEL_GONE)
 		model_trouble(model, "%d was %s and is accepted as seq %" PRId64, number,
 		              thing->fate == MODEL_REFUSED ? "refused" : "not there", seq);
-	if (thing->seq && (thing->seq != seq || (epoch && thing->epoch && thing->epoch != epoch)))
+	if (thing->seq && seq && (thing->seq != seq || (epoch && thing->epoch && thing->epoch != epoch)))
 		model_trouble(model, "%d has the ids (%016" PRIx64 ", %" PRId64 ") and (%016" PRIx64 ", %" PRId64 ")",
 		              number, thing->epoch, thing->seq, epoch, seq);
-	thing->fate = MODEL_ACCEPTED;
+	if (durable)
+		thing->fate = MODEL_ACCEPTED;
 	if (!seq)
 		return; /* an event, whose id is not told */
 	thing->seq = seq;
 	if (!epoch)
 		return;
 	thing->epoch = epoch;
-	claim(model, epoch, seq, (uint64_t)number);
+	claim(model, epoch, seq, (uint64_t)number, durable);
+}
+
+void model_accepted(struct model *model, int number, uint64_t epoch, int64_t seq)
+{
+	has_id(model, number, epoch, seq, true);
 }
 
 void model_refused(struct model *model, int number, bool maybe_there)
@@ -185,6 +195,9 @@ static void check_lent(struct model *model, int number, const struct kryos_recor
 	struct model_queue *owner = &model->queues[queue];
 	struct model_thing *thing = number > 0 ? &model->things[number] : NULL;
 
+	/* What is in memory overtakes what the disk can't give just now, and is in an order of its own. */
+	if (record->flags & KRYOS_RECORD_VOLATILE)
+		stream = record->event ? 3 : 4;
 	if (record->seq <= owner->last[stream])
 		model_trouble(model, "queue %d: seq %" PRId64 " comes after %" PRId64 " in its stream", queue,
 		              record->seq, owner->last[stream]);
@@ -204,19 +217,9 @@ static void check_lent(struct model *model, int number, const struct kryos_recor
 	thing->queue[queue].lent = true;
 }
 
-static void serve(struct model *model, int number, const struct kryos_record *record)
-{
-	struct model_thing *thing = &model->things[number];
-	uint8_t fate = thing->fate;
-
-	model_accepted(model, number, record->epoch, record->seq);
-	/* In RAM only: a cut may take it. */
-	if (record->flags & KRYOS_RECORD_VOLATILE)
-		thing->fate = fate;
-}
-
 int model_served(struct model *model, const struct kryos_record *record, int queue)
 {
+	bool durable = !(record->flags & KRYOS_RECORD_VOLATILE);
 	int number = number_of(model, record);
 
 	if (number > model->count) {
@@ -226,11 +229,11 @@ int model_served(struct model *model, const struct kryos_record *record, int que
 	if (number < 0)
 		return 0;
 	if (number == 0) {
-		claim(model, record->epoch, record->seq, hash_of(record));
+		claim(model, record->epoch, record->seq, hash_of(record), durable);
 	} else {
 		if (!record->event)
 			check_same(model, number, record);
-		serve(model, number, record);
+		has_id(model, number, record->epoch, record->seq, durable);
 		if (queue < 0 && ++model->things[number].seen > 1)
 			model_trouble(model, "%d, seq %" PRId64 ", is there twice", number, record->seq);
 	}
@@ -251,7 +254,7 @@ void model_settled(struct model *model, int queue, int number)
 
 void model_look_again(struct model *model, int queue, int64_t seq)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < MODEL_STREAMS; i++)
 		if (model->queues[queue].last[i] >= seq)
 			model->queues[queue].last[i] = seq - 1;
 }
@@ -292,7 +295,9 @@ void model_resent(struct model *model, int queue, int64_t first, int64_t last)
 void model_committed(struct model *model, int queue)
 {
 	for (int i = 1; i <= model->count; i++) {
-		model->things[i].queue[queue].firm |= model->things[i].queue[queue].done;
+		/* Of what is in memory the disk knows nothing, so it is owed again after a cut. */
+		model->things[i].queue[queue].firm |=
+			model->things[i].queue[queue].done && model->things[i].fate == MODEL_ACCEPTED;
 		model->things[i].queue[queue].resent = false;
 	}
 }
@@ -329,6 +334,9 @@ void model_session_ended(struct model *model, bool committed)
 			thing->queue[j].delivered |= thing->queue[j].resent;
 			thing->queue[j].resent = thing->queue[j].lent = thing->queue[j].done = false;
 		}
+		/* A sample may be found with the id of the commit that failed first, before it was in memory. */
+		if (thing->fate == MODEL_WAITING && !thing->event)
+			thing->seq = thing->epoch = 0;
 		if (thing->fate == MODEL_WAITING || (thing->fate == MODEL_REFUSED && thing->maybe_there))
 			thing->fate = MODEL_UNKNOWN;
 		thing->maybe_there = false;

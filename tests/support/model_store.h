@@ -7,6 +7,9 @@
  *     waiting --announced--> accepted            a cut:    waiting -> unknown
  *     refused --next open--> unknown             a look:   unknown -> accepted | gone
  *
+ * What a queue is lent from memory is still waiting: its id is for nothing else ever, but a cut may take it, and then
+ * its seq may be given in another epoch.
+ *
  * (A commit that failed may be on the disk all the same until one that succeeds hides it: kryos/store.h, append.)
  */
 #ifndef KRI_TEST_MODEL_STORE_H
@@ -15,7 +18,14 @@
 #include <kryos/kryos.h>
 #include <stdbool.h>
 
-enum { MODEL_THINGS = 1200, MODEL_QUEUES = 3, MODEL_CLAIMS = 3000, MODEL_BOOTS = 64, MODEL_CHANNELS = 3 };
+enum {
+	MODEL_THINGS = 1200,
+	MODEL_QUEUES = 3,
+	MODEL_CLAIMS = 3000,
+	MODEL_BOOTS = 64,
+	MODEL_CHANNELS = 3,
+	MODEL_STREAMS = 5
+};
 #define MODEL_MICRO 1000003 /* a sample's value is its number times this: no other value was handed in */
 #define MODEL_EVENT "model" /* the name of events that were handed in; the text is their number */
 
@@ -48,13 +58,15 @@ enum model_owed { MODEL_MUST, MODEL_MAY, MODEL_NOT };
 struct model_claim {
 	uint64_t epoch, what;
 	int64_t seq;
+	bool durable; /* it was seen on the disk too */
 };
 
 struct model_queue {
 	bool made, unsure; /* unsure: making it failed, or was cut: it may be there */
 	bool from_now;
 	const char *channels; /* as its config's */
-	int64_t last[3];      /* newest lent of events, live, backlog: what comes next is newer */
+	/* Newest lent of events, live, backlog, and from memory events, samples: what comes next is newer. */
+	int64_t last[MODEL_STREAMS];
 };
 
 struct model {
