@@ -66,6 +66,7 @@ KRYOS_EXPORT void kryos_store_close(struct kryos_store *store);
  * together. KRYOS_EVOLATILE: the disk failed, and they are kept in RAM, with seq, boot and stamps set; do not append
  * them again: they are written when it is back, which their KRYOS_EVENT_SAMPLE tells, or become a gap. While the disk
  * stays away this comes at once but when it is just tried again, after 1 s and then less and less often, up to 60 s.
+ * (A warning to a program that goes on; one that ends now has lost them, unless the last try, at the close, succeeds.)
  * KRYOS_EFULL: the policy refuses; other errors: nothing was accepted. (A commit that failed may be on the disk all the
  * same: its ids are never used again, and are hidden by the next commit that succeeds.) -ECANCELED: closed meanwhile.
  */
@@ -87,6 +88,15 @@ KRYOS_API int kryos_store_flush(struct kryos_store *store, int64_t timeout_ns);
  * it is volatile). -EAGAIN: 256 wait.
  */
 KRYOS_API int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *event);
+
+/*
+ * Removes the queue of that name, with its dead letters, for ever: what it still owes is owed to nobody then, and no
+ * longer keeps segments from being removed or the policy from accepting. An event says how much that was. For a queue
+ * that nobody will open again; one that is only closed stays owed. Waits for the disk, at most 4 s. -ENOENT: there is
+ * none; -EBUSY: it is open, or being removed; -ETIMEDOUT, or the disk's error: it is removed when the disk is back,
+ * unless the process ends before.
+ */
+KRYOS_API int kryos_store_remove_queue(struct kryos_store *store, const char *name);
 
 struct kryos_store_status {
 	uint32_t size;

@@ -55,6 +55,27 @@ int kri_store_put_event(struct kryos_store *store, const struct kryos_event *eve
 	return 0;
 }
 
+int kri_store_put_removal(struct kryos_store *store, const char *name, const struct kryos_event *event,
+                          struct kryos_time now)
+{
+	struct kri_stored_event *stored;
+	int r = kri_store_put_event(store, event, now);
+
+	if (r < 0)
+		return r;
+	stored = KRI_CONTAINER_OF(store->events_tail, struct kri_stored_event, next);
+	copy_line(stored->removes, sizeof(stored->removes), name);
+	return 0;
+}
+
+bool kri_store_is_removing(const struct kryos_store *store, const char *name)
+{
+	for (const struct kri_stored_event *event = store->events; event; event = event->next)
+		if (strcmp(event->removes, name) == 0)
+			return true;
+	return false;
+}
+
 bool kri_store_next_waiting_event(struct kryos_store *store, int64_t from_seq, struct kri_stored_event *ret_event)
 {
 	const struct kri_stored_event *event;

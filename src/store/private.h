@@ -268,6 +268,7 @@ struct kri_stored_event {
 	enum kryos_event_type type;
 	int code;
 	bool volatile_row; /* waits, and a commit of it failed: queues that ask for it have it from memory */
+	char removes[32];  /* stored together with the removal of that queue; "": of none */
 	char name[64];
 	char text[1001];
 };
@@ -280,6 +281,7 @@ struct kri_seal {
 	const char *device, *hash, *signature;
 	uint16_t last_trust;
 };
+int kri_state_drop_queue(struct kri_state *state, const char *name); /* with its dead letters */
 int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal);
 int kri_state_drop_seal(struct kri_state *state, int64_t first_seq); /* its segment is to be removed */
 /* The newest that anything in it speaks of: so many seqs were given once, whatever is left of them. */
@@ -425,6 +427,7 @@ struct kryos_store {
 	char last_hash[KRI_HASH_TEXT]; /* of the segment before this one */
 	int64_t last_segment;
 
+	pthread_mutex_t naming; /* a queue is being opened or removed; taken before all others */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;  /* work for the writer */
 	pthread_cond_t finished; /* of batches, commits of delivery state, the writer itself */
@@ -560,6 +563,11 @@ void kri_store_drop_segment(struct kryos_store *store, struct kri_segment_info *
  * before, without the lock: it takes one that a log callback, which may call the store, is called under.
  */
 int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event, struct kryos_time now);
+/* The same of one that tells that the queue of this name is removed, and comes to be with that. */
+int kri_store_put_removal(struct kryos_store *store, const char *name, const struct kryos_event *event,
+                          struct kryos_time now);
+/* Whether that waits for the disk. store->lock held. */
+bool kri_store_is_removing(const struct kryos_store *store, const char *name);
 struct kryos_time kri_store_now(struct kryos_store *store);
 /* The first event from that seq on that waits and may leave from memory. Any thread, takes store->lock. */
 bool kri_store_next_waiting_event(struct kryos_store *store, int64_t from_seq, struct kri_stored_event *ret_event);
@@ -654,6 +662,10 @@ struct kri_dead {
 	bool event;
 	char reason[201];
 };
+/* Commits what state.db is owed and waits for it: 0, the disk's error, -ETIMEDOUT, -ECANCELED. */
+int kri_store_commit_within(struct kryos_store *store, int64_t timeout_ns);
+/* Whether a queue may be of that name (1 to 31 of [a-z0-9_-]). */
+int kri_queue_check_name(const char *name);
 /* When it wants its state committed next (real time; INT64_MAX: nothing to commit). queue->lock is taken inside. */
 int64_t kri_queue_due(struct kryos_queue *queue);
 /* Stores its state inside the open transaction of state.db, and undoes that when the transaction failed. */

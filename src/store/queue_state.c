@@ -286,7 +286,7 @@ static void unlink_queue(struct kryos_queue *queue)
 	pthread_mutex_unlock(&store->lock);
 }
 
-static int commit_within(struct kryos_store *store, int64_t timeout_ns)
+int kri_store_commit_within(struct kryos_store *store, int64_t timeout_ns)
 {
 	int64_t end = kri_real_ns() + timeout_ns, left;
 	uint64_t wanted;
@@ -317,7 +317,7 @@ int kryos_queue_commit(struct kryos_queue *queue)
 		return kryos_fail(-EINVAL, "no queue given");
 	if (kri_ctx_check(queue->store->ctx) < 0)
 		return KRYOS_EFORK;
-	return commit_within(queue->store, KRYOS_SECONDS(4));
+	return kri_store_commit_within(queue->store, KRYOS_SECONDS(4));
 }
 
 static void destroy(struct kri_object *object)
@@ -332,7 +332,7 @@ static void destroy(struct kri_object *object)
 	dirty = queue->dirty > 0;
 	pthread_mutex_unlock(&queue->lock);
 	/* What can't be committed in time is delivered again: that is what ids are for. */
-	if (dirty && commit_within(store, kri_ctx_patience(store->ctx, KRYOS_SECONDS(4))) < 0)
+	if (dirty && kri_store_commit_within(store, kri_ctx_patience(store->ctx, KRYOS_SECONDS(4))) < 0)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "queue", -ETIMEDOUT,
 		        "%s: what was acknowledged last will be sent again", queue->name);
 	unlink_queue(queue);
@@ -400,6 +400,8 @@ static int check_name(struct kryos_store *store, const char *name)
 		if (strcmp(other->name, name) == 0)
 			return kryos_fail(-EBUSY, "queue %s: it is open already", name);
 	}
+	if (kri_store_is_removing(store, name))
+		return kryos_fail(-EBUSY, "queue %s: it is being removed", name);
 	if (count >= KRI_MAX_QUEUES)
 		return kryos_fail(-ENOSPC, "queue %s: %d queues are open already", name, KRI_MAX_QUEUES);
 	return 0;
@@ -446,11 +448,19 @@ static void abandon(struct kryos_queue *queue)
 	pthread_mutex_unlock(&queue->lock);
 }
 
+int kri_queue_check_name(const char *name)
+{
+	size_t length = name ? strlen(name) : 0;
+
+	if (length < 1 || length > 31 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != length)
+		return kryos_fail(-EINVAL, "queue \"%s\": a name is 1 to 31 of a-z 0-9 _ -", name ? name : "");
+	return 0;
+}
+
 int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, const char *name,
                      const struct kryos_queue_config *config)
 {
 	struct kryos_queue *queue;
-	size_t length = name ? strlen(name) : 0;
 	bool begins = false;
 	int r;
 
@@ -459,15 +469,16 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 	r = kri_ctx_check(store->ctx);
 	if (r < 0)
 		return r;
-	if (length < 1 || length > 31 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != length)
-		return kryos_fail(-EINVAL, "queue \"%s\": a name is 1 to 31 of a-z 0-9 _ -", name ? name : "");
+	r = kri_queue_check_name(name);
+	if (r < 0)
+		return r;
 	queue = calloc(1, sizeof(*queue));
 	if (!queue)
 		return -ENOMEM;
 	atomic_init(&queue->refs, 1);
 	atomic_fetch_add(&store->refs, 1);
 	queue->store = store;
-	memcpy(queue->name, name, length);
+	snprintf(queue->name, sizeof(queue->name), "%s", name);
 	queue->dead_tail = &queue->dead;
 	pthread_mutex_init(&queue->lock, NULL);
 	queue->live.until = queue->backlog.until = -1;
@@ -478,6 +489,7 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 		streams[i]->scan.boot_data = store;
 	}
 	r = take_config(queue, config);
+	pthread_mutex_lock(&store->naming);
 	if (r >= 0) {
 		/* While its namesake is still being closed, what that one owes is not on the disk yet. */
 		pthread_mutex_lock(&store->lock);
@@ -494,6 +506,7 @@ int kryos_queue_open(struct kryos_queue **ret_queue, struct kryos_store *store, 
 	begins = queue->dirty > 0;
 	if (r >= 0)
 		r = link_queue(queue);
+	pthread_mutex_unlock(&store->naming);
 	if (r < 0) {
 		kri_queue_unref(queue);
 		return r;

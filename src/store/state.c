@@ -322,6 +322,14 @@ int kri_state_put_gap(struct kri_state *state, int64_t first_seq, int64_t last_s
 	return kri_sql_run(state->insert_gap);
 }
 
+int kri_state_drop_queue(struct kri_state *state, const char *name)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof(sql), "DELETE FROM queue WHERE name='%s'; DELETE FROM dead WHERE queue='%s'", name, name);
+	return kri_sql_exec(state->db, sql);
+}
+
 int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal)
 {
 	char epoch_text[17];

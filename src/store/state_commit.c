@@ -53,6 +53,8 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 	for (int i = 0; i < work->event_count && r >= 0; i++) {
 		event = i ? event->next : work->events;
 		r = kri_state_put_event(store->state, event, store->event_epoch);
+		if (r >= 0 && *event->removes)
+			r = kri_state_drop_queue(store->state, event->removes);
 		if (r >= 0 && event->type == KRYOS_EVENT_GAP)
 			r = kri_state_put_gap(store->state, event->first_seq, event->last_seq, event->text);
 	}
@@ -159,8 +161,10 @@ static bool put_back(struct kryos_store *store, const struct state_commit *work)
 	bool news = false;
 
 	for (struct kri_stored_event *event = store->events; event && event->seq; event = event->next) {
-		news |= !event->volatile_row;
-		event->volatile_row = true;
+		/* What it tells of is not done yet. */
+		if (*event->removes || event->volatile_row)
+			continue;
+		news = event->volatile_row = true;
 	}
 	store->boot_changed |= work->has_boot;
 	store->epoch_changed |= work->epoch != 0;

@@ -46,6 +46,7 @@ void kri_store_unref(struct kryos_store *store)
 	pthread_cond_destroy(&store->changed);
 	pthread_cond_destroy(&store->finished);
 	pthread_mutex_destroy(&store->lock);
+	pthread_mutex_destroy(&store->naming);
 	kri_ctx_unref(store->ctx);
 	free(store);
 }
@@ -177,6 +178,7 @@ static int new_store(struct kryos_store **ret_store, struct kryos_ctx *ctx, cons
 	store->delivered_tail = &store->delivered;
 	store->note.deliver = kri_store_deliver;
 	store->listener.changed = clock_changed;
+	pthread_mutex_init(&store->naming, NULL);
 	pthread_mutex_init(&store->lock, NULL);
 	kri_cond_init(&store->changed);
 	kri_cond_init(&store->finished);

@@ -26,6 +26,9 @@ int kri_store_submit(struct kryos_store *store, const struct kryos_sample *sampl
 /* done is not called any more for this data. Context thread. */
 void kri_store_forget(struct kryos_store *store, void *data);
 
+/* As kryos_store_remove_queue, which waits 4 s. */
+int kri_store_remove_queue(struct kryos_store *store, const char *name, int64_t timeout_ns);
+
 /*
  * Whether samples wait for the writer, and how many groups of them it has come to an end with since open, well or not.
  * Any thread; does not block.
