@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of commands and what each does. */
 #include "../relay/relay.h"
+#include "../store/store.h"
 #include "command.h"
 #include <inttypes.h>
 #include <kryos/clock.h>
@@ -90,6 +91,23 @@ static int run_queue_resend(struct kryos_station *station, const struct kri_json
 	return 0;
 }
 
+/* A relay's own queue is open, and stays. */
+static int run_queue_remove(struct kryos_station *station, const struct kri_json *arguments,
+                            struct kri_json **ret_result)
+{
+	const char *name = "";
+	int r;
+
+	if (!kri_json_get_string(arguments, "name", &name))
+		return -EINVAL;
+	r = kri_store_remove_queue(station->store, name, FLUSH_NS);
+	if (r < 0)
+		return r;
+	*ret_result = kri_json_object();
+	kri_json_add_string(*ret_result, "name", name);
+	return 0;
+}
+
 static int run_log_level(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
 {
 	static const struct {
@@ -161,6 +179,11 @@ const struct kri_command kri_commands[] = {
 	                 { .name = "first", .type = KRI_ARGUMENT_NUMBER, .required = true, ANY_SEQ },
 	                 { .name = "last", .type = KRI_ARGUMENT_NUMBER, .required = true, ANY_SEQ } },
 	  .run = run_queue_resend },
+	{ .name = "queue-remove",
+	  .right = KRYOS_RIGHT_CHANGE,
+	  .help = "removes a queue that no relay has: what it owes is owed to nobody",
+	  .arguments = { { .name = "name", .type = KRI_ARGUMENT_TEXT, .required = true } },
+	  .run = run_queue_remove },
 	{ .name = "log-level",
 	  .right = KRYOS_RIGHT_CHANGE,
 	  .help = "how much is logged until the next start",

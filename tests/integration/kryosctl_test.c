@@ -390,6 +390,55 @@ static void queues_are_listed_and_resent_with_and_without_a_daemon(void **state)
 	assert_int_equal(access(in(bench->folder, "nowhere"), F_OK), -1);
 }
 
+/* One that a relay had under another name. */
+static void queues_that_nobody_has_are_listed_and_removed_with_and_without_a_daemon(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_store *store = kryos_station_get_store(bench->station);
+	struct kryos_door *door = NULL;
+	struct kryos_queue *queue;
+	struct outcome outcome;
+
+	bench_measure(bench, 5250000);
+	assert_ok(kryos_queue_open(&queue, store, "old", NULL));
+	kryos_queue_close(queue);
+	assert_ok(kryos_queue_open(&queue, store, "older", NULL));
+	kryos_queue_close(queue);
+	assert_ok(kryos_door_open(&door, bench->station, bench->socket));
+	RUN(bench, &outcome, "queue", "--socket", bench->socket, "--store", bench->store);
+	assert_status(&outcome, 0);
+	assert_has(outcome.out, "main: owes ");
+	assert_has(outcome.out, "\nold: owes ");
+	assert_has(outcome.out, " dead letters; no relay has it\nolder: owes ");
+	RUN(bench, &outcome, "queue", "remove", "main", "--socket", bench->socket);
+	assert_status(&outcome, 1);
+	assert_has(outcome.err, "queue main: it is open");
+	RUN(bench, &outcome, "queue", "remove", "old", "--socket", bench->socket);
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "old is removed\n");
+	RUN(bench, &outcome, "queue", "--json", "--socket", bench->socket, "--store", bench->store);
+	assert_null(strstr(outcome.out, "\"old\""));
+	assert_has(outcome.out, "\"name\":\"older\"");
+	assert_has(outcome.out, "\"closed\":true");
+	kryos_door_close(door);
+
+	stop_station(bench);
+	RUN(bench, &outcome, "queue", "remove", "older", "--socket", bench->socket, "--store", bench->store);
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "older is removed\n");
+	RUN(bench, &outcome, "queue", "remove", "older", "--socket", bench->socket, "--store", bench->store);
+	assert_status(&outcome, 1);
+	assert_has(outcome.err, "there is no store with a queue \"older\" there");
+	RUN(bench, &outcome, "queue", "--socket", bench->socket, "--store", bench->store);
+	assert_has(outcome.out, "main: owes ");
+	assert_null(strstr(outcome.out, "older: "));
+	RUN(bench, &outcome, "tail", "--events", "-n", "100", "--store", bench->store);
+	assert_has(outcome.out, "queue-remove {\"name\":\"old\"}");
+	assert_has(outcome.out, "queue old was removed; it owed at most ");
+	assert_has(outcome.out, "queue-remove {\"name\":\"older\"}");
+	assert_has(outcome.out, "queue older was removed; it owed at most ");
+}
+
 static unsigned int dead_letters(struct bench *bench)
 {
 	struct kryos_relay_status status = { .size = sizeof(status) };
@@ -624,6 +673,7 @@ int main(void)
 		TEST(status_and_read_ask_the_daemon),
 		TEST(read_of_a_device_says_what_is_wrong_with_it),
 		TEST(queues_are_listed_and_resent_with_and_without_a_daemon),
+		TEST(queues_that_nobody_has_are_listed_and_removed_with_and_without_a_daemon),
 		TEST(dead_letters_are_named_with_the_receivers_reason),
 		TEST(verify_tells_a_good_store_from_a_changed_one),
 		TEST(a_newer_versions_segment_is_not_called_damaged),

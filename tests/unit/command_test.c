@@ -107,7 +107,7 @@ static void requests_that_are_none_are_refused_with_a_sentence(void **state)
 	assert_refused(bench, "{\"command\":\"status\",\"arguments\":[]}", ALL, "arguments must be an object");
 	assert_refused(bench, "{\"command\":\"statsu\"}", ALL, "did you mean status?");
 	assert_refused(bench, "{\"command\":\"reboot\"}", ALL,
-	               "allowed are status read version queue queue-resend log-level flush sync-clock");
+	               "allowed are status read version queue queue-resend queue-remove log-level flush sync-clock");
 	assert_refused(bench, "{\"command\":\"status\"}", 0, "tester may not use status");
 }
 
@@ -163,6 +163,29 @@ static void a_resend_is_owed_again(void **state)
 	assert_true(owed >= 0);
 	assert_null(kri_json_at(kri_json_get(result, "queues"), 1, NULL));
 	kri_json_free(result);
+}
+
+static void a_queue_that_no_relay_has_is_removed(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_queue *queue;
+	struct kri_json *result;
+	const char *name = "";
+
+#define REMOVE(name) "{\"command\":\"queue-remove\",\"arguments\":{\"name\":\"" name "\"}}"
+	assert_ok(kryos_queue_open(&queue, kryos_station_get_store(bench->station), "old", NULL));
+	assert_refused(bench, REMOVE("old"), ALL, "queue old: it is open");
+	kryos_queue_close(queue);
+	assert_refused(bench, REMOVE("main"), ALL, "queue main: it is open");
+	assert_refused(bench, REMOVE("odl"), ALL, "queue odl: there is none");
+	assert_refused(bench, REMOVE("Old"), ALL, "a name is 1 to 31 of a-z 0-9 _ -");
+	assert_refused(bench, "{\"command\":\"queue-remove\"}", ALL, "name is missing");
+	assert_refused(bench, REMOVE("old"), KRYOS_RIGHT_READ, "tester may not use queue-remove");
+	result = result_of(bench, REMOVE("old"));
+	assert_true(kri_json_get_string(result, "name", &name));
+	assert_string_equal(name, "old");
+	kri_json_free(result);
+	assert_refused(bench, REMOVE("old"), ALL, "queue old: there is none");
 }
 
 struct audits {
@@ -262,7 +285,7 @@ static void the_list_names_every_command_with_its_arguments(void **state)
 		assert_true(kri_json_get_string(command, "help", &text) && *text);
 		assert_true(kri_json_is_object(kri_json_get(command, "arguments")));
 	}
-	assert_int_equal(count, 8);
+	assert_int_equal(count, 9);
 	assert_null(kri_commands[count].name);
 	kri_json_free(list);
 	free(json);
@@ -326,6 +349,7 @@ int main(void)
 		TEST(arguments_are_checked_against_the_schema),
 		TEST(readers_may_not_change),
 		TEST(a_resend_is_owed_again),
+		TEST(a_queue_that_no_relay_has_is_removed),
 		TEST(changes_are_audited_and_looks_are_not),
 		TEST(a_change_that_failed_is_audited_with_its_reason),
 		TEST(log_level_decides_what_is_passed_on),
