@@ -83,8 +83,16 @@ KRYOS_PRINTF(3, 4) static void add_text(struct header *header, const char *key, 
 		add(header, key, text);
 }
 
+static void add_queue(struct header *header, const char *name, const char *cursor)
+{
+	add_text(header, NULL, "queue:%s", name);
+	if (header->text_count < MAX_ENTRIES - 1)
+		add_text(header, header->texts[header->text_count - 1], "%s", cursor);
+}
+
 static void add_queues(struct kryos_store *store, struct header *header)
 {
+	struct kri_absent_list absent;
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
 	int count;
 
@@ -94,15 +102,26 @@ static void add_queues(struct kryos_store *store, struct header *header)
 	for (int i = 0; i < count; i++) {
 		char *cursor = kri_queue_cursor_text(queues[i]);
 
-		add_text(header, NULL, "queue:%s", queues[i]->name);
-		if (cursor && header->text_count < MAX_ENTRIES) {
-			add(header, header->texts[header->text_count - 1], cursor);
-			header->texts[header->text_count++] = cursor;
-		} else {
-			free(cursor);
-		}
+		if (cursor)
+			add_queue(header, queues[i]->name, cursor);
+		free(cursor);
 		kri_queue_unref(queues[i]);
 	}
+	/* And those that are not open just now: with state.db lost, nobody else would know that they are owed anything.
+	 */
+	if (kri_absent_read(store, &absent) < 0)
+		return;
+	for (int i = 0; i < absent.count; i++) {
+		char *samples = kri_ranges_text(&absent.list[i].samples);
+		char *events = kri_ranges_text(&absent.list[i].events), *cursor = NULL;
+
+		if (samples && events && asprintf(&cursor, "%s %s", samples, events) > 0)
+			add_queue(header, absent.list[i].name, cursor);
+		free(cursor);
+		free(samples);
+		free(events);
+	}
+	kri_absent_clear(&absent);
 }
 
 static void add_boots(struct kryos_store *store, struct header *header)

@@ -213,9 +213,13 @@ void model_finish(struct model_run *run)
 		check_queues(run);
 	for (int i = 0; i < run->queue_count; i++)
 		model_drain(run, i);
-	model_idle(run); /* a damaged segment that a queue came by is condemned */
-	for (int i = 0; i < run->queue_count && run->model->damaged; i++)
-		model_drain(run, i);
+	/* A damaged segment that a queue comes by is condemned, one after the other. */
+	for (int pass = 0; pass < run->harmed_count + 1 && run->model->damaged; pass++) {
+		model_idle(run);
+		for (int i = 0; i < run->queue_count; i++)
+			model_drain(run, i);
+	}
+	model_idle(run);
 	model_look(run);
 	model_check_delivered(run->model, &excuses);
 	check_chain(run);
