@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# Debian's kernel for the machine, and the modules it does not have; sourced by tests/vm/run. Nothing is installed:
+# packages are unpacked into $build, which keeps them, and one choice of kernel, until it is removed.
+
+release= # "6.1.0-56-amd64", once kernel() has been called
+
+# The kernels that the archive has with their headers and source in one version, newest first: "RELEASE VERSION" on each line.
+kernels() {
+	local names name version package packages=(linux-kbuild-6.1 linux-source-6.1) listed
+	names=$(apt-cache search --names-only '^linux-image-6\.1\.[0-9-]+-amd64$' | sed -E 's/^linux-image-([^ ]*).*/\1/' | sort -Vr)
+	for name in $names; do
+		packages+=("linux-image-$name" "linux-headers-$name" "linux-headers-${name%-amd64}-common")
+	done
+	listed=$(apt-cache madison "${packages[@]}" 2>/dev/null | awk -F '[ |]+' '{ print $2, $3 }')
+	for name in $names; do
+		for version in $(awk -v image="linux-image-$name" '$1 == image { print $2 }' <<<"$listed"); do
+			for package in "linux-headers-$name" "linux-headers-${name%-amd64}-common" linux-kbuild-6.1 linux-source-6.1; do
+				grep -qxF "$package $version" <<<"$listed" || continue 2
+			done
+			echo "$name $version"
+		done
+	done
+}
+
+# fetch_kernel RELEASE VERSION: image and headers unpacked, and of the source what is built here.
+fetch_kernel() {
+	local folder=$build/kernel deb tree=linux-source-6.1
+	rm -rf "$folder"
+	mkdir -p "$folder/debs" || return 1
+	download "$folder/debs" "linux-image-$1=$2" "linux-headers-$1=$2" "linux-headers-${1%-amd64}-common=$2" \
+		"linux-kbuild-6.1=$2" "linux-source-6.1=$2" || return 1
+	for deb in "$folder"/debs/*.deb; do
+		dpkg -x "$deb" "$folder" || return 1
+	done
+	# The Makefile of the headers names the place where the package would be installed.
+	sed -i "s,/usr/src/,$folder/usr/src/," "$folder/usr/src/linux-headers-$1/Makefile" || return 1
+	# --occurrence: tar stops when it has them all, and need not unpack the rest.
+	tar -C "$folder" --occurrence=1 --strip-components=1 -xJf "$folder/usr/src/$tree.tar.xz" \
+		"$tree/drivers/gpio/gpio-sim.c" "$tree/drivers/gpio/gpiolib.h" "$tree/drivers/rtc/rtc-ds1307.c" \
+		"$tree/kernel/irq/irq_sim.c" || return 1
+	unpack_vmlinux "$folder/boot/vmlinuz-$1" >"$folder/vmlinux" || return 1
+	rm -rf "$folder/debs" "$folder/usr/src/$tree.tar.xz"
+	echo "$1 $2" >"$folder/complete"
+}
+
+# The kernel inside a bzImage: booted as it is (PVH), it need not unpack itself in an emulated processor, which takes
+# longer than all the rest. Documentation/x86/boot.rst: setup_sects at 0x1f1, payload_offset and _length at 0x248; the
+# payload's last 4 bytes are its size unpacked.
+unpack_vmlinux() {
+	local sectors offset length
+	sectors=$(od -An -tu1 -j $((0x1f1)) -N 1 "$1" | tr -d ' ')
+	read -r offset length < <(od -An -tu4 -j $((0x248)) -N 8 "$1")
+	tail -c "+$(((sectors + 1) * 512 + offset + 1))" "$1" | head -c "$((length - 4))" | xz -dc
+}
+
+# Sets release. Takes the kernel that is here; else the first that can be had.
+kernel() {
+	local version
+	if [ ! -e "$build/kernel/complete" ]; then
+		while read -r release version; do
+			say "fetching Linux $release ($version)"
+			fetch_kernel "$release" "$version" >"$build/log/kernel.log" 2>&1 </dev/null && break
+			say "Linux $release ($version) cannot be had: $(tail -n 1 "$build/log/kernel.log")"
+		done < <(kernels)
+	fi
+	read -r release version 2>/dev/null <"$build/kernel/complete"
+}
+
+# The modules of tests/vm/modules, and those that Debian's configuration leaves out, unmodified but for irq_sim.c.
+modules() {
+	local folder=$build/modules source=$build/kernel
+	[ -e "$folder/built" ] && [ -z "$(find tests/vm/modules "$source/complete" -newer "$folder/built")" ] && return 0
+	say "building modules for Linux $release"
+	mkdir -p "$folder"
+	cp -pu tests/vm/modules/Kbuild tests/vm/modules/*.c "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" "$folder"
+	# Not meant for a module: its licence is stated elsewhere, and irq_to_desc() is not exported.
+	{
+		sed 's/handle_simple_irq(irq_to_desc(irqnum));/generic_handle_irq(irqnum);/' "$source/kernel/irq/irq_sim.c"
+		printf '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n'
+	} >"$folder/irq_sim.c"
+	make -C "$source/usr/src/linux-headers-$release" M="$folder" modules -j "$(nproc)" >"$build/log/modules.log" 2>&1 ||
+		return 1
+	: >"$folder/built"
+}

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One virtual machine: its console by lines with limits of time, QEMU's monitor, and its power switch."""
+
+import json
+import os
+import queue
+import re
+import socket
+import subprocess
+import threading
+import time
+
+
+class Failed(Exception):
+    """What the case says in the line of its failure."""
+
+
+def qemu_command(build):
+    """QEMU, from the system or unpacked by tests/vm/run, and its environment."""
+    tools, environment = os.path.join(build, "tools"), dict(os.environ)
+    command = ["qemu-system-x86_64"]
+    if os.path.exists(os.path.join(tools, "usr/bin/qemu-system-x86_64")):
+        folders = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"]
+        environment["LD_LIBRARY_PATH"] = ":".join(os.path.join(tools, folder) for folder in folders)
+        environment["QEMU_MODULE_DIR"] = os.path.join(tools, "usr/lib/x86_64-linux-gnu/qemu")
+        for folder in ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"):
+            command += ["-L", os.path.join(tools, folder)]
+    return command, environment
+
+
+class Machine:
+    """A context manager: whatever happens, the machine is off afterwards.
+
+    options are QEMU's; words are for the kernel's command line, where NAME=value becomes init's environment.
+    reboots: a reset boots again, where else it ends QEMU. note(line, seconds) gets each line as it comes."""
+
+    running = set()  # all of this process, for its end by a signal
+
+    def __init__(self, build, initramfs, log, note, options=(), words="", memory=256, reboots=False):
+        command, environment = qemu_command(build)
+        monitor, theirs = socket.socketpair()
+        command += ["-accel", "tcg", "-M", "q35", "-cpu", "max", "-m", str(memory), "-nodefaults", "-display", "none",
+                    "-serial", "stdio", "-chardev", "socket,id=monitor,fd=%d" % theirs.fileno(), "-mon", "monitor,mode=control",
+                    "-kernel", os.path.join(build, "kernel/vmlinux"), "-initrd", initramfs,
+                    # no_timer_check: on a busy host the kernel believes that its timer is broken. loglevel: its messages would
+                    # stand in the middle of our lines.
+                    "-append", "console=ttyS0 loglevel=1 no_timer_check panic=-1 " + words]
+        command += ([] if reboots else ["-no-reboot"]) + list(options)
+        self.log, self.note = log, note
+        self.start = time.monotonic()
+        self.lines = queue.Queue()
+        self.ended = False
+        log.write("# %s\n" % " ".join(command))
+        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()])
+        Machine.running.add(self.process)
+        theirs.close()
+        self.monitor = monitor.makefile("rw")
+        self.monitor_socket = monitor
+        self.greeted = False
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def seconds(self):
+        """Since it was switched on."""
+        return time.monotonic() - self.start
+
+    def _read(self):
+        for line in self.process.stdout:
+            line, at = line.decode("utf-8", "replace").rstrip("\r\n"), self.seconds()
+            self.log.write("[%7.3f] %s\n" % (at, line))
+            self.log.flush()
+            self.note(line, at)
+            self.lines.put((at, line))
+        self.lines.put(None)
+
+    def expect(self, pattern, seconds=120):
+        """Waits for a line; the match, with .at, seconds since the machine was switched on, in pair: (match, at)."""
+        deadline = time.monotonic() + seconds
+        while not self.ended:
+            try:
+                item = self.lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise Failed('no line with "%s" within %d s' % (pattern, seconds)) from None
+            if item is None:
+                self.ended = True
+                break
+            match = re.search(pattern, item[1])
+            if match:
+                return match, item[0]
+        raise Failed('the machine ended before a line with "%s"' % pattern)
+
+    def send(self, text):
+        """A line to the console."""
+        self.process.stdin.write(text.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def qmp(self, command, **arguments):
+        """A command to QEMU's monitor; what it returns."""
+        self.monitor_socket.settimeout(30)
+        if not self.greeted:
+            self.greeted = True
+            self.monitor.readline()
+            self.qmp("qmp_capabilities")
+        self.monitor.write(json.dumps({"execute": command, "arguments": arguments}))
+        self.monitor.flush()
+        while True:
+            answer = json.loads(self.monitor.readline())
+            if "error" in answer:
+                raise Failed("QMP %s: %s" % (command, answer["error"]["desc"]))
+            if "return" in answer:
+                return answer["return"]
+
+    def wait(self, seconds=60):
+        """For the machine to switch itself off."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed("the machine is still on after %d s" % seconds) from None
+
+    def kill(self):
+        """The power cut: nothing of the machine's memory is left, what it wrote to its disks is. May be called twice."""
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.monitor_socket.close()
+        Machine.running.discard(self.process)
