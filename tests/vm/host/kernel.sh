@@ -72,7 +72,7 @@ modules() {
 	[ -e "$folder/built" ] && [ -z "$(find tests/vm/modules "$source/complete" -newer "$folder/built")" ] && return 0
 	say "building modules for Linux $release"
 	mkdir -p "$folder"
-	cp -pu tests/vm/modules/Kbuild tests/vm/modules/*.c "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" "$folder"
+	cp -pu tests/vm/modules/Kbuild tests/vm/modules/*.[ch] "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" "$folder"
 	# Not meant for a module: its licence is stated elsewhere, and irq_to_desc() is not exported.
 	{
 		sed 's/handle_simple_irq(irq_to_desc(irqnum));/generic_handle_irq(irqnum);/' "$source/kernel/irq/irq_sim.c"
