@@ -33,7 +33,7 @@ static void power_on(struct cold_chip *chip, u64 until_ns)
 }
 
 /* Another chip; but what it is to measure may change while it runs. */
-static void load(struct cold_chip *chip, unsigned int first, unsigned int last)
+static void load(struct cold_chip *chip, unsigned int first, unsigned int last, u64 now_ns)
 {
 	if (first >= DATA)
 		return;

@@ -124,7 +124,7 @@ static ssize_t image_write(struct file *file, const char __user *from, size_t co
 	i2c_lock_bus(&adapter, I2C_LOCK_ROOT_ADAPTER);
 	r = simple_write_to_buffer(chip->image, sizeof(chip->image), at, from, count);
 	if (r > 0)
-		chip->kind->load(chip, first, first + r - 1);
+		chip->kind->load(chip, first, first + r - 1, ktime_get_ns());
 	i2c_unlock_bus(&adapter, I2C_LOCK_ROOT_ADAPTER);
 	return r;
 }

@@ -21,11 +21,11 @@
 static const u8 writable[LAST + 1] = { 0x7f, 0x7f, 0x7f, 0x07, 0x3f, 0x9f, 0xff, 0xff, 0xff, 0xff,
 	                               0xff, 0xff, 0xff, 0xff, 0xff, 0,    0xff, 0,    0 };
 
-static void load(struct cold_chip *chip, unsigned int first, unsigned int last)
+static void load(struct cold_chip *chip, unsigned int first, unsigned int last, u64 now_ns)
 {
 	memcpy(chip->reg + first, chip->image + first, last - first + 1);
 	if (first == 0)
-		chip->until_ns = 0; /* the second begins at the next look */
+		chip->until_ns = now_ns + NSEC_PER_SEC;
 }
 
 static unsigned int hour_of(u8 hours)

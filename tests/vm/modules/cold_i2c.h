@@ -17,7 +17,7 @@ struct cold_chip {
 struct cold_kind {
 	const char *name;
 	/* The image was changed from first to last. */
-	void (*load)(struct cold_chip *chip, unsigned int first, unsigned int last);
+	void (*load)(struct cold_chip *chip, unsigned int first, unsigned int last, u64 now_ns);
 	/* Time has passed; once for each message, so that a burst is of one moment. */
 	void (*settle)(struct cold_chip *chip, u64 now_ns);
 	/* What the master sent after the register's number. */

@@ -5,10 +5,10 @@
  *
  *     insmod cold_w1.ko chips=2
  *
- * They are 28-010000000001, 28-010000000002, ... In /sys/module/cold_w1/parameters: temp_mC, a list; and masks, bit 0
- * for the first chip: present; badcrc, its scratchpads have a wrong checksum; noconv, it does not convert but starts
- * anew, for want of power, and holds 85 C; parasite, it says that it has no supply of its own. conversions counts the
- * commands to convert.
+ * They are 28-010000000001, 28-010000000002, ... In /sys/module/cold_w1/parameters: sixteenths, a list of their
+ * temperatures; and masks, bit 0 for the first chip: present; badcrc, its scratchpads have a wrong checksum; noconv, it
+ * does not convert but starts anew, for want of power, and holds 85 C; parasite, it says that it has no supply of its
+ * own. conversions counts the commands to convert.
  */
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -17,10 +17,10 @@
 #define CHIPS 8
 
 static int chips = 1;
-static int temp_mC[CHIPS] = { 5125, -18062, 25000, 4000, 4000, 4000, 4000, 4000 };
+static int sixteenths[CHIPS];
 static unsigned int present = 0xff, badcrc, noconv, parasite, conversions;
 module_param(chips, int, 0444);
-module_param_array(temp_mC, int, NULL, 0644);
+module_param_array(sixteenths, int, NULL, 0644);
 module_param(present, uint, 0644);
 module_param(badcrc, uint, 0644);
 module_param(noconv, uint, 0644);
@@ -78,7 +78,7 @@ static unsigned int resolution(const struct chip *chip)
 
 static void convert(struct chip *chip, int i)
 {
-	int sixteenths = temp_mC[i] * 16 / 1000 & ~((1 << (3 - resolution(chip))) - 1);
+	int raw = sixteenths[i] & ~((1 << (3 - resolution(chip))) - 1);
 
 	conversions++;
 	enter(chip, CONVERT);
@@ -87,9 +87,9 @@ static void convert(struct chip *chip, int i)
 		power_on(chip);
 		return;
 	}
-	chip->scratchpad[0] = sixteenths;
-	chip->scratchpad[1] = sixteenths >> 8;
-	chip->scratchpad[6] = 16 - (sixteenths & 15); /* as genuine chips do */
+	chip->scratchpad[0] = raw;
+	chip->scratchpad[1] = raw >> 8;
+	chip->scratchpad[6] = 16 - (raw & 15); /* as genuine chips do */
 }
 
 static void rom_command(struct chip *chip)
