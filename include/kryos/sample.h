@@ -22,7 +22,7 @@ enum kryos_quality {
 	KRYOS_QUALITY_GOOD = 0,
 	KRYOS_QUALITY_ABSENT = 1,        /* no chip answered */
 	KRYOS_QUALITY_CRC = 2,           /* the chip's checksum was wrong, retries included */
-	KRYOS_QUALITY_BUS = 3,           /* the bus failed: stuck line, timeout, I/O error */
+	KRYOS_QUALITY_BUS = 3,           /* the bus failed: stuck line, I/O error; of w1 also an unplugged chip */
 	KRYOS_QUALITY_RANGE = 4,         /* outside what the sensor can measure */
 	KRYOS_QUALITY_POWER_ON = 5,      /* the chip's value after reset, not a measurement */
 	KRYOS_QUALITY_STUCK = 6,         /* has not moved for longer than is credible */
@@ -31,7 +31,7 @@ enum kryos_quality {
 	KRYOS_QUALITY_SHORT = 9,         /* probe wire shorted */
 	KRYOS_QUALITY_EXTRAPOLATED = 10, /* outside the calibrated range */
 	KRYOS_QUALITY_DISAGREES = 11,    /* redundant probes differ too much */
-	KRYOS_QUALITY_TIMEOUT = 12,      /* no answer within the round */
+	KRYOS_QUALITY_TIMEOUT = 12,      /* no answer in time: of one transfer, or within the round */
 	KRYOS_QUALITY_CHIP = 13          /* another chip than the configured one answers */
 };
 
