@@ -11,7 +11,7 @@ kernels() {
 	for name in $names; do
 		packages+=("linux-image-$name" "linux-headers-$name" "linux-headers-${name%-amd64}-common")
 	done
-	listed=$(apt-cache madison "${packages[@]}" 2>/dev/null | awk -F '[ |]+' '{ print $2, $3 }')
+	listed=$(apt-cache madison "${packages[@]}" 2>/dev/null | awk '{ print $1, $3 }')
 	for name in $names; do
 		for version in $(awk -v image="linux-image-$name" '$1 == image { print $2 }' <<<"$listed"); do
 			for package in "linux-headers-$name" "linux-headers-${name%-amd64}-common" linux-kbuild-6.1 linux-source-6.1; do

@@ -19,11 +19,14 @@ def contents():
     return [tuple(line) for line in lines if line]
 
 
+def search_path(build):
+    """Where programs are: ours first, then what the packages brought, then the system's."""
+    ours = [os.path.join(build, "guest", folder) for folder in ("vm", "tests", "examples/cryo_daemon", "examples/kryosctl")]
+    return os.pathsep.join(ours + [os.environ["PATH"]])
+
+
 def program(name, build):
-    """Where a program is: ours first, then what the packages brought, then the system's."""
-    path = os.pathsep.join([os.path.join(build, "guest", folder) for folder in
-                            ("vm", "examples/cryo_daemon", "examples/kryosctl")] + [os.environ["PATH"]])
-    found = shutil.which(name, path=path)
+    found = shutil.which(name, path=search_path(build))
     if not found:
         raise SystemExit("tests/vm/guest/contents: no program %s" % name)
     return found

@@ -69,10 +69,9 @@ class Case:
 
     def on_device(self, seconds):
         """The guest's part on this board."""
-        path = os.pathsep.join([os.path.join(self.build, "guest", folder) for folder in
-                                ("vm", "examples/cryo_daemon", "examples/kryosctl")] + [os.environ["PATH"]])
         process = subprocess.Popen(["sh", os.path.join(VM, "guest/play"), self.name], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ, PATH=path))
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   env=dict(os.environ, PATH=pack.search_path(self.build)))
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         for line in process.stdout:

@@ -4,10 +4,10 @@
 #include <linux/string.h>
 #include <linux/time64.h>
 
-#define CALIBRATION_1 0x88 /* to 0xa1 */
+#define CALIBRATION_1 0x88
 #define ID 0xd0
 #define RESET 0xe0
-#define CALIBRATION_2 0xe1 /* to 0xf0 */
+#define CALIBRATION_2 0xe1
 #define CTRL_HUM 0xf2
 #define STATUS 0xf3
 #define CTRL_MEAS 0xf4
@@ -22,6 +22,20 @@
 
 /* Table 4, and what a measurement that is switched off gives (5.4.3, 5.4.5). */
 static const u8 nothing[8] = { 0x80, 0, 0, 0x80, 0, 0, 0x80, 0 };
+
+/* The trimming values of the data sheet's example, and of some chip's humidity; it measures 25 C. */
+static void make(u8 *image)
+{
+	static const u8 trimming_1[] = { 0x70, 0x6b, 0x43, 0x67, 0x18, 0xfc, 0x7d, 0x8e, 0x43, 0xd6, 0xd0, 0x0b, 0x27,
+		                         0x0b, 0x8c, 0x00, 0xf9, 0xff, 0x8c, 0x3c, 0xf8, 0xc6, 0x70, 0x17, 0x00, 0x4b };
+	static const u8 trimming_2[] = { 0x6a, 0x01, 0x00, 0x14, 0x2d, 0x03, 0x1e };
+	static const u8 measured[] = { 0x65, 0x5a, 0xc0, 0x7e, 0xed, 0x00, 0x75, 0x30 };
+
+	image[ID] = 0x60;
+	memcpy(image + CALIBRATION_1, trimming_1, sizeof(trimming_1));
+	memcpy(image + CALIBRATION_2, trimming_2, sizeof(trimming_2));
+	memcpy(image + DATA, measured, sizeof(measured));
+}
 
 static void power_on(struct cold_chip *chip, u64 until_ns)
 {
@@ -127,4 +141,4 @@ static u8 next(u8 pointer)
 	return pointer + 1;
 }
 
-const struct cold_kind cold_bme280 = { .name = "bme280", .load = load, .settle = settle, .write = write, .next = next };
+const struct cold_kind cold_bme280 = { .make = make, .load = load, .settle = settle, .write = write, .next = next };

@@ -4,10 +4,10 @@
  *
  *     insmod cold_i2c.ko bme280=0x76,0x77 ds3231=0x68
  *
- * The registers of a chip are the file /sys/kernel/debug/cold_i2c/76: what is written there is the chip as it was made,
- * what is read is what it holds. Faults, in /sys/module/cold_i2c/parameters: after fail_after more transfers,
- * fail_times transfers fail with fail_errno (6: no acknowledge; 5: EIO; 110: ETIMEDOUT). Each transfer takes delay_us;
- * transfers counts them.
+ * They come as they leave the factory. The registers of a chip are the file /sys/kernel/debug/cold_i2c/76: what is
+ * written there is the chip as it was made, what is read is what it holds. Faults, in /sys/module/cold_i2c/parameters:
+ * after fail_after more transfers, fail_times transfers fail with fail_errno (6: no acknowledge; 5: EIO; 110:
+ * ETIMEDOUT). Each transfer takes delay_us; transfers counts them.
  */
 #include "cold_i2c.h"
 #include <linux/debugfs.h>
@@ -147,6 +147,8 @@ static void add_chips(const struct cold_kind *kind, const unsigned short *addres
 
 		chip->kind = kind;
 		chip->address = addresses[i];
+		kind->make(chip->image);
+		kind->load(chip, 0, sizeof(chip->image) - 1, ktime_get_ns());
 		snprintf(name, sizeof(name), "%02x", chip->address);
 		debugfs_create_file(name, 0600, folder, chip, &image_operations);
 	}

@@ -21,6 +21,17 @@
 static const u8 writable[LAST + 1] = { 0x7f, 0x7f, 0x7f, 0x07, 0x3f, 0x9f, 0xff, 0xff, 0xff, 0xff,
 	                               0xff, 0xff, 0xff, 0xff, 0xff, 0,    0xff, 0,    0 };
 
+/* "Timekeeping Registers": the state when power is first applied. */
+static void make(u8 *image)
+{
+	image[3] = 1;
+	image[4] = 1;
+	image[MONTH] = 1;
+	image[0x0e] = 0x1c;
+	image[STATUS] = 0x88;
+	image[TEMPERATURE] = 25;
+}
+
 static void load(struct cold_chip *chip, unsigned int first, unsigned int last, u64 now_ns)
 {
 	memcpy(chip->reg + first, chip->image + first, last - first + 1);
@@ -101,4 +112,4 @@ static u8 next(u8 pointer)
 	return pointer >= LAST ? 0 : pointer + 1;
 }
 
-const struct cold_kind cold_ds3231 = { .name = "ds3231", .load = load, .settle = settle, .write = write, .next = next };
+const struct cold_kind cold_ds3231 = { .make = make, .load = load, .settle = settle, .write = write, .next = next };

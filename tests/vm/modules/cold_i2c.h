@@ -15,7 +15,8 @@ struct cold_chip {
 };
 
 struct cold_kind {
-	const char *name;
+	/* As it leaves the factory, with its power on. */
+	void (*make)(u8 *image);
 	/* The image was changed from first to last. */
 	void (*load)(struct cold_chip *chip, unsigned int first, unsigned int last, u64 now_ns);
 	/* Time has passed; once for each message, so that a burst is of one moment. */
