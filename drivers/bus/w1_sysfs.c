@@ -10,6 +10,11 @@
  * at. Linux 6.1 gives an empty file, without an error, for a chip that was unplugged and, after five
  * conversions, for one whose checksum stays wrong; an unplugged chip is listed for about ten more
  * searches. userdata of the driver is the folder to use instead of /sys/bus/w1/devices.
+ *
+ * A conversion takes 750 ms. Where several chips with a supply of their own are on one master they convert together:
+ * "trigger" to the master's therm_bulk_read converts all and returns when they are done, and the next reading of each
+ * w1_slave gives what was converted then, however long ago. What nobody fetched, whether we had it converted or
+ * another process, would be taken for a new reading: it is thrown away.
  */
 #include "w1_sysfs.h"
 #include "core/core.h"
@@ -19,13 +24,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROOT "/sys/bus/w1/devices"
 #define MAX_LISTED 256
+#define MAX_TOGETHER 64
+/* The chips of one round are read one after the other; for what is asked later a conversion is too old. */
+#define FRESH_NS KRYOS_SECONDS(1)
 
 struct w1_private {
 	char root[512];
+	/* Chips that were converted together and have not been read since, and when that was done. */
+	char together[MAX_TOGETHER][16];
+	size_t together_count;
+	int64_t together_ns;
 };
 
 /* "28-0316a2795bff": family and serial number as the kernel names a chip's folder. */
@@ -152,9 +165,106 @@ static int fail_missing(const struct w1_private *bus, const char *name)
 	return kryos_fail(-ENODEV, "%s is not on any 1-Wire bus", name);
 }
 
-static int w1_read_scratchpad(void *priv, const struct kryos_address *address, uint8_t scratchpad[9])
+/* A number in a file of a chip, or with "../" of its master, as the kernel's links go; -EIO: none, or no number. */
+static int read_number(const struct w1_private *bus, const char *chip, const char *file)
 {
-	struct w1_private *bus = priv;
+	char path[640], text[32], *end;
+	long number;
+	int fd, r;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", bus->root, chip, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -EIO;
+	r = read_text(fd, text, sizeof(text));
+	close(fd);
+	if (r < 0)
+		return -EIO;
+	number = strtol(text, &end, 10);
+	return end == text || number < -1 || number > 100000 ? -EIO : (int)number;
+}
+
+/*
+ * Whether the thermometers on this chip's master may convert together: two at least, all with a supply of their own,
+ * for a data line that feeds them may not carry more than one conversion.
+ */
+static bool may_convert_together(struct w1_private *bus, const char *chip)
+{
+	char path[640];
+	struct dirent *entry;
+	bool may = true;
+	DIR *folder;
+
+	bus->together_count = 0;
+	snprintf(path, sizeof(path), "%s/%s/..", bus->root, chip);
+	folder = opendir(path);
+	while (folder && may && (entry = readdir(folder))) {
+		if (!is_chip_name(entry->d_name))
+			continue;
+		may = bus->together_count < MAX_TOGETHER && read_number(bus, entry->d_name, "ext_power") == 1;
+		if (may)
+			memcpy(bus->together[bus->together_count++], entry->d_name, 16);
+	}
+	if (folder)
+		closedir(folder);
+	return may && bus->together_count > 1;
+}
+
+static int64_t boot_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The kernel says nothing where its command reached no chip; but then it does not wait for the conversion. */
+static bool trigger_together(const struct w1_private *bus, const char *chip)
+{
+	static const char command[] = "trigger\n";
+	int conversion_ms = read_number(bus, chip, "conv_time"), fd;
+	int64_t begin = boot_ns();
+	char path[640];
+	bool done;
+
+	snprintf(path, sizeof(path), "%s/%s/../therm_bulk_read", bus->root, chip);
+	fd = conversion_ms < 0 ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	done = write(fd, command, strlen(command)) == (ssize_t)strlen(command);
+	close(fd);
+	return done && boot_ns() - begin >= KRYOS_MILLISECONDS(conversion_ms);
+}
+
+/* Whether this chip has been converted together with others just now; it is no more from then on. */
+static bool take_together(struct w1_private *bus, const char *chip)
+{
+	size_t i;
+
+	if (boot_ns() - bus->together_ns > FRESH_NS)
+		bus->together_count = 0;
+	for (i = 0; i < bus->together_count; i++)
+		if (strcmp(bus->together[i], chip) == 0) {
+			memcpy(bus->together[i], bus->together[--bus->together_count], sizeof(bus->together[i]));
+			return true;
+		}
+	return false;
+}
+
+static bool convert_together(struct w1_private *bus, const char *chip)
+{
+	if (take_together(bus, chip))
+		return true;
+	if (may_convert_together(bus, chip) && trigger_together(bus, chip)) {
+		bus->together_ns = boot_ns();
+		return take_together(bus, chip);
+	}
+	bus->together_count = 0;
+	return false;
+}
+
+static int read_slave(struct w1_private *bus, const struct kryos_address *address, uint8_t scratchpad[9])
+{
 	char path[640], text[512];
 	int fd, r, error;
 
@@ -172,6 +282,15 @@ static int w1_read_scratchpad(void *priv, const struct kryos_address *address, u
 	if (r < 0)
 		return kryos_fail(-EIO, "%s: %s", address->text, strerror(-r));
 	return kri_w1_parse_slave(text, address->text, scratchpad);
+}
+
+static int w1_read_scratchpad(void *priv, const struct kryos_address *address, uint8_t scratchpad[9])
+{
+	struct w1_private *bus = priv;
+
+	if (!convert_together(bus, address->text) && read_number(bus, address->text, "../therm_bulk_read") > 0)
+		(void)read_slave(bus, address, scratchpad); /* what somebody had converted */
+	return read_slave(bus, address, scratchpad);
 }
 
 static int compare(const void *a, const void *b)

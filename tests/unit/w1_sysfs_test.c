@@ -184,7 +184,7 @@ static void w1_sysfs_finds_any_one_probe_and_lists_several(void **state)
 static void w1_sysfs_opens_only_w1_in_an_existing_folder(void **state)
 {
 	struct tree *tree = *state;
-	_Alignas(max_align_t) char priv[1024], huge[1024];
+	_Alignas(max_align_t) char priv[2048] = { 0 }, huge[1024];
 	struct kryos_address address;
 
 	assert_true(kri_bus_w1_sysfs.private_size <= sizeof(priv));
@@ -206,7 +206,7 @@ static void w1_sysfs_opens_only_w1_in_an_existing_folder(void **state)
 static void w1_sysfs_says_what_is_wrong_with_a_chips_folder(void **state)
 {
 	struct tree *tree = *state;
-	_Alignas(max_align_t) char priv[1024];
+	_Alignas(max_align_t) char priv[2048] = { 0 };
 	struct kryos_address address;
 	uint8_t scratchpad[9];
 
@@ -222,6 +222,73 @@ static void w1_sysfs_says_what_is_wrong_with_a_chips_folder(void **state)
 	kri_bus_w1_sysfs.close(priv);
 }
 
+static void put_file(const char *folder, const char *name, const char *text)
+{
+	FILE *file = fopen(in(folder, name), "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* As the kernel has it: chips are folders of their master, and links to them. */
+static void put_on_master(const struct tree *tree, const char *chip)
+{
+	char path[64];
+
+	(void)mkdir(in(tree->root, "w1_bus_master1"), 0700);
+	snprintf(path, sizeof(path), "w1_bus_master1/%s", chip);
+	put(tree, path, GOOD);
+	put_file(in(tree->root, path), "ext_power", "1\n");
+	put_file(in(tree->root, path), "conv_time", "0\n");
+	assert_int_equal(symlink(path, in(tree->root, chip)), 0);
+}
+
+/* Reads a chip; whether all were told to convert for it. */
+static bool read_triggers(const struct tree *tree, void *priv, const char *chip)
+{
+	const char *master = in(tree->root, "w1_bus_master1");
+	struct kryos_address address;
+	uint8_t scratchpad[9];
+	char text[32] = "";
+	FILE *file;
+
+	put_file(master, "therm_bulk_read", "0\n");
+	assert_ok(kri_bus_w1_sysfs.parse(priv, chip, &address));
+	assert_ok(kri_bus_w1_sysfs.read_scratchpad(priv, &address, scratchpad));
+	file = fopen(in(master, "therm_bulk_read"), "r");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	return strcmp(text, "trigger\n") == 0;
+}
+
+static void w1_sysfs_converts_all_chips_of_a_master_together(void **state)
+{
+	static const char a[] = "28-000000000001", b[] = "28-000000000002";
+	struct tree *tree = *state;
+	_Alignas(max_align_t) char priv[2048] = { 0 };
+
+	assert_ok(kri_bus_w1_sysfs.open(priv, "w1", tree->root));
+	put_on_master(tree, a);
+	assert_false(read_triggers(tree, priv, a)); /* alone */
+	put_on_master(tree, b);
+	assert_true(read_triggers(tree, priv, a));
+	assert_false(read_triggers(tree, priv, b));
+	assert_true(read_triggers(tree, priv, b)); /* anew: each conversion is read once */
+	usleep(1100000);
+	assert_true(read_triggers(tree, priv, a)); /* it was converted with b, too long ago */
+	/* The kernel does not say that no chip took the command; that it did not wait does. */
+	put_file(in(tree->root, a), "conv_time", "750\n");
+	put_file(in(tree->root, b), "conv_time", "750\n");
+	assert_true(read_triggers(tree, priv, a));
+	assert_true(read_triggers(tree, priv, b));
+	put_file(in(tree->root, a), "ext_power", "0\n");
+	assert_false(read_triggers(tree, priv, a));
+	assert_false(read_triggers(tree, priv, b));
+	kri_bus_w1_sysfs.close(priv);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +299,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(w1_sysfs_finds_any_one_probe_and_lists_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(w1_sysfs_opens_only_w1_in_an_existing_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(w1_sysfs_says_what_is_wrong_with_a_chips_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(w1_sysfs_converts_all_chips_of_a_master_together, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

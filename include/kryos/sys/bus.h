@@ -50,7 +50,8 @@ struct kryos_bus_driver {
 
 	/*
 	 * w1: converts and reads the 9-byte scratchpad through the kernel's driver, waiting for the
-	 * conversion, < 2 s. -ENODEV: unplugged, KRYOS_ECRC: bad checksum, -EIO: nothing readable. NULL elsewhere.
+	 * conversion, < 2 s; one that ended within the last second, and was not read yet, may do. -ENODEV: unplugged,
+	 * KRYOS_ECRC: bad checksum, -EIO: nothing readable. NULL elsewhere.
 	 */
 	int (*read_scratchpad)(void *priv, const struct kryos_address *address, uint8_t scratchpad[9]);
 

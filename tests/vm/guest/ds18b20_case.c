@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define FIRST "28-010000000001"
 #define SECOND "28-010000000002"
@@ -44,6 +45,7 @@ static int teardown(void **state)
 	set("present", "255");
 	set("badcrc", "0");
 	set("noconv", "0");
+	set("parasite", "0");
 	kryos_ctx_free(probe->ctx);
 	test_free(probe);
 	return 0;
@@ -141,6 +143,60 @@ static void a_probe_without_power_holds_85_degrees_that_are_none(void **state)
 	reads_anew(*state, 85000000);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* How long both probes take, one after the other as a round reads them. */
+static int64_t read_both_ms(struct probe *probe, struct kryos_sensor *second)
+{
+	struct kryos_sample sample;
+	int64_t begin = now_ms();
+
+	reads(probe, 5125000, KRYOS_QUALITY_GOOD);
+	assert_int_equal(kryos_sensor_read(second, &sample, 1), 1);
+	assert_int_equal(sample.quality, KRYOS_QUALITY_GOOD);
+	assert_int_equal(sample.value_micro, -18062500);
+	return now_ms() - begin;
+}
+
+/* Those that have no supply of their own convert one after the other, 750 ms each. */
+static void two_probes_convert_together(void **state)
+{
+	struct probe *probe = *state;
+	struct kryos_sensor *second;
+	int64_t together_ms, apart_ms;
+
+	assert_ok(kryos_sensor_open(&second, probe->ctx, "freezer", "ds18b20@w1:" SECOND));
+	(void)read_both_ms(probe, second);
+	together_ms = read_both_ms(probe, second);
+	set("parasite", "3");
+	apart_ms = read_both_ms(probe, second);
+	set("parasite", "0");
+	printf("# both in %lld ms; with parasitic power in %lld ms\n", (long long)together_ms, (long long)apart_ms);
+	assert_in_range(together_ms, 750, apart_ms - 500);
+	assert_in_range(apart_ms, 1500, 4000);
+}
+
+/* Each of these conversions is over, and nobody has read it, when the temperature changes. */
+static void what_somebody_had_converted_before_is_not_taken_for_now(void **state)
+{
+	struct probe *probe = *state;
+
+	kernel_write(DEVICES FIRST "/../therm_bulk_read", "trigger\n");
+	set("sixteenths", "84,-289");
+	reads(probe, 5250000, KRYOS_QUALITY_GOOD);
+	set("parasite", "3");
+	kernel_write(DEVICES FIRST "/../therm_bulk_read", "trigger\n");
+	set("sixteenths", "86,-289");
+	reads(probe, 5375000, KRYOS_QUALITY_GOOD);
+	set("parasite", "0");
+}
+
 static void any_needs_one_probe_and_lists_more(void **state)
 {
 	struct probe *probe = *state;
@@ -168,6 +224,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_wrong_checksum_is_never_a_value, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unplugged_probe_is_never_a_value, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_probe_without_power_holds_85_degrees_that_are_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_probes_convert_together, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_somebody_had_converted_before_is_not_taken_for_now, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(any_needs_one_probe_and_lists_more, setup, teardown),
 	};
 
