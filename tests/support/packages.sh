@@ -2,11 +2,11 @@
 # Debian packages for the scripts that run tests; sourced by them. Who sources it has a function say.
 
 # What building the library and its tests takes, and what the tests talk to.
-build_packages=(build-essential cmake ninja-build pkg-config git ca-certificates perl libsqlite3-dev libssl-dev libcjson-dev
-	libinih-dev libpaho-mqtt-dev libi2c-dev libcmocka-dev mosquitto mosquitto-clients openssl sqlite3 procps
+build_packages=(build-essential cmake ninja-build pkg-config git ca-certificates perl libsqlite3-dev libssl-dev
+	libcjson-dev libinih-dev libpaho-mqtt-dev libi2c-dev libcmocka-dev mosquitto mosquitto-clients openssl sqlite3 procps
 	util-linux clang-format-14 clang-14 libclang-rt-14-dev)
 
-# install_packages LOG PACKAGE...: installs those that are missing, as root or through sudo; goes on without them otherwise.
+# install_packages LOG PACKAGE...: installs what is missing, as root or through sudo; goes on without it otherwise.
 install_packages() {
 	local log=$1 missing=() package sudo=()
 	shift
@@ -46,15 +46,17 @@ download() {
 }
 
 # unpack_packages FOLDER PACKAGE...: unpacks them, with what they depend on and the system lacks, without installing.
-# Needs no root and leaves the system as it is. Nothing is done if FOLDER holds just these.
+# Needs no root and leaves the system as it is; add FOLDER's bin and lib folders to PATH and LD_LIBRARY_PATH. Nothing is
+# done if FOLDER holds just these.
 unpack_packages() {
 	local folder=$1 closure deb
 	shift
 	[ "$(cat "$folder/unpacked" 2>/dev/null)" = "$*" ] && return 0
 	rm -rf "$folder"
 	mkdir -p "$folder/debs" || return 1
-	mapfile -t closure < <(apt-get -q -s --no-install-recommends install "$@" | sed -nE 's/^Inst ([^ ]+) .*/\1/p')
-	# What is installed is not simulated, and is found where it is installed.
+	apt-get -q -s --no-install-recommends install "$@" >"$folder/simulated" || return 1
+	# What is installed is found where it is; what would only be brought up to date ("[old] (new)") does as it is.
+	mapfile -t closure < <(sed -nE 's/^Inst ([^ ]+) \(.*/\1/p' "$folder/simulated")
 	[ ${#closure[@]} -eq 0 ] || download "$folder/debs" "${closure[@]}" || return 1
 	for deb in "$folder"/debs/*.deb; do
 		[ ! -e "$deb" ] || dpkg -x "$deb" "$folder" || return 1

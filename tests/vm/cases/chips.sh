@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The chips of a bench, by the test that is skipped where there are none; on a board with KRYOS_TEST_I2C and KRYOS_TEST_W1 set as
-# tests/integration/i2c_kernel_test.c says, its own.
+# The chips of a bench, by the test that is skipped where there are none; on a board its own chips, with KRYOS_TEST_I2C and
+# KRYOS_TEST_W1 set as tests/integration/i2c_kernel_test.c says.
 if [ -z "${KRYOS_TEST_I2C:-}${KRYOS_TEST_W1:-}" ]; then
 	emulator i2c-dev
 	emulator cold_i2c bme280=0x76

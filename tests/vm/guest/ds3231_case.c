@@ -285,14 +285,21 @@ static void what_the_kernel_sets_the_library_reads(void **state)
 	library_sees(seconds, true, "battery");
 }
 
+static int let_go(void **state)
+{
+	(void)state;
+	kernel_unbind(bus, ADDRESS);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_what_the_kernels_driver_reads),
-		cmocka_unit_test(goes_over_the_ends_of_month_and_year_with_the_chip),
-		cmocka_unit_test(does_not_trust_a_clock_that_had_stopped),
-		cmocka_unit_test(what_the_library_sets_the_kernel_reads),
-		cmocka_unit_test(what_the_kernel_sets_the_library_reads),
+		cmocka_unit_test_teardown(reads_what_the_kernels_driver_reads, let_go),
+		cmocka_unit_test_teardown(goes_over_the_ends_of_month_and_year_with_the_chip, let_go),
+		cmocka_unit_test_teardown(does_not_trust_a_clock_that_had_stopped, let_go),
+		cmocka_unit_test_teardown(what_the_library_sets_the_kernel_reads, let_go),
+		cmocka_unit_test_teardown(what_the_kernel_sets_the_library_reads, let_go),
 	};
 
 	if (argc != 3) {

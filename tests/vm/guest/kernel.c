@@ -65,6 +65,9 @@ void kernel_unbind(const char *bus, unsigned int address)
 {
 	char path[128];
 
+	snprintf(path, sizeof(path), "/sys/bus/i2c/devices/%d-%04x", bus_number(bus), address);
+	if (access(path, F_OK) < 0)
+		return;
 	snprintf(path, sizeof(path), "/sys/bus/i2c/devices/%s/delete_device", bus);
 	kernel_write(path, "0x%02x", address);
 }

@@ -13,7 +13,7 @@ void kernel_write(const char *path, const char *format, ...) __attribute__((form
 
 /* "i2c-7" is 7. */
 int bus_number(const char *bus);
-/* The kernel's driver for what is called type, at an address of the bus: bound, and let go. */
+/* The kernel's driver for what is called type, at an address of the bus: bound, and let go if it is bound. */
 void kernel_bind(const char *bus, const char *type, unsigned int address);
 void kernel_unbind(const char *bus, unsigned int address);
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What cases share. A case is a part of a shell script: it prints "ok N - what" or "not ok N - what" for each test, here or in a
-# program of its own (cmocka does), and must not assume that it is alone on the machine.
+# What cases share. A case is a part of a shell script: it prints "ok N - what" or "not ok N - what" for each test, here or
+# in a program of its own (cmocka does), and must not assume that it is alone on the machine.
 tests=0
 failed=0
 

@@ -4,10 +4,11 @@
 
 release= # "6.1.0-56-amd64", once kernel() has been called
 
-# The kernels that the archive has with their headers and source in one version, newest first: "RELEASE VERSION" on each line.
+# The kernels that the archive has with their headers and source in one version, newest first: lines of "RELEASE VERSION".
 kernels() {
 	local names name version package packages=(linux-kbuild-6.1 linux-source-6.1) listed
-	names=$(apt-cache search --names-only '^linux-image-6\.1\.[0-9-]+-amd64$' | sed -E 's/^linux-image-([^ ]*).*/\1/' | sort -Vr)
+	names=$(apt-cache search --names-only '^linux-image-6\.1\.[0-9-]+-amd64$' |
+		sed -E 's/^linux-image-([^ ]*).*/\1/' | sort -Vr)
 	for name in $names; do
 		packages+=("linux-image-$name" "linux-headers-$name" "linux-headers-${name%-amd64}-common")
 	done
@@ -72,7 +73,8 @@ modules() {
 	[ -e "$folder/built" ] && [ -z "$(find tests/vm/modules "$source/complete" -newer "$folder/built")" ] && return 0
 	say "building modules for Linux $release"
 	mkdir -p "$folder"
-	cp -pu tests/vm/modules/Kbuild tests/vm/modules/*.[ch] "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" "$folder"
+	cp -pu tests/vm/modules/Kbuild tests/vm/modules/*.[ch] "$source"/drivers/gpio/gpio* \
+		"$source/drivers/rtc/rtc-ds1307.c" "$folder" || return 1
 	# Not meant for a module: its licence is stated elsewhere, and irq_to_desc() is not exported.
 	{
 		sed 's/handle_simple_irq(irq_to_desc(irqnum));/generic_handle_irq(irqnum);/' "$source/kernel/irq/irq_sim.c"

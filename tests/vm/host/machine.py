@@ -16,12 +16,10 @@ class Failed(Exception):
 
 
 def qemu_command(build):
-    """QEMU, from the system or unpacked by tests/vm/run, and its environment."""
+    """QEMU, from the system or unpacked by tests/vm/run, with where it finds what is its own; and its environment."""
     tools, environment = os.path.join(build, "tools"), dict(os.environ)
     command = ["qemu-system-x86_64"]
     if os.path.exists(os.path.join(tools, "usr/bin/qemu-system-x86_64")):
-        folders = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"]
-        environment["LD_LIBRARY_PATH"] = ":".join(os.path.join(tools, folder) for folder in folders)
         environment["QEMU_MODULE_DIR"] = os.path.join(tools, "usr/lib/x86_64-linux-gnu/qemu")
         for folder in ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"):
             command += ["-L", os.path.join(tools, folder)]
@@ -40,10 +38,11 @@ class Machine:
         command, environment = qemu_command(build)
         monitor, theirs = socket.socketpair()
         command += ["-accel", "tcg", "-M", "q35", "-cpu", "max", "-m", str(memory), "-nodefaults", "-display", "none",
-                    "-serial", "stdio", "-chardev", "socket,id=monitor,fd=%d" % theirs.fileno(), "-mon", "monitor,mode=control",
+                    "-serial", "stdio", "-mon", "monitor,mode=control",
+                    "-chardev", "socket,id=monitor,fd=%d" % theirs.fileno(),
                     "-kernel", os.path.join(build, "kernel/vmlinux"), "-initrd", initramfs,
-                    # no_timer_check: on a busy host the kernel believes that its timer is broken. loglevel: its messages would
-                    # stand in the middle of our lines.
+                    # no_timer_check: on a busy host the kernel believes that its timer is broken. loglevel: its
+                    # messages would stand in the middle of our lines.
                     "-append", "console=ttyS0 loglevel=1 no_timer_check panic=-1 " + words]
         command += ([] if reboots else ["-no-reboot"]) + list(options)
         self.log, self.note = log, note
@@ -81,7 +80,7 @@ class Machine:
         self.lines.put(None)
 
     def expect(self, pattern, seconds=120):
-        """Waits for a line; the match, with .at, seconds since the machine was switched on, in pair: (match, at)."""
+        """Waits for a line: its match, and when it came, in seconds since the machine was switched on."""
         deadline = time.monotonic() + seconds
         while not self.ended:
             try:
@@ -125,7 +124,7 @@ class Machine:
             raise Failed("the machine is still on after %d s" % seconds) from None
 
     def kill(self):
-        """The power cut: nothing of the machine's memory is left, what it wrote to its disks is. May be called twice."""
+        """The power cut: of its memory nothing is left, what it wrote to its disks is. May be called twice."""
         self.process.kill()
         self.process.wait()
         self.reader.join()

@@ -21,8 +21,8 @@ def contents():
 
 def search_path(build):
     """Where programs are: ours first, then what the packages brought, then the system's."""
-    ours = [os.path.join(build, "guest", folder) for folder in ("vm", "tests", "examples/cryo_daemon", "examples/kryosctl")]
-    return os.pathsep.join(ours + [os.environ["PATH"]])
+    folders = ("vm", "tests", "examples/cryo_daemon", "examples/kryosctl")
+    return os.pathsep.join([os.path.join(build, "guest", folder) for folder in folders] + [os.environ["PATH"]])
 
 
 def program(name, build):
@@ -32,11 +32,9 @@ def program(name, build):
     return found
 
 
-def libraries(path, build):
+def libraries(path):
     """The shared libraries of a program, and the loader: {name in the machine: file}."""
-    folders = [os.path.join(build, "tools", folder) for folder in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")]
-    result = subprocess.run(["ldd", path], env=dict(os.environ, LD_LIBRARY_PATH=":".join(folders)),
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    result = subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     found = {}
     for line in result.stdout.splitlines():
         match = re.match(r"\s*(\S+)(?: => (\S+))? \(0x", line)
@@ -79,7 +77,8 @@ def modules(names, build, release):
 
 def tree(build, release):
     """All of the initramfs: {name: file, or bytes, or None for a folder, or ("link", target)}."""
-    entries = {"/" + folder: None for folder in ("bin", "sbin", "lib", "lib64", "dev", "proc", "sys", "run", "tmp", "etc", "root", "vm")}
+    entries = {"/" + folder: None for folder in
+               ("bin", "sbin", "lib", "lib64", "dev", "proc", "sys", "run", "tmp", "etc", "root", "vm")}
     busybox = program("busybox", build)
     for applet in subprocess.run([busybox, "--list"], stdout=subprocess.PIPE, text=True).stdout.split():
         entries["/bin/" + applet] = ("link", "busybox")
@@ -89,7 +88,7 @@ def tree(build, release):
     for name in [name for word, name in named if word == "program"] + sorted(os.listdir(ours)):
         path = program(name, build)
         entries["/bin/" + name] = path
-        entries.update(libraries(path, build))
+        entries.update(libraries(path))
     found, text = modules([name for word, name in named if word == "module"], build, release)
     entries.update(found)
     entries["/lib/modules/%s/modules.dep" % release] = text.encode()

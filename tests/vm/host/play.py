@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs cases, prints a line for each as it ends, and the sum. Started by tests/vm/run, which has built what they need."""
+"""Runs cases, prints a line for each as it ends, and the sum. Started by tests/vm/run, which builds what they need."""
 
 import argparse
 import collections
@@ -61,7 +61,9 @@ class Case:
 
     def boot(self, *options, words="", **more):
         """A machine that runs the guest's part of this case: see Machine."""
-        return Machine(self.build, self.setting.initramfs, self.log, self.note, options, "CASE=%s %s" % (self.name, words), **more)
+        kept = [name for name in ("KRYOS_SEED", "KRYOS_TEST_LONG", "KRYOS_TEST_QUICK") if name in os.environ]
+        words = " ".join(["CASE=" + self.name, words] + ["%s=%s" % (name, os.environ[name]) for name in kept])
+        return Machine(self.build, self.setting.initramfs, self.log, self.note, options, words, **more)
 
     def finish(self, machine, seconds=300):
         """Waits for the end of the guest's part."""
@@ -158,7 +160,7 @@ def main():
             case.report(time.monotonic() - start)
             cases.append(case)
 
-    # Two at a time on two cores; but a case whose host measures time is ALONE, and comes last. On a board there is one bus.
+    # One for each core at a time; but a case whose host measures time is ALONE, and comes last. A board has one bus.
     alone = [name for name in setting.cases if setting.on_device or setting.hosts.get(name, {}).get("ALONE")]
     with concurrent.futures.ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
         list(pool.map(run, [name for name in setting.cases if name not in alone]))
