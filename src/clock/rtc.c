@@ -185,13 +185,29 @@ static int read_rtc(struct kri_rtc *rtc, struct kri_rtc_result *result)
 	return r;
 }
 
+/*
+ * Through the kernel's node. For some years rtc-ds1307 left a DS3231's stop flag as it was (6.1.176 does, 6.1.192
+ * clears it), and nobody would have believed the chip any more: there it is set by its registers, to the same second.
+ */
+static int set_kernel(struct kri_rtc *rtc, int64_t t_wall_ns)
+{
+	struct kryos_rtc_reading chip;
+	int r = rtc->kernel->set(rtc->kernel_priv, NULL, t_wall_ns);
+
+	if (r < 0)
+		return r;
+	if (kri_dev_ready(rtc->dev, true) < 0 || rtc->driver->read(rtc->priv, rtc->dev, &chip) < 0 || !chip.stopped)
+		return 0;
+	return rtc->driver->set(rtc->priv, rtc->dev, t_wall_ns);
+}
+
 /* Rounded, because an RTC counts whole seconds: at most half a second off. */
 static int set_rtc(struct kri_rtc *rtc)
 {
 	int64_t t_wall_ns = kri_wall_ns(rtc->ctx) + KRYOS_MILLISECONDS(500);
 
 	if (rtc->kernel)
-		return rtc->kernel->set(rtc->kernel_priv, NULL, t_wall_ns);
+		return set_kernel(rtc, t_wall_ns);
 	return rtc->driver->set(rtc->priv, rtc->dev, t_wall_ns);
 }
 

@@ -26,9 +26,14 @@ static struct {
 	struct rtc_time date;
 	int read_error, set_error, open_error;
 	int voltage;                      /* what RTC_VL_READ gives; -1: not supported */
+	bool leaves_flag;                 /* setting does not clear the chip's stop flag: Linux 6.1.176 */
 	const char *path, *real;          /* opening path opens real */
 	const char *folder, *real_folder; /* the same for opendir */
 } kernel;
+
+/* An i2c bus with one DS3231 that rtc-ds1307 holds: claiming it is refused, a combined transfer is not. */
+static uint8_t registers[0x13];
+static int transfer_error, writes;
 
 /* These take the places of libc's. */
 int ioctl(int fd, unsigned long request, ...)
@@ -49,6 +54,8 @@ int ioctl(int fd, unsigned long request, ...)
 		errno = kernel.set_error;
 		if (!kernel.set_error)
 			kernel.date = *(struct rtc_time *)argument;
+		if (!kernel.set_error && !kernel.leaves_flag)
+			registers[0x0f] &= 0x7f;
 		return kernel.set_error ? -1 : 0;
 	case RTC_VL_READ:
 		errno = ENOTTY;
@@ -232,10 +239,6 @@ static void setting_gives_the_kernel_every_field(void **state)
 	kri_rtc_node.close(priv, NULL);
 }
 
-/* An i2c bus with one DS3231 that rtc-ds1307 holds: claiming it is refused, a combined transfer is not. */
-static uint8_t registers[0x13];
-static int transfer_error, writes;
-
 static int bound_open(void *priv, const char *name, void *userdata)
 {
 	(void)priv;
@@ -270,12 +273,14 @@ static int bound_transfer(void *priv, const struct kryos_address *address, const
 	(void)address;
 	if (transfer_error)
 		return transfer_error;
-	if (!in_count)
+	if (!in_count && out_count > 1 && out[0] + out_count - 1 <= sizeof(registers)) {
+		memcpy(registers + out[0], out + 1, out_count - 1);
 		writes++;
-	else if (out_count == 1 && out[0] + in_count <= sizeof(registers))
+	} else if (out_count == 1 && out[0] + in_count <= sizeof(registers)) {
 		memcpy(in, registers + out[0], in_count);
-	else
+	} else {
 		return -EIO;
+	}
 	return 0;
 }
 
@@ -328,6 +333,25 @@ static void a_chip_the_kernel_holds_is_used_through_its_node_and_its_flag_is_see
 	assert_int_equal(writes, 0);             /* not behind its back */
 }
 
+static void a_flag_that_the_kernel_leaves_is_cleared_with_the_time(void **state)
+{
+	struct board *board = *state;
+
+	use_bound_chip(board);
+	registers[0x0f] = 0x88;
+	kernel.leaves_flag = true;
+	kryos_fake_clock_set_synced(board->clock, 1);
+	kryos_fake_clock_set_wall(board->clock, T + 60 * S);
+	assert_ok(kryos_clock_use_rtc(board->ctx, "ds3231@i2c-3:0x68"));
+	assert_int_equal(rtc_of(board).valid, 0);
+	assert_ok(kryos_clock_set_rtc(board->ctx));
+	assert_int_equal(kernel.date.tm_min, 1);
+	assert_int_equal(registers[0x0f], 0x08);
+	assert_int_equal(registers[1], 0x01); /* a flag that is cleared speaks for this time, and for no other */
+	assert_int_equal(registers[0], 0x00);
+	assert_int_equal(rtc_of(board).valid, 1);
+}
+
 static void without_the_right_to_its_registers_the_node_alone_is_used(void **state)
 {
 	struct board *board = *state;
@@ -358,6 +382,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(setting_gives_the_kernel_every_field, start, dispose),
 		cmocka_unit_test_setup_teardown(a_chip_the_kernel_holds_is_used_through_its_node_and_its_flag_is_seen,
 		                                start, dispose),
+		cmocka_unit_test_setup_teardown(a_flag_that_the_kernel_leaves_is_cleared_with_the_time, start, dispose),
 		cmocka_unit_test_setup_teardown(without_the_right_to_its_registers_the_node_alone_is_used, start,
 		                                dispose),
 		cmocka_unit_test_setup_teardown(a_chip_held_by_something_that_is_no_rtc_stays_refused, start, dispose),

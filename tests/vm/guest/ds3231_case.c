@@ -179,6 +179,16 @@ static void kernel_sets(int64_t seconds)
 	close(fd);
 }
 
+static bool flag_is_set(void)
+{
+	uint8_t status;
+	int fd = open(image_path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(pread(fd, &status, 1, 0x0f), 1);
+	close(fd);
+	return status & 0x80;
+}
+
 static void both_see(int64_t seconds, int flags)
 {
 	put_time(seconds, flags);
@@ -232,6 +242,7 @@ static void goes_over_the_ends_of_month_and_year_with_the_chip(void **state)
 	}
 }
 
+/* Whatever the kernel's driver makes of it: Linux 6.1.192 refuses to tell the time, 6.1.176 tells it. */
 static void does_not_trust_a_clock_that_had_stopped(void **state)
 {
 	int64_t seconds = seconds_of(2026, 11, 20, 9, 12, 0);
@@ -240,7 +251,7 @@ static void does_not_trust_a_clock_that_had_stopped(void **state)
 	put_time(seconds, STOPPED);
 	library_sees(seconds, false, "stopped");
 	kernel_bind(bus, "ds3231", ADDRESS);
-	assert_int_equal(kernel_time(), -1);
+	printf("# the kernel's driver %s\n", kernel_time() < 0 ? "tells no time" : "tells the time of a stopped clock");
 	library_sees(seconds, false, "stopped");
 	kernel_unbind(bus, ADDRESS);
 	library_sees(seconds, false, "stopped");
@@ -277,12 +288,21 @@ static void what_the_kernel_sets_the_library_reads(void **state)
 	int64_t seconds = seconds_of(2028, 2, 29, 23, 30, 0);
 
 	(void)state;
-	put_time(seconds_of(2000, 1, 1, 0, 0, 0), STOPPED);
+	put_time(seconds_of(2000, 1, 1, 0, 0, 0), 0);
 	kernel_bind(bus, "ds3231", ADDRESS);
 	kernel_sets(seconds);
 	library_sees(seconds, true, "battery");
 	kernel_unbind(bus, ADDRESS);
 	library_sees(seconds, true, "battery");
+
+	/* Where the kernel's driver leaves the flag (6.1.176), the chip goes on saying that its time means nothing. */
+	put_time(seconds_of(2000, 1, 1, 0, 0, 0), STOPPED);
+	kernel_bind(bus, "ds3231", ADDRESS);
+	kernel_sets(seconds);
+	if (flag_is_set())
+		library_sees(seconds, false, "stopped");
+	else
+		library_sees(seconds, true, "battery");
 }
 
 static int let_go(void **state)
