@@ -7,6 +7,7 @@
 #include <kryos/clock.h>
 #include <kryos/command.h>
 #include <kryos/ctx.h>
+#include <kryos/line.h>
 #include <kryos/log.h>
 #include <kryos/queue.h>
 #include <kryos/reader.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctx.h"
 #include <kryos/sys/codec.h>
+#include <kryos/sys/gpio.h>
 #include <kryos/sys/rtc.h>
 #include <kryos/sys/sensor.h>
 #include <kryos/sys/transport.h>
@@ -54,7 +55,11 @@ int kryos_register_bus(struct kryos_ctx *ctx, const struct kryos_bus_driver *dri
 	KRI_REQUIRE(driver && driver->size >= sizeof(*driver), "size is not set");
 	KRI_REQUIRE(driver->prefix && driver->open && driver->close && driver->parse,
 	            "prefix, open, close and parse are required");
-	KRI_REQUIRE(driver->transfer || driver->read_scratchpad, "transfer or read_scratchpad is required");
+	KRI_REQUIRE(driver->transfer || driver->read_scratchpad || driver->line,
+	            "transfer, read_scratchpad or line is required");
+	KRI_REQUIRE(!driver->line || (driver->line->size >= sizeof(*driver->line) && driver->line->open &&
+	                              driver->line->close && driver->line->get && driver->line->set),
+	            "line: size is not set, or a slot is missing");
 	return kri_registry_add(ctx, KRI_BUS, driver, userdata);
 }
 

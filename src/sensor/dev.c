@@ -17,6 +17,7 @@ struct kryos_dev {
 	struct kryos_address address;
 	unsigned int generation; /* of the bus when address was resolved; 0: it is not */
 	bool claimed;
+	struct kri_line line;
 };
 
 void kri_say_nothing(void)
@@ -52,7 +53,9 @@ int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, st
 	if (!dev)
 		return -ENOMEM;
 	atomic_init(&dev->refs, 1);
-	r = kri_device_parse(device, &dev->device);
+	r = kri_line_config_copy(&dev->line.request.config, NULL, "line");
+	if (r >= 0)
+		r = kri_device_parse(device, &dev->device);
 	if (r >= 0)
 		r = kri_device_check_bus(&dev->device, kind);
 	if (r >= 0)
@@ -75,8 +78,15 @@ void kri_dev_close(struct kryos_dev *dev)
 {
 	if (!dev || atomic_fetch_sub(&dev->refs, 1) != 1)
 		return;
+	/* Open still only where the bus hung so that the job which would have closed it never ran. */
+	kryos_dev_close_line(dev);
 	kri_bus_unref(dev->bus);
 	free(dev);
+}
+
+struct kri_line *kri_dev_line(struct kryos_dev *dev)
+{
+	return &dev->line;
 }
 
 struct kri_bus *kri_dev_bus(struct kryos_dev *dev)
@@ -252,8 +262,11 @@ static int fail_absent(struct kryos_dev *dev)
 int kri_dev_fail(struct kryos_dev *dev, int result)
 {
 	unsigned int generation;
+	const struct kryos_bus_driver *driver = kri_bus_driver(dev->bus, NULL, &generation);
 
-	kri_bus_driver(dev->bus, NULL, &generation);
+	/* Nothing answers on a line: who looked for it says more. */
+	if (driver->line)
+		return fail_for(dev, result);
 	/*
 	 * Drivers say "not there" in many words, and only here is it known where else there is something; but where the
 	 * bus itself went, its own sentence says more.

@@ -119,11 +119,14 @@ int kri_device_check_bus(const struct kri_device *device, const char *kind)
 {
 	if (kind && (kind_length(device->bus) != strlen(kind) || strncmp(device->bus, kind, strlen(kind)) != 0))
 		return kryos_fail(KRYOS_EDEVICE, "%s: a %s is on %s%s, not on %s", device->text, device->driver, kind,
-		                  strcmp(kind, "w1") ? "-0, -1, ..." : "", device->bus);
+		                  strcmp(kind, "w1") && strcmp(kind, "gpio") ? "-0, -1, ..." : "", device->bus);
 	if (!strncmp(device->bus, "i2c-", 4))
 		return check_i2c_place(device);
 	if (!strcmp(device->bus, "w1"))
 		return check_w1_place(device);
+	if (!strcmp(device->bus, "gpio") && !device->place[0])
+		return kryos_fail(KRYOS_EDEVICE, "%s: no line; write %s@gpio:GPIO17 with its name, or gpiochip0/17",
+		                  device->text, device->driver);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
  * probe in glycol in a good fridge, quantised at 0.0625 C (DS18B20 at 12 bit), stands still for
  * hours, at night and over a weekend, and calling that a fault would cost more trust than the fault.
  * Over a whole day doors, compressor and room move any probe by one step; so only a value that is
- * the same to the last bit for more than a day is called stuck.
+ * the same to the last bit for more than a day is called stuck. A channel of two states may stay in one for ever.
  */
 #include "sensor.h"
 
@@ -64,7 +64,7 @@ enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_cha
 		return reading->quality;
 	if (value < info->min_micro || value > info->max_micro)
 		return KRYOS_QUALITY_RANGE;
-	stuck = is_stuck(history, value, t_boot_ns);
+	stuck = !info->states[0] && is_stuck(history, value, t_boot_ns);
 	if (info->max_rate_micro > 0 && history->has_good &&
 	    !is_near(info, value, history->good_micro, t_boot_ns - history->good_ns)) {
 		/* A second reading near the first far one: it has really moved (the probe was taken out). */

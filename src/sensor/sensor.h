@@ -10,6 +10,7 @@
 
 #include "../core/core.h"
 #include <kryos/sensor.h>
+#include <kryos/sys/gpio.h>
 #include <kryos/sys/sensor.h>
 
 /* device_string.c */
@@ -99,6 +100,19 @@ int kri_dev_fail(struct kryos_dev *dev, int result);
 /* The thread's sentence for a failed call, if the call set one of its own since kri_say_nothing(); else NULL. */
 void kri_say_nothing(void);
 const char *kri_own_sentence(int result, char *buffer, size_t size);
+
+/* line.c: the line of a chip that is one. */
+
+struct kri_line {
+	struct kryos_line_request request; /* set before the first job */
+	/* The worker's: open while priv is not NULL. */
+	const struct kryos_line_ops *ops;
+	void *priv;
+};
+struct kri_line *kri_dev_line(struct kryos_dev *dev);
+/* A config with its defaults filled in; config may be NULL. -EINVAL: name, a field, and what is allowed. */
+int kri_line_config_copy(struct kryos_line_config *ret_config, const struct kryos_line_config *config,
+                         const char *name);
 
 /* judge.c: pure. What the readings of one channel so far say about the next. */
 

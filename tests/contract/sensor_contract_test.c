@@ -21,7 +21,8 @@ struct fixture {
 	int (*add)(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 	/* In the driver's order: where the model is tried, and how far quantisation may take a reading from it. */
 	int64_t low_micro[MAX_CHANNELS], high_micro[MAX_CHANNELS], tolerance_micro[MAX_CHANNELS];
-	/* Makes it another chip, or, where the address says what it is, names that address. */
+	/* Makes it another chip, or, where the address says what it is, names that address. NULL: nothing tells one
+	 * from another. */
 	const char *(*make_wrong)(struct kryos_fake_bus *bus, struct kryos_model *model);
 	/* Compares the driver with formulas in double precision, for chips chosen at random. */
 	void (*compare)(const struct fixture *fixture, uint64_t *seed);
@@ -542,6 +543,30 @@ static void compare_ds18b20(const struct fixture *fixture, uint64_t *seed)
 	}
 }
 
+/* --- Contacts --- */
+
+static void compare_contact(const struct fixture *fixture, uint64_t *seed)
+{
+	const struct kryos_sensor_driver *driver = driver_of(fixture->driver);
+	struct kryos_reading reading;
+	uint8_t raw;
+
+	(void)seed;
+	for (raw = 0; raw < 2; raw++) {
+		driver->decode(NULL, &raw, &reading);
+		assert_int_equal(reading.value_micro, raw * 1000000);
+		assert_int_equal(reading.quality, KRYOS_QUALITY_GOOD);
+		assert_non_null(driver->channels[0].states[raw]);
+	}
+	assert_string_equal(driver->channels[0].unit, "/");
+}
+
+#define CONTACT(name)                                                                                                  \
+	{                                                                                                              \
+		.driver = name, .bus = "gpio", .place = "GPIO17", .add = kryos_fake_bus_add_line,                      \
+		.high_micro = { 1000000 }, .tolerance_micro = { 500000 }, .compare = compare_contact                   \
+	}
+
 static const struct fixture fixtures[] = {
 	/* The model's pressure and humidity end where its trimming lets a code reach: within the chip's range. */
 	{ .driver = "bme280",
@@ -562,6 +587,8 @@ static const struct fixture fixtures[] = {
 	  .tolerance_micro = { 31250 },
 	  .make_wrong = make_ds18s20,
 	  .compare = compare_ds18b20 },
+	CONTACT("door"),
+	CONTACT("mains"),
 };
 
 static void every_sensor_driver_has_its_model(void **state)
@@ -605,16 +632,19 @@ int main(void)
 	const struct CMUnitTest once[] = { cmocka_unit_test(every_sensor_driver_has_its_model) };
 	struct CMUnitTest tests[KRI_ARRAY_SIZE(contract)];
 	int failed = cmocka_run_group_tests(once, NULL, NULL);
-	size_t f, t;
+	size_t f, t, count;
 
 	for (f = 0; f < KRI_ARRAY_SIZE(fixtures); f++) {
-		for (t = 0; t < KRI_ARRAY_SIZE(contract); t++) {
+		/* A line carries nothing by which one switch could be told from another: no wrong one, the last of
+		 * these. */
+		count = KRI_ARRAY_SIZE(contract) - (fixtures[f].make_wrong ? 0 : 1);
+		for (t = 0; t < count; t++) {
 			snprintf(names[f][t], sizeof(names[f][t]), "%s: %s", fixtures[f].driver, contract[t].name);
 			tests[t] = (struct CMUnitTest){ .name = names[f][t],
 				                        .test_func = contract[t].function,
 				                        .initial_state = (void *)(uintptr_t)&fixtures[f] };
 		}
-		failed += cmocka_run_group_tests_name(fixtures[f].driver, tests, NULL, NULL);
+		failed += _cmocka_run_group_tests(fixtures[f].driver, tests, count, NULL, NULL);
 	}
 	return failed ? 1 : 0;
 }

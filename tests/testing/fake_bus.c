@@ -14,7 +14,7 @@
 struct kryos_fake_bus {
 	struct kryos_bus_driver driver; /* prefix is the whole name */
 	char name[32];
-	bool one_wire;
+	enum kri_wire wire;
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* the plan, or freed */
 	unsigned int refs;
@@ -100,9 +100,21 @@ static int parse_w1(const char *bus, const char *place, struct kryos_address *re
 	return 0;
 }
 
+static int parse_line(const char *bus, const char *place, struct kryos_address *ret_address)
+{
+	*ret_address = (struct kryos_address){ .number = 0 };
+	if (!place[0] || strlen(place) >= sizeof(ret_address->text))
+		return kryos_fail(KRYOS_EDEVICE, "%s: \"%s\" is no name of a line", bus, place);
+	strcpy(ret_address->text, place);
+	return 0;
+}
+
 static int bus_parse(const struct kryos_fake_bus *bus, const char *place, struct kryos_address *ret_address)
 {
-	return bus->one_wire ? parse_w1(bus->name, place, ret_address) : parse_i2c(bus->name, place, ret_address);
+	if (bus->wire == KRI_WIRE_GPIO)
+		return parse_line(bus->name, place, ret_address);
+	return bus->wire == KRI_WIRE_W1 ? parse_w1(bus->name, place, ret_address)
+	                                : parse_i2c(bus->name, place, ret_address);
 }
 
 static int fake_parse(void *priv, const char *place, struct kryos_address *ret_address)
@@ -114,7 +126,7 @@ static int fake_parse(void *priv, const char *place, struct kryos_address *ret_a
 
 static bool same_place(const struct kryos_fake_bus *bus, const struct kryos_address *a, const struct kryos_address *b)
 {
-	return bus->one_wire ? strcmp(a->text, b->text) == 0 : a->number == b->number;
+	return bus->wire != KRI_WIRE_I2C ? strcmp(a->text, b->text) == 0 : a->number == b->number;
 }
 
 static struct kryos_model *find_model(struct kryos_fake_bus *bus, const struct kryos_address *address)
@@ -152,8 +164,8 @@ static int fail_so(struct kryos_fake_bus *bus, enum kryos_fault fault, const cha
 {
 	switch (fault) {
 	case KRYOS_FAULT_NACK:
-		return bus->one_wire ? kryos_fail(-ENODEV, "%s: %s is unplugged", bus->name, place)
-		                     : kryos_fail(-ENXIO, "%s: %s does not acknowledge", bus->name, place);
+		return bus->wire == KRI_WIRE_I2C ? kryos_fail(-ENXIO, "%s: %s does not acknowledge", bus->name, place)
+		                                 : kryos_fail(-ENODEV, "%s: %s is unplugged", bus->name, place);
 	case KRYOS_FAULT_EIO:
 		return kryos_fail(-EIO, "%s: I/O error at %s", bus->name, place);
 	case KRYOS_FAULT_TIMEOUT:
@@ -285,7 +297,10 @@ int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name)
 	if (!bus)
 		return -ENOMEM;
 	memcpy(bus->name, name, strlen(name) + 1);
-	bus->one_wire = strncmp(name, "w1", 2) == 0;
+	if (strncmp(name, "gpio", 4) == 0)
+		bus->wire = KRI_WIRE_GPIO;
+	else
+		bus->wire = strncmp(name, "w1", 2) == 0 ? KRI_WIRE_W1 : KRI_WIRE_I2C;
 	bus->refs = 1;
 	pthread_mutex_init(&bus->lock, NULL);
 	pthread_cond_init(&bus->changed, NULL);
@@ -296,10 +311,11 @@ int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name)
 		.open = fake_open,
 		.close = fake_close,
 		.parse = fake_parse,
-		.transfer = bus->one_wire ? NULL : fake_transfer,
-		.read_scratchpad = bus->one_wire ? fake_read_scratchpad : NULL,
-		.list = bus->one_wire ? fake_list : NULL,
-		.recover = fake_recover,
+		.transfer = bus->wire == KRI_WIRE_I2C ? fake_transfer : NULL,
+		.read_scratchpad = bus->wire == KRI_WIRE_W1 ? fake_read_scratchpad : NULL,
+		.list = bus->wire == KRI_WIRE_W1 ? fake_list : NULL,
+		.recover = bus->wire == KRI_WIRE_GPIO ? NULL : fake_recover,
+		.line = bus->wire == KRI_WIRE_GPIO ? &kri_fake_line_ops : NULL,
 	};
 	*ret_bus = bus;
 	return 0;
@@ -320,6 +336,49 @@ int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx *ctx)
 	return bus ? kryos_register_bus(ctx, &bus->driver, bus) : -EINVAL;
 }
 
+struct kryos_model *kri_fake_bus_take(void *priv, const struct kryos_address *address)
+{
+	struct fake_private *fake = priv;
+	struct kryos_model *model;
+
+	pthread_mutex_lock(&fake->bus->lock);
+	model = find_model(fake->bus, address);
+	if (model)
+		fake->bus->refs++;
+	pthread_mutex_unlock(&fake->bus->lock);
+	return model;
+}
+
+void kri_fake_bus_give_back(struct kryos_model *model)
+{
+	pthread_mutex_lock(&model->bus->lock);
+	bus_unref_unlock(model->bus);
+}
+
+int kri_fake_bus_lock(struct kryos_model *model, bool with_faults)
+{
+	struct kryos_fake_bus *bus = model->bus;
+	enum kryos_fault fault;
+	int r;
+
+	pthread_mutex_lock(&bus->lock);
+	if (!with_faults)
+		return 0;
+	fault = next_fault(bus);
+	/* A line is one bit and has no checksum: a wrong one could not be told from a right one. */
+	if (fault == KRYOS_FAULT_FLIP || fault == KRYOS_FAULT_ZERO)
+		fault = KRYOS_FAULT_EIO;
+	r = fail_so(bus, fault, model->address.text);
+	if (r >= 0 && (bus->freed || !model->present))
+		r = fail_so(bus, KRYOS_FAULT_NACK, model->address.text);
+	return r;
+}
+
+void kri_fake_bus_unlock(struct kryos_model *model)
+{
+	pthread_mutex_unlock(&model->bus->lock);
+}
+
 int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kri_model_ops *ops, size_t size,
                   struct kryos_model **ret_model)
 {
@@ -329,7 +388,7 @@ int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kr
 
 	if (!bus || !place)
 		return -EINVAL;
-	if (bus->one_wire != ops->one_wire)
+	if (bus->wire != ops->wire)
 		return kryos_fail(-EINVAL, "%s: that chip does not fit on this bus", bus->name);
 	r = bus_parse(bus, place, &address);
 	if (r < 0)

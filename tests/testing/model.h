@@ -6,11 +6,14 @@
 #ifndef KRI_TESTING_MODEL_H
 #define KRI_TESTING_MODEL_H
 
+#include <kryos/sys/gpio.h>
 #include <kryos/testing/bus.h>
 #include <stdbool.h>
 
+enum kri_wire { KRI_WIRE_I2C, KRI_WIRE_W1, KRI_WIRE_GPIO };
+
 struct kri_model_ops {
-	bool one_wire;
+	enum kri_wire wire;
 	void (*power_on)(struct kryos_model *model);
 	/* A brown-out under way; NULL: the same as power_on. */
 	void (*reset)(struct kryos_model *model);
@@ -40,5 +43,14 @@ struct kryos_model {
 /* Allocates size zeroed bytes, powers the chip on, and puts it on the bus. KRYOS_EDEVICE, -EEXIST, -EINVAL, -ENOMEM. */
 int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kri_model_ops *ops, size_t size,
                   struct kryos_model **ret_model);
+
+/* model_line.c, and what it needs of the bus: a line outlives both the context and the bus where a call hangs. */
+extern const struct kryos_line_ops kri_fake_line_ops;
+/* The model at an address of the bus with this private block, held; NULL: none. */
+struct kryos_model *kri_fake_bus_take(void *priv, const struct kryos_address *address);
+void kri_fake_bus_give_back(struct kryos_model *model);
+/* Locks the bus. With faults this counts as a transfer: < 0 is its fault, and the bus is locked all the same. */
+int kri_fake_bus_lock(struct kryos_model *model, bool with_faults);
+void kri_fake_bus_unlock(struct kryos_model *model);
 
 #endif

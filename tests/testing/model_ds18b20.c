@@ -123,7 +123,7 @@ static void convert(struct kryos_model *model, uint8_t scratchpad[9])
 }
 
 static const struct kri_model_ops ds18b20_ops = {
-	.one_wire = true,
+	.wire = KRI_WIRE_W1,
 	.power_on = power_on,
 	.reset = reset,
 	.set = set,

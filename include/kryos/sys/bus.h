@@ -16,11 +16,12 @@ KRYOS_BEGIN
 
 struct kryos_ctx;
 struct kryos_dev;
+struct kryos_line_ops; /* kryos/sys/gpio.h */
 
 /* What one chip address on a bus is. Given to the bus driver with every call. */
 struct kryos_address {
 	uint32_t number; /* i2c: 7-bit address; spi: chip select */
-	char text[64];   /* w1: "28-0316a2795bff"; the place as written otherwise */
+	char text[64];   /* w1: "28-0316a2795bff"; gpio: "GPIO17"; the place as written otherwise */
 };
 
 /* Each present on the address list of a bus; text as a device string's place. */
@@ -28,7 +29,7 @@ typedef void (*kryos_found_fn)(void *userdata, const struct kryos_address *addre
 
 struct kryos_bus_driver {
 	uint32_t size;
-	const char *prefix; /* "i2c-", "spi-", "w1"; what follows it names the bus */
+	const char *prefix; /* "i2c-", "spi-", "w1", "gpio"; what follows it names the bus */
 	size_t private_size;
 
 	/* Opens the bus called name ("i2c-1"). userdata is kryos_register_bus's. < 1 s. Nothing is left on error. */
@@ -60,6 +61,9 @@ struct kryos_bus_driver {
 
 	/* Frees a stuck bus. KRYOS_ESTUCK: could not. NULL: cannot. < 1 s. */
 	int (*recover)(void *priv);
+
+	/* gpio: its chips are single lines. NULL elsewhere. */
+	const struct kryos_line_ops *line;
 };
 
 /* Adds a bus driver to a context, before the built-in ones: an integrator's own, or a fake. Both must outlive it. */

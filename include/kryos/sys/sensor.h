@@ -27,6 +27,11 @@ struct kryos_channel_info {
 	const char *unit;             /* SenML's: "Cel", "%RH", "Pa", "V" */
 	int64_t min_micro, max_micro; /* what the chip can measure; outside is quality range */
 	int64_t max_rate_micro;       /* per second; faster is quality rate; 0: not judged */
+	/*
+	 * What 0 and 1000000 are called, where it has these two states only ("closed", "open"; unit "/", as RFC 8428
+	 * has it for a switch). It may stand still for ever. NULL: a quantity.
+	 */
+	const char *states[2];
 };
 
 struct kryos_reading {
@@ -38,7 +43,7 @@ struct kryos_sensor_driver {
 	uint32_t size;
 	const char *name;  /* "bme280" */
 	const char *title; /* "Bosch BME280", for messages and documentation */
-	const char *bus;   /* bus prefix without separator: "i2c", "spi", "w1" */
+	const char *bus;   /* bus prefix without separator: "i2c", "spi", "w1", "gpio" */
 	const struct kryos_channel_info *channels;
 	size_t channel_count; /* at most KRYOS_SENSOR_MAX_CHANNELS */
 	size_t private_size;

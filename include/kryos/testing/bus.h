@@ -15,7 +15,7 @@ KRYOS_BEGIN
 struct kryos_fake_bus;
 struct kryos_model;
 
-/* A bus that answers to name ("i2c-1", "w1"). Chips are added before or after it is in use. */
+/* A bus that answers to name ("i2c-1", "w1", "gpio"). Chips are added before or after it is in use. */
 KRYOS_API int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name);
 /* Frees the bus and its models. After the context that uses it. */
 KRYOS_EXPORT void kryos_fake_bus_free(struct kryos_fake_bus *bus);
@@ -27,7 +27,13 @@ KRYOS_API int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *
 KRYOS_API int kryos_fake_bus_add_ds18b20(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds3231(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 
-/* What a model measures, by quantity ("temperature", "humidity", "pressure"); quantised as the chip does. -ENOENT. */
+/* A GPIO line, on a bus called gpio. Its wire is low until it is driven. */
+KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+
+/*
+ * What a model measures, by quantity ("temperature", "humidity", "pressure"; any of a line: from 500000 up it is
+ * active, without an edge); quantised as the chip does. -ENOENT.
+ */
 KRYOS_API int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t value_micro);
 /* Unplugs and plugs in; plugging in is a power-on. */
 KRYOS_EXPORT void kryos_model_set_present(struct kryos_model *model, int present);
@@ -43,6 +49,20 @@ KRYOS_EXPORT void kryos_model_set_busy(struct kryos_model *model, int polls);
  * it, and after a power-on, they count from 2000-01-01. Called with the bus locked. NULL: the system's boot clock.
  */
 KRYOS_EXPORT void kryos_model_set_clock(struct kryos_model *model, int64_t (*now_ns)(void *userdata), void *userdata);
+
+/*
+ * Lines. drive: the wire goes to a level at an instant of CLOCK_BOOTTIME, which is told as an edge to who has the line
+ * and asked for edges. set_settles: 1: edges are told as by a kernel that debounces. lose: the next count edges are
+ * lost; known: 1: which is told with the one after. hold: somebody else has the line (-EBUSY); NULL: nobody.
+ * get_level: of the wire as it is driven from inside or outside; get_bias: enum kryos_bias as asked for, -ENODEV when
+ * nobody has the line.
+ */
+KRYOS_EXPORT void kryos_model_drive(struct kryos_model *line, int level, int64_t t_boot_ns);
+KRYOS_EXPORT void kryos_model_set_settles(struct kryos_model *line, int settles);
+KRYOS_EXPORT void kryos_model_lose_edges(struct kryos_model *line, unsigned int count, int known);
+KRYOS_EXPORT void kryos_model_hold(struct kryos_model *line, const char *consumer);
+KRYOS_API int kryos_model_get_level(struct kryos_model *line);
+KRYOS_API int kryos_model_get_bias(struct kryos_model *line);
 
 enum kryos_fault {
 	KRYOS_FAULT_NONE = 0,
