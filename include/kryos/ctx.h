@@ -48,7 +48,8 @@ enum kryos_event_type {
 	KRYOS_EVENT_STORE = 13,      /* the store's health changed: code, text; stored when it can be */
 	KRYOS_EVENT_ALARM_ON = 14,   /* name: the rule; sample; stored */
 	KRYOS_EVENT_ALARM_OFF = 15,  /* name: the rule; sample; stored */
-	KRYOS_EVENT_AUDIT = 16       /* who did what, in text; stored */
+	KRYOS_EVENT_AUDIT = 16,      /* who did what, in text; stored */
+	KRYOS_EVENT_STATE = 17       /* name: a channel that is code (0, 1) since sample's time; value_ns; stored */
 };
 
 struct kryos_event {
@@ -59,7 +60,7 @@ struct kryos_event {
 	const char *name; /* what it is about; "" if nothing */
 	const char *text; /* a sentence; "" if none */
 	int64_t first_seq, last_seq;
-	int64_t value_ns;
+	int64_t value_ns;           /* of a state: how long the other one lasted; 0: its beginning was not seen */
 	struct kryos_sample sample; /* zero where the type has none */
 };
 

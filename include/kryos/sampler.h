@@ -5,7 +5,9 @@
  * A round is one instant at which sensors are due; its readings share a number. A sensor that is
  * absent, or wrong, is accepted: each round records why there is no value, and it is looked for
  * until it is back. Slow buses and disks delay nobody: what has not answered when the round ends
- * is recorded as timeout. Runs inside kryos_ctx_process. One thread at a time.
+ * is recorded as timeout. A sensor of two states (a door) is measured as every other, and each change is
+ * announced and stored when it happens besides (KRYOS_EVENT_STATE). Runs inside kryos_ctx_process. One thread at a
+ * time.
  */
 #ifndef KRYOS_SAMPLER_H
 #define KRYOS_SAMPLER_H
@@ -15,6 +17,7 @@
 
 KRYOS_BEGIN
 
+struct kryos_line_config; /* kryos/line.h */
 struct kryos_store;
 struct kryos_sampler;
 struct kryos_task;
@@ -36,6 +39,7 @@ struct kryos_sampler_sensor_config {
 	int64_t record_ns; /* 0: the sampler's */
 	const char *place; /* what its first temperature measures of: "vaccine", "freezer", "ambient", ...; copied;
 	                      NULL: "" */
+	const struct kryos_line_config *line; /* of one that is a GPIO line; NULL: its defaults (kryos/line.h) */
 };
 #define KRYOS_SAMPLER_SENSOR_CONFIG(...) KRYOS_CONFIG_OF(kryos_sampler_sensor_config, __VA_ARGS__)
 

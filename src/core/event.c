@@ -116,6 +116,7 @@ static const char *const type_names[] = {
 	[KRYOS_EVENT_ALARM_ON] = "alarm-on",
 	[KRYOS_EVENT_ALARM_OFF] = "alarm-off",
 	[KRYOS_EVENT_AUDIT] = "audit",
+	[KRYOS_EVENT_STATE] = "state",
 };
 
 const char *kryos_event_type_name(unsigned int type)

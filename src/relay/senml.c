@@ -108,7 +108,7 @@ static void add_event(struct kri_json *to, const struct kryos_record *record)
 		kri_json_add_string(to, "name", event->name);
 	if (event->text && *event->text)
 		kri_json_add_string(to, "text", event->text);
-	if (event->code)
+	if (event->code || event->type == KRYOS_EVENT_STATE)
 		kri_json_add_int(to, "code", event->code);
 	if (event->first_seq || event->last_seq) {
 		kri_json_add_int(to, "first", event->first_seq);

@@ -289,6 +289,21 @@ static int add_record_channels(struct kri_probe *probe)
 	return r;
 }
 
+static int set_line(struct kri_probe *probe, const struct kryos_line_config *line)
+{
+	const struct kryos_sensor_driver *driver = probe->sensor->driver;
+	struct kryos_line_request *request = &kri_dev_line(probe->sensor->dev)->request;
+	int r;
+
+	if (line && strcmp(driver->bus, "gpio") != 0)
+		return kryos_fail(-EINVAL, "%s: a %s is no GPIO line, so nothing can be said of one",
+		                  probe->sensor->name, driver->title);
+	r = kri_line_config_copy(&request->config, line, probe->sensor->name);
+	if (r >= 0 && driver->channel_count == 1 && driver->channels[0].states[0] && !strcmp(driver->bus, "gpio"))
+		r = kri_edges_new(probe->sensor);
+	return r;
+}
+
 static int set_place(struct kri_probe *probe, const char *place)
 {
 	struct kryos_store *store = probe->sampler->store;
@@ -338,6 +353,8 @@ int kryos_sampler_add_with(struct kryos_sampler *sampler, const char *name, cons
 	r = add_record_channels(probe);
 	if (r >= 0)
 		r = set_place(probe, own.place);
+	if (r >= 0)
+		r = set_line(probe, own.line);
 	if (r < 0)
 		goto free_probe;
 	probe->sensor->announced = on_announced;

@@ -269,8 +269,11 @@ static void batch_done(struct kri_job *job)
 	struct kri_batch *batch = KRI_CONTAINER_OF(job, struct kri_batch, job);
 	bool in_time = !atomic_load(&batch->abandoned);
 
-	for (size_t i = 0; in_time && i < batch->count; i++)
+	for (size_t i = 0; in_time && i < batch->count; i++) {
 		kri_measured_announce(&batch->results[i]);
+		if (!batch->probe_only)
+			kri_edges_measured(batch->results[i].sensor->edges, &batch->results[i]);
+	}
 	if (batch->measured)
 		batch->measured(batch->data, in_time ? batch->results : NULL, in_time ? batch->count : 0);
 }

@@ -19,6 +19,7 @@ void kri_sensor_unref(struct kryos_sensor *sensor)
 	if (atomic_fetch_sub(&sensor->refs, 1) != 1)
 		return;
 	kri_dev_close(sensor->dev);
+	kri_edges_free(sensor->edges);
 	pthread_mutex_destroy(&sensor->lock);
 	kri_ctx_unref(sensor->ctx);
 	free(sensor->priv);
@@ -198,6 +199,7 @@ void kryos_sensor_close(struct kryos_sensor *sensor)
 		return;
 	if (sensor->object.ctx)
 		kri_object_remove(&sensor->object);
+	kri_edges_stop(sensor->edges);
 	kri_bus_release_name(sensor->ctx, sensor->name);
 	put_to_rest(sensor);
 	kri_sensor_unref(sensor);

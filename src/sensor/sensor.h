@@ -147,6 +147,8 @@ struct kryos_sensor {
 	void (*announced)(void *data, const struct kryos_event *event);
 	void *announced_data;
 
+	struct kri_edges *edges; /* NULL: only measured */
+
 	/* The worker's. */
 	void *priv;
 	atomic_bool probed; /* read by close, to know whether there is something to remove */
@@ -160,6 +162,19 @@ struct kryos_sensor {
 int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device);
 struct kryos_sensor *kri_sensor_ref(struct kryos_sensor *sensor);
 void kri_sensor_unref(struct kryos_sensor *sensor);
+
+/* edges.c: changes of a sensor's only channel, of two states. Context thread. */
+
+struct kri_edges;
+struct kri_measured;
+/* Has the line asked for edges; before the first job. They are announced as KRYOS_EVENT_STATE. -ENOMEM. */
+int kri_edges_new(struct kryos_sensor *sensor);
+/* Announces nothing any more. NULL is allowed. */
+void kri_edges_stop(struct kri_edges *edges);
+/* Any thread, once the line is closed. NULL is allowed. */
+void kri_edges_free(struct kri_edges *edges);
+/* What was measured meanwhile. NULL is allowed. */
+void kri_edges_measured(struct kri_edges *edges, const struct kri_measured *measured);
 
 /* measure.c: a batch is one job that measures sensors of one bus. */
 

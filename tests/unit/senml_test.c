@@ -169,6 +169,17 @@ static void events_carry_what_their_type_has(void **state)
 	text = encode(&record);
 	assert_non_null(strstr(text, "\"name\":\"fridge\""));
 	assert_non_null(strstr(text, "\"sample\":41,\"quality\":\"good\",\"value\":8.1"));
+
+	/* A state is told also where it is 0. */
+	event = (struct kryos_event){ .size = sizeof(event),
+		                      .type = KRYOS_EVENT_STATE,
+		                      .name = "lid.open",
+		                      .text = "closed after 42.120 s open",
+		                      .value_ns = KRYOS_MILLISECONDS(42120) };
+	text = encode(&record);
+	assert_non_null(strstr(text, "\"vs\":\"state\""));
+	assert_non_null(strstr(text, "\"name\":\"lid.open\",\"text\":\"closed after 42.120 s open\",\"code\":0,"
+	                             "\"seconds\":42.12"));
 }
 
 static void every_output_is_json_a_parser_reads_back(void **state)
