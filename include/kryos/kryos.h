@@ -9,6 +9,7 @@
 #include <kryos/ctx.h>
 #include <kryos/line.h>
 #include <kryos/log.h>
+#include <kryos/output.h>
 #include <kryos/queue.h>
 #include <kryos/reader.h>
 #include <kryos/relay.h>

@@ -117,6 +117,8 @@ static const char *const type_names[] = {
 	[KRYOS_EVENT_ALARM_OFF] = "alarm-off",
 	[KRYOS_EVENT_AUDIT] = "audit",
 	[KRYOS_EVENT_STATE] = "state",
+	[KRYOS_EVENT_OUTPUT_LOST] = "output-lost",
+	[KRYOS_EVENT_OUTPUT_BACK] = "output-back",
 };
 
 const char *kryos_event_type_name(unsigned int type)
