@@ -11,8 +11,8 @@ struct bus {
 	char name[64];
 };
 
-enum kind { BME280, DS18B20, DS3231, KINDS };
-static const char *const kind_names[KINDS] = { "bme280", "ds18b20", "ds3231" };
+enum kind { BME280, DS18B20, DS3231, DOOR, MAINS, LAMP, BUZZER, KINDS };
+static const char *const kind_names[KINDS] = { "bme280", "ds18b20", "ds3231", "door", "mains", "lamp", "buzzer" };
 
 struct chip {
 	struct chip *next;
@@ -109,17 +109,21 @@ static int add_model(struct chips *chips, struct kryos_fake_bus *bus, enum kind 
 		/* What is there has a number; "any" is only a way to ask for it. */
 		return kryos_fake_bus_add_ds18b20(bus, strcmp(place, "any") == 0 ? "28-000000000001" : place,
 		                                  ret_model);
-	default:
+	case DS3231:
 		r = kryos_fake_bus_add_ds3231(bus, place, ret_model);
 		return r < 0 ? r : start_rtc(chips, *ret_model);
+	default:
+		return kryos_fake_bus_add_line(bus, place, ret_model);
 	}
 }
 
 static int no_model(const char *name, const char *device)
 {
-	return kryos_fail(-EOPNOTSUPP,
-	                  "simulate: %s%s: there is no chip model for it; bme280, ds18b20 and ds3231 have one",
-	                  *name ? name : "clock ", *name ? "" : device);
+	return kryos_fail(
+		-EOPNOTSUPP,
+		"simulate: %s%s: there is no chip model for it; bme280, ds18b20, ds3231, door, mains, lamp and "
+		"buzzer have one",
+		*name ? name : "clock ", *name ? "" : device);
 }
 
 int chips_add(struct chips *chips, struct kryos_ctx *ctx, const char *name, const char *device)
@@ -186,6 +190,8 @@ int chips_set(struct chips *chips, const struct row *row)
 			r = kryos_model_set(chip->model, "temperature", row->celsius_micro);
 		else if (chip->kind == BME280)
 			r = set_room(chip->model, row->t_wall_ns);
+		else if (chip->kind == MAINS)
+			r = kryos_model_set(chip->model, "present", 1000000);
 	}
 	return r < 0 ? kryos_fail(r, "simulate: a chip model can't be at %lld micro-Celsius",
 	                          (long long)row->celsius_micro)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Station: clock, store, sampler, relays and watchdog from one strict file (an example: examples/station/station.ini).
+ * Station: clock, store, sampler, relays, outputs and watchdog from one strict file (an example:
+ * examples/station/station.ini).
  *
  * Every mistake in the file is reported at once, each as "file:line: what is wrong, what is
  * allowed". Nothing is opened before the whole file is right. One thread at a time.
@@ -45,7 +46,8 @@ KRYOS_EXPORT void kryos_station_close(struct kryos_station *station);
 KRYOS_API int kryos_station_check(const char *config_path, FILE *stream);
 
 /*
- * The devices a file names, by index from 0: its sensors in the file's order, then the clock's RTC, whose name is "".
+ * The devices a file names, by index from 0: its sensors in the file's order, its outputs, then the clock's RTC, whose
+ * name is "".
  * -ENOENT: no more; KRYOS_ECONFIG, -errno: as kryos_station_check. Opens none of them.
  */
 KRYOS_API int kryos_station_get_device(const char *config_path, unsigned int index, char ret_name[32],

@@ -162,6 +162,21 @@ static int run_sync_clock(struct kryos_station *station, const struct kri_json *
 	return 0;
 }
 
+static int run_output(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
+{
+	const char *name = "", *state = "";
+	int r;
+
+	(void)(kri_json_get_string(arguments, "name", &name) && kri_json_get_string(arguments, "state", &state));
+	r = kri_station_try_output(station, name, state);
+	if (r < 0)
+		return r;
+	*ret_result = kri_json_object();
+	kri_json_add_string(*ret_result, "name", name);
+	kri_json_add_string(*ret_result, "state", state);
+	return 0;
+}
+
 #define ANY_SEQ .minimum = 1, .maximum = INT64_C(9007199254740992)
 
 const struct kri_command kri_commands[] = {
@@ -200,5 +215,11 @@ const struct kri_command kri_commands[] = {
 	  .right = KRYOS_RIGHT_CHANGE,
 	  .help = "sets the real-time clock from synchronised time",
 	  .run = run_sync_clock },
+	{ .name = "output",
+	  .right = KRYOS_RIGHT_CHANGE,
+	  .help = "tries a lamp or a buzzer for 10 s",
+	  .arguments = { { .name = "name", .type = KRI_ARGUMENT_TEXT, .required = true },
+	                 { .name = "state", .type = KRI_ARGUMENT_TEXT, .required = true, .choices = "on off blink" } },
+	  .run = run_output },
 	{ .name = NULL },
 };

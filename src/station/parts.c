@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a station is made of, opened in this order and closed in the reverse:
- * clock, store, watchdog, sampler, relays.
+ * clock, store, watchdog, sampler, relays and outputs.
  */
 #include "station.h"
 #include <kryos/clock.h>
@@ -100,11 +100,15 @@ static int open_watchdog(struct kryos_station *station, const struct kri_station
 
 int kri_station_add_sensor(struct kryos_station *station, const struct kri_section *section)
 {
+	struct kryos_line_config line;
+
+	kri_station_line_config(section, &line);
 	return kryos_sampler_add_with(
 		station->sampler, section->label, section->entries[KRI_SENSOR_ADDRESS].text,
 		KRYOS_SAMPLER_SENSOR_CONFIG(.every_ns = kri_station_number(section, KRI_SENSOR_EVERY),
 	                                    .record_ns = kri_station_number(section, KRI_SENSOR_RECORD),
-	                                    .place = kri_station_text(section, KRI_SENSOR_PLACE)));
+	                                    .place = kri_station_text(section, KRI_SENSOR_PLACE),
+	                                    .line = kri_station_is_line(section) ? &line : NULL));
 }
 
 int kri_station_open_sampler(struct kryos_station *station, const struct kri_station_file *file)
@@ -195,12 +199,16 @@ int kri_station_open_parts(struct kryos_station *station, const struct kri_stati
 	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
 		if (section->kind == KRI_SECTION_RELAY)
 			r = kri_station_open_relay(station, file, section);
+		else if (section->kind == KRI_SECTION_OUTPUT)
+			r = kri_station_open_output(station, section);
 	}
 	return r < 0 ? r : 0;
 }
 
 void kri_station_close_parts(struct kryos_station *station)
 {
+	while (station->outputs)
+		kri_station_close_output(station, NULL);
 	while (station->relays)
 		kri_station_close_relay(station, station->relays->name);
 	kri_station_close_sampler(station);

@@ -153,6 +153,25 @@ static int apply_relays(struct kryos_station *station, const struct kri_station_
 	return r;
 }
 
+static int apply_outputs(struct kryos_station *station, const struct kri_station_file *file)
+{
+	const struct kri_section *section, *before;
+	int r = 0;
+
+	for (section = station->file->sections; section; section = section->next) {
+		const struct kri_section *now = kri_station_find(file, KRI_SECTION_OUTPUT, section->label);
+
+		if (section->kind == KRI_SECTION_OUTPUT && (!now || !kri_section_equal(section, now)))
+			kri_station_close_output(station, section->label);
+	}
+	for (section = file->sections; section && r >= 0; section = section->next) {
+		before = kri_station_find(station->file, KRI_SECTION_OUTPUT, section->label);
+		if (section->kind == KRI_SECTION_OUTPUT && (!before || !kri_section_equal(section, before)))
+			r = kri_station_open_output(station, section);
+	}
+	return r;
+}
+
 static int apply(struct kryos_station *station, const struct kri_station_file *file)
 {
 	int r;
@@ -166,7 +185,9 @@ static int apply(struct kryos_station *station, const struct kri_station_file *f
 	if (changed(station, file, KRI_SECTION_CLOCK))
 		kri_station_use_rtc(station, file);
 	r = apply_sensors(station, file);
-	return r < 0 ? r : apply_relays(station, file);
+	if (r >= 0)
+		r = apply_relays(station, file);
+	return r < 0 ? r : apply_outputs(station, file);
 }
 
 /* Nothing of a file that could not be applied stays: the old one is in force again. */

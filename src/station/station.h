@@ -55,6 +55,7 @@ struct kryos_station {
 	struct kryos_task *sampler_task, *store_task;
 	struct kryos_sampler *sampler;
 	struct kri_station_relay *relays;
+	struct kri_station_output *outputs; /* outputs.c */
 	struct kri_station_watch watch;
 	struct kri_station_user *users;
 	int64_t opened_boot_ns;
@@ -88,6 +89,20 @@ bool kri_station_get_latest(struct kryos_station *station, unsigned int index, s
 
 void kri_station_add_user(struct kryos_station *station, struct kri_station_user *user);
 void kri_station_remove_user(struct kryos_station *station, struct kri_station_user *user);
+
+/* outputs.c */
+struct kri_station_output;
+int kri_station_open_output(struct kryos_station *station, const struct kri_section *section);
+/* NULL: the first. */
+void kri_station_close_output(struct kryos_station *station, const char *name);
+/* "on", "off" or "blink" for ten seconds, then again what it shows. -ENOENT; as it is lost. */
+int kri_station_try_output(struct kryos_station *station, const char *name, const char *state);
+struct kri_json *kri_station_outputs(struct kryos_station *station);
+
+/* What needs somebody's eye, each as a sentence; none: nothing is known to be wrong. */
+typedef void (*kri_problem_fn)(void *data, const char *text);
+void kri_station_each_problem(struct kryos_station *station, kri_problem_fn problem, void *data);
+void kri_station_each_lost_output(struct kryos_station *station, kri_problem_fn problem, void *data);
 
 /* status.c. NULL: out of memory. */
 struct kri_json *kri_station_status(struct kryos_station *station);

@@ -7,6 +7,7 @@
 #define KRI_STATION_FILE_H
 
 #include "../config/config.h"
+#include <kryos/line.h>
 #include <kryos/relay.h>
 #include <kryos/sampler.h>
 #include <kryos/store.h>
@@ -17,6 +18,7 @@ enum kri_section_kind {
 	KRI_SECTION_STATION,
 	KRI_SECTION_CLOCK,
 	KRI_SECTION_SENSOR,
+	KRI_SECTION_OUTPUT,
 	KRI_SECTION_ALARM,
 	KRI_SECTION_STORE,
 	KRI_SECTION_WATCHDOG,
@@ -32,6 +34,12 @@ enum kri_key {
 	KRI_SENSOR_PLACE,
 	KRI_SENSOR_EVERY,
 	KRI_SENSOR_RECORD,
+	KRI_SENSOR_ACTIVE,
+	KRI_SENSOR_BIAS,
+	KRI_SENSOR_DEBOUNCE,
+	KRI_OUTPUT_ADDRESS,
+	KRI_OUTPUT_ACTIVE,
+	KRI_OUTPUT_SHOWS,
 	KRI_ALARM_CHANNEL,
 	KRI_ALARM_PROFILE,
 	KRI_STORE_PATH,
@@ -143,6 +151,10 @@ const struct kri_section *kri_station_find(const struct kri_station_file *file, 
 /* The value in force: the file's, or the default. section NULL: the default. */
 const char *kri_station_text(const struct kri_section *section, enum kri_key key); /* NULL: none */
 int64_t kri_station_number(const struct kri_section *section, enum kri_key key);
+/* Whether a sensor is a GPIO line, of which active, bias and debounce can be said. */
+bool kri_station_is_line(const struct kri_section *sensor);
+/* What a sensor's section says of its line. */
+void kri_station_line_config(const struct kri_section *sensor, struct kryos_line_config *ret_config);
 /* Whether two sections (NULL is allowed) say the same. */
 bool kri_section_equal(const struct kri_section *one, const struct kri_section *other);
 /* Where the store is: the file's path, else $STATE_DIRECTORY, else /var/lib/kryos. At most size bytes. */

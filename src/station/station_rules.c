@@ -4,6 +4,7 @@
  * drivers and files have to say. Mistakes go to the line they can be mended on.
  */
 #include "station_rules.h"
+#include "../output/output.h"
 #include "../sensor/sensor.h"
 #include "station.h"
 #include "station_file.h"
@@ -200,6 +201,8 @@ static bool same_place(const struct kri_device *one, const struct kri_device *ot
 
 	if (strcmp(one->bus, other->bus) != 0)
 		return false;
+	if (strcmp(one->bus, "gpio") == 0)
+		return strcmp(one->place, other->place) == 0;
 	if (strcasecmp(one->place, other->place) == 0)
 		return strcmp(one->place, "any") != 0 || strcmp(one->driver, other->driver) == 0;
 	a = strtoul(one->place, &end_one, 0);
@@ -243,17 +246,40 @@ static void judge_sensor(struct kri_judging *judging, struct places *places, con
 {
 	int64_t every = kri_station_number(section, KRI_SENSOR_EVERY);
 	int64_t record = kri_station_number(section, KRI_SENSOR_RECORD);
+	static const enum kri_key line_keys[] = { KRI_SENSOR_ACTIVE, KRI_SENSOR_BIAS, KRI_SENSOR_DEBOUNCE };
 	struct kri_device device;
 	char text[32];
 
-	if (judge_address(judging, section, &device))
+	if (judge_address(judging, section, &device)) {
 		judge_place(judging, places, section, KRI_SENSOR_ADDRESS, &device);
+		for (size_t i = 0; i < KRI_ARRAY_SIZE(line_keys); i++)
+			if (kri_has(section, line_keys[i]) && !kri_station_is_line(section))
+				kri_wrong(judging, section, line_keys[i],
+				          "%s is no GPIO line; allowed with one, as with door@gpio:GPIO17",
+				          device.text);
+	}
 	if (record > 0 && record < every) {
 		kri_duration_text(every, text);
 		kri_wrong(judging, section, KRI_SENSOR_RECORD,
 		          "a period of %s holds no measurement of every %s; \"every\", or %s and more, is allowed",
 		          section->entries[KRI_SENSOR_RECORD].text, text, text);
 	}
+}
+
+static void judge_output(struct kri_judging *judging, struct places *places, const struct kri_section *section)
+{
+	struct kri_device device;
+	int r;
+
+	if (!kri_needs(judging, section, KRI_OUTPUT_ADDRESS, "lamp@gpio:GPIO22"))
+		return;
+	r = kri_device_parse(section->entries[KRI_OUTPUT_ADDRESS].text, &device);
+	if (r >= 0)
+		r = kri_output_check(&device);
+	if (r < 0)
+		kri_wrong(judging, section, KRI_OUTPUT_ADDRESS, "%s", kryos_strerror(r));
+	else if (bus_exists(judging, section, KRI_OUTPUT_ADDRESS, &device))
+		judge_place(judging, places, section, KRI_OUTPUT_ADDRESS, &device);
 }
 
 static void judge_store(struct kri_judging *judging, const struct kri_section *section)
@@ -361,6 +387,8 @@ void kri_station_judge(struct kri_ini *ini, struct kryos_ctx *ctx, struct kri_st
 			judge_place(&judging, places, section, KRI_CLOCK_RTC, &device);
 		else if (section->kind == KRI_SECTION_SENSOR)
 			judge_sensor(&judging, places, section);
+		else if (section->kind == KRI_SECTION_OUTPUT)
+			judge_output(&judging, places, section);
 		else if (section->kind == KRI_SECTION_ALARM)
 			kri_judge_alarm(&judging, section);
 		else if (section->kind == KRI_SECTION_STORE)

@@ -18,6 +18,28 @@ int64_t kri_station_number(const struct kri_section *section, enum kri_key key)
 	                                             : kri_default(kri_station_keys[key].default_id);
 }
 
+bool kri_station_is_line(const struct kri_section *sensor)
+{
+	const char *address = sensor ? sensor->entries[KRI_SENSOR_ADDRESS].text : NULL,
+		   *at = address ? strchr(address, '@') : NULL;
+
+	return at && strncmp(at, "@gpio:", 6) == 0;
+}
+
+void kri_station_line_config(const struct kri_section *sensor, struct kryos_line_config *ret_config)
+{
+	const char *bias = kri_station_text(sensor, KRI_SENSOR_BIAS);
+
+	*ret_config = (struct kryos_line_config){
+		.size = sizeof(*ret_config),
+		.active_low = strcmp(kri_station_text(sensor, KRI_SENSOR_ACTIVE), "low") == 0,
+		.bias = KRYOS_BIAS_PULL_UP,
+		.debounce_ns = kri_station_number(sensor, KRI_SENSOR_DEBOUNCE),
+	};
+	if (strcmp(bias, "pull-up") != 0)
+		ret_config->bias = strcmp(bias, "off") == 0 ? KRYOS_BIAS_OFF : KRYOS_BIAS_PULL_DOWN;
+}
+
 bool kri_section_equal(const struct kri_section *one, const struct kri_section *other)
 {
 	for (unsigned int key = 0; key < KRI_KEY_COUNT; key++) {
@@ -135,6 +157,9 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 
 		if (info->section != kind)
 			continue;
+		if ((key == KRI_SENSOR_ACTIVE || key == KRI_SENSOR_BIAS || key == KRI_SENSOR_DEBOUNCE) &&
+		    !kri_station_is_line(section))
+			continue;
 		if (value) {
 			print_value(stream, info->name, value, false);
 		} else if (key == KRI_STORE_PATH) {
@@ -151,8 +176,8 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 void kri_station_file_print(const struct kri_station_file *file, FILE *stream)
 {
 	static const enum kri_section_kind order[] = {
-		KRI_SECTION_STATION, KRI_SECTION_CLOCK, KRI_SECTION_SENSOR,   KRI_SECTION_ALARM,
-		KRI_SECTION_STORE,   KRI_SECTION_RELAY, KRI_SECTION_WATCHDOG,
+		KRI_SECTION_STATION, KRI_SECTION_CLOCK, KRI_SECTION_SENSOR, KRI_SECTION_OUTPUT,
+		KRI_SECTION_ALARM,   KRI_SECTION_STORE, KRI_SECTION_RELAY,  KRI_SECTION_WATCHDOG,
 	};
 
 	for (const struct kri_remark *remark = file->remarks; remark; remark = remark->next)

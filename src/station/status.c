@@ -212,44 +212,48 @@ static struct kri_json *watchdog_json(struct kryos_station *station)
 	return watchdog;
 }
 
-/* What needs somebody's eye, each as a sentence; empty: nothing is known to be wrong. */
-static struct kri_json *problems_json(struct kryos_station *station, const struct kryos_time *now)
+void kri_station_each_problem(struct kryos_station *station, kri_problem_fn problem, void *data)
 {
 	struct kryos_store_status store = { .size = sizeof(store) };
-	struct kri_json *list = kri_json_array();
+	struct kryos_time now = { 0 };
 	struct kryos_sample sample;
 	char text[400];
 
 	if (station->store && kryos_store_get_status(station->store, &store) >= 0 && store.error < 0) {
 		snprintf(text, sizeof(text), "store: %s", *store.text ? store.text : kryos_strerror(store.error));
-		kri_json_add_string(list, NULL, text);
+		problem(data, text);
 	}
-	if (now->trust < KRYOS_TRUST_RTC)
-		kri_json_add_string(list, NULL, "clock: the time is not known; set it, or fit a real-time clock");
+	if (kryos_clock_now(station->ctx, &now) < 0 || now.trust < KRYOS_TRUST_RTC)
+		problem(data, "clock: the time is not known; set it, or fit a real-time clock");
 	if (station->rtc_error < 0) {
 		snprintf(text, sizeof(text), "clock: %s", station->rtc_text);
-		kri_json_add_string(list, NULL, text);
+		problem(data, text);
 	}
 	if (station->watchdog_error < 0) {
 		snprintf(text, sizeof(text), "watchdog: %s", station->watchdog_text);
-		kri_json_add_string(list, NULL, text);
+		problem(data, text);
 	}
 	for (unsigned int i = 0; kri_station_get_latest(station, i, &sample); i++) {
 		if (sample.quality == KRYOS_QUALITY_GOOD)
 			continue;
 		snprintf(text, sizeof(text), "%s: %s", kryos_channel_name(station->ctx, sample.channel),
 		         kryos_quality_name(sample.quality));
-		kri_json_add_string(list, NULL, text);
+		problem(data, text);
 	}
+	kri_station_each_lost_output(station, problem, data);
 	for (const struct kri_remark *remark = station->file->remarks; remark; remark = remark->next)
-		kri_json_add_string(list, NULL, remark->text);
-	return list;
+		problem(data, remark->text);
+}
+
+static void add_problem(void *data, const char *text)
+{
+	kri_json_add_string(data, NULL, text);
 }
 
 struct kri_json *kri_station_status(struct kryos_station *station)
 {
 	const struct kri_section *section = kri_station_find(station->file, KRI_SECTION_STATION, NULL);
-	struct kri_json *status = kri_json_object(), *relays = kri_json_array();
+	struct kri_json *status = kri_json_object(), *relays = kri_json_array(), *problems = kri_json_array();
 	struct kryos_time now = { 0 };
 
 	/* Fails only for a context that is not ours; then it is time 0, trust none. */
@@ -261,9 +265,11 @@ struct kri_json *kri_station_status(struct kryos_station *station)
 	kri_json_add_string(status, "file", station->file->path);
 	kri_json_add_time(status, "time", now.t_wall_ns);
 	add_seconds(status, "uptime", kri_boot_ns(station->ctx) - station->opened_boot_ns);
-	kri_json_add(status, "problems", problems_json(station, &now));
+	kri_station_each_problem(station, add_problem, problems);
+	kri_json_add(status, "problems", problems);
 	kri_json_add(status, "readings", kri_station_readings(station));
 	kri_json_add(status, "sensors", sensors_json(station));
+	kri_json_add(status, "outputs", kri_station_outputs(station));
 	kri_json_add(status, "clock", clock_json(station, &now));
 	kri_json_add(status, "store", store_json(station));
 	kri_json_add(status, "sampler", sampler_json(station));

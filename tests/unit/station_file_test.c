@@ -216,6 +216,8 @@ static void assert_refuses(struct fixture *fixture, const char *text, const char
 }
 
 #define SENSOR "[sensor fridge]\naddress = ds18b20@w1:28-0316a2795bff\n"
+#define DOOR "[sensor lid]\naddress = door@gpio:GPIO17\n"
+#define LAMP "[output alarm]\naddress = lamp@gpio:GPIO22\n"
 
 static void the_smallest_file_is_one_sensor(void **state)
 {
@@ -449,8 +451,8 @@ static void every_mistake_is_named_in_one_run(void **state)
 		"[relay g]\n"
 		"ca = ~/ca.crt\n",
 		":1: \"orphan\" stands in no section; a header such as [station] must come first\n"
-		":2: there is no section [staiton] (did you mean [station]?); station, clock, sensor, alarm, store, "
-		"watchdog and relay are allowed\n"
+		":2: there is no section [staiton] (did you mean [station]?); station, clock, sensor, output, alarm, "
+		"store, watchdog and relay are allowed\n"
 		":3: [station] was there before, on line 2; once is allowed\n"
 		":4: [station] has no key nmae; did you mean name?\n"
 		":5: timezone: \"Asia Calcutta\" is no time zone; a name of the tz database is allowed, as in "
@@ -466,7 +468,8 @@ static void every_mistake_is_named_in_one_run(void **state)
 		"(ds18b20@w1:28-0316a2795bff); one chip has one section\n"
 		":18: every: 2d is not allowed: 100ms to 1d is\n"
 		":19: [sensor Door]: a name of 1 to 31 of a-z 0-9 _ - is allowed, as in [sensor one]\n"
-		":20: address: bme208@i2c-1:0x76: no sensor driver \"bme208\"; there is bme280, ds18b20\n"
+		":20: address: bme208@i2c-1:0x76: no sensor driver \"bme208\"; there is bme280, ds18b20, "
+		"door, mains\n"
 		":22: address: bme280@i2c-1:0x99: 0x99 is no i2c address; 0x03 to 0x77 are allowed\n"
 		":24: record: a period of 1min holds no measurement of every 5min; \"every\", or 5min and more, is "
 		"allowed\n"
@@ -522,11 +525,11 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":4: keep: \"400\" is no duration: a whole number and its unit are allowed, as in 500ms, 10s, 15min, "
 		"10h, 30d\n"
 		":5: size: segments of 16MB in a store of 31MB leave none to remove; at most half of size is allowed\n"
-		":6: there is no section [wathcdog] (did you mean [watchdog]?); station, clock, sensor, alarm, store, "
-		"watchdog and relay are allowed\n"
+		":6: there is no section [wathcdog] (did you mean [watchdog]?); station, clock, sensor, output, alarm, "
+		"store, watchdog and relay are allowed\n"
 		":7: timeout: 1s is not allowed: 2s to 10min is\n"
-		":8: there is no section [senosr] (did you mean [sensor]?); station, clock, sensor, alarm, store, "
-		"watchdog and relay are allowed\n"
+		":8: there is no section [senosr] (did you mean [sensor]?); station, clock, sensor, output, alarm, "
+		"store, watchdog and relay are allowed\n"
 		":8: [sensor lid] has no address; one is needed, as in address = bme280@i2c-1:0x76\n"
 		":9: [sensor] has no key adress; did you mean address?\n"
 		":10: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]\n"
@@ -538,8 +541,8 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":13: mqtt: \"4\" is not allowed; one of these is: 3.1.1 5\n"
 		":14: the line is indented; entries and headers must begin in the first column\n"
 		":15: [clock] has no key rct; did you mean rtc?\n"
-		":16: there is no section [colour]; station, clock, sensor, alarm, store, watchdog and relay are "
-		"allowed\n"
+		":16: there is no section [colour]; station, clock, sensor, output, alarm, store, watchdog and relay "
+		"are allowed\n"
 		":18: \"blue\" is no entry; key = value is allowed\n"
 		":19: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]");
 }
@@ -551,6 +554,27 @@ static void neighbours_of_a_mistake_are_right(void **state)
 	struct fixture *fixture = *state;
 
 	assert_reads(fixture, SENSOR "[sensor a]\naddress = ds18b20@w1:28-0316a2795bfe\n");
+	assert_reads(fixture,
+	             DOOR "active = low\nbias = off\ndebounce = 1ms\n" LAMP "active = low\nshows = problems\n");
+	assert_refuses(
+		fixture, DOOR "debounce = 999us\nactive = up\n",
+		":3: debounce: \"999us\" is no duration: a whole number and its unit are allowed, as in 500ms, 10s, "
+		"15min, 10h, 30d\n:4: active: \"up\" is not allowed; one of these is: high low");
+	assert_refuses(fixture, DOOR "debounce = 11s\n", ":3: debounce: 11s is not allowed: 1ms to 10s is");
+	assert_refuses(
+		fixture, SENSOR "bias = off\n",
+		":3: bias: ds18b20@w1:28-0316a2795bff is no GPIO line; allowed with one, as with door@gpio:GPIO17");
+	assert_refuses(
+		fixture, DOOR "[sensor b]\naddress = mains@gpio:GPIO17\n",
+		":4: address: mains@gpio:GPIO17 is taken by [sensor lid] on line 1 (door@gpio:GPIO17); one chip has "
+		"one section");
+	assert_refuses(
+		fixture, DOOR "[output alarm]\naddress = lamp@gpio:GPIO17\n",
+		":4: address: lamp@gpio:GPIO17 is taken by [sensor lid] on line 1 (door@gpio:GPIO17); one chip has "
+		"one section");
+	assert_refuses(fixture, DOOR "[output alarm]\naddress = door@gpio:GPIO18\n[output b]\n",
+	               ":4: address: door@gpio:GPIO18: no output \"door\"; there is lamp, buzzer\n"
+	               ":5: [output b] has no address; one is needed, as in address = lamp@gpio:GPIO22");
 	assert_refuses(
 		fixture, SENSOR "[sensor a]\naddress = ds18b20@w1:any\n",
 		":4: address: ds18b20@w1:any is taken by [sensor fridge] on line 1 (ds18b20@w1:28-0316a2795bff); one "
