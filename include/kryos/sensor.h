@@ -15,6 +15,7 @@
 
 KRYOS_BEGIN
 
+struct kryos_line_config; /* kryos/line.h */
 struct kryos_sensor;
 
 /*
@@ -26,6 +27,10 @@ struct kryos_sensor;
  */
 KRYOS_API int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
                                 const char *device);
+
+/* The same of one that is a GPIO line, as line says (kryos/line.h; NULL: its defaults). -EINVAL: it is no line. */
+KRYOS_API int kryos_sensor_open_line(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
+                                     const char *device, const struct kryos_line_config *line);
 
 /* Closes it. NULL is allowed. Waits for a measurement under way, at most 1 s, else abandons it. */
 KRYOS_EXPORT void kryos_sensor_close(struct kryos_sensor *sensor);

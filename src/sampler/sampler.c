@@ -292,13 +292,8 @@ static int add_record_channels(struct kri_probe *probe)
 static int set_line(struct kri_probe *probe, const struct kryos_line_config *line)
 {
 	const struct kryos_sensor_driver *driver = probe->sensor->driver;
-	struct kryos_line_request *request = &kri_dev_line(probe->sensor->dev)->request;
-	int r;
+	int r = kri_sensor_set_line(probe->sensor, line);
 
-	if (line && strcmp(driver->bus, "gpio") != 0)
-		return kryos_fail(-EINVAL, "%s: a %s is no GPIO line, so nothing can be said of one",
-		                  probe->sensor->name, driver->title);
-	r = kri_line_config_copy(&request->config, line, probe->sensor->name);
 	if (r >= 0 && driver->channel_count == 1 && driver->channels[0].states[0] && !strcmp(driver->bus, "gpio"))
 		r = kri_edges_new(probe->sensor);
 	return r;

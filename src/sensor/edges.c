@@ -39,7 +39,7 @@ struct kri_edges {
 	int next;         /* the state it may have gone to */
 	bool seen;        /* by an edge */
 	int64_t first_ns; /* when it left the state */
-	int64_t edge_ns;  /* the last edge */
+	int64_t edge_ns;  /* the last edge, as of when the bus told it */
 	struct kri_timer settled, calm;
 	uint32_t lost;   /* edges, since the last change that was told */
 	uint32_t untold; /* changes, since then */
@@ -156,7 +156,7 @@ static void on_calm(struct kri_timer *timer)
 static void take(struct kri_edges *edges, const struct kryos_edge *edge)
 {
 	struct kryos_ctx *ctx = edges->sensor->ctx;
-	int64_t debounce = edge->settled ? 0 : kri_dev_line(edges->sensor->dev)->request.config.debounce_ns;
+	const struct kryos_line_config *line = &kri_dev_line(edges->sensor->dev)->request.config;
 
 	edges->lost += edge->lost;
 	/* It stood for long enough before this edge, though nobody looked then. */
@@ -169,7 +169,7 @@ static void take(struct kri_edges *edges, const struct kryos_edge *edge)
 	} else if (edge->settled && edges->state == (edge->active != 0) && !edge->lost) {
 		edges->lost++; /* that in between, of which the bus knows nothing */
 	}
-	edges->edge_ns = edge->t_boot_ns;
+	edges->edge_ns = edge->t_boot_ns + (edge->settled ? line->debounce_ns : 0);
 	if (!edges->moving || !edges->seen)
 		edges->first_ns = edge->t_boot_ns;
 	edges->moving = edges->seen = true;
@@ -177,7 +177,7 @@ static void take(struct kri_edges *edges, const struct kryos_edge *edge)
 	if (edge->settled)
 		change(edges);
 	else
-		kri_timer_set(ctx, &edges->settled, edge->t_boot_ns + debounce);
+		kri_timer_set(ctx, &edges->settled, edge->t_boot_ns + line->debounce_ns);
 }
 
 static void deliver(struct kri_note *note)

@@ -115,7 +115,23 @@ release_name:
 	return fail_named(name, r);
 }
 
+int kri_sensor_set_line(struct kryos_sensor *sensor, const struct kryos_line_config *line)
+{
+	if (!line)
+		return 0;
+	if (strcmp(sensor->driver->bus, "gpio") != 0)
+		return kryos_fail(-EINVAL, "%s: a %s is no GPIO line, so nothing can be said of one", sensor->name,
+		                  sensor->driver->title);
+	return kri_line_config_copy(&kri_dev_line(sensor->dev)->request.config, line, sensor->name);
+}
+
 int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device)
+{
+	return kryos_sensor_open_line(ret_sensor, ctx, name, device, NULL);
+}
+
+int kryos_sensor_open_line(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
+                           const char *device, const struct kryos_line_config *line)
 {
 	struct kri_measured measured;
 	struct kryos_sensor *sensor;
@@ -128,14 +144,16 @@ int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, c
 	r = kri_sensor_new_lazy(&sensor, ctx, name, device);
 	if (r < 0)
 		return r;
-	r = kri_measure(sensor, true, LIMIT_NS, &measured);
+	r = kri_sensor_set_line(sensor, line);
+	if (r >= 0)
+		r = kri_measure(sensor, true, LIMIT_NS, &measured);
 	if (r < 0) {
 		char text[512];
 
 		/* The sentence is kept over the close, in which other calls fail. */
-		snprintf(text, sizeof(text), "%s: %s", sensor->name, kryos_strerror(r));
+		snprintf(text, sizeof(text), "%s", kryos_strerror(r));
 		kryos_sensor_close(sensor);
-		return kryos_fail(r, "%s", text);
+		return fail_named(name, kryos_fail(r, "%s", text));
 	}
 	sensor->presence = KRI_PRESENT;
 	kri_object_add(ctx, &sensor->object, destroy_object);

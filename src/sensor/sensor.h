@@ -160,6 +160,8 @@ struct kryos_sensor {
  * block. Its maker closes it; the context does not.
  */
 int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device);
+/* How its line is read; before the first job. NULL: its defaults. -EINVAL, also where it is no line. */
+int kri_sensor_set_line(struct kryos_sensor *sensor, const struct kryos_line_config *line);
 struct kryos_sensor *kri_sensor_ref(struct kryos_sensor *sensor);
 void kri_sensor_unref(struct kryos_sensor *sensor);
 

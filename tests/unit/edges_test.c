@@ -248,6 +248,24 @@ static void what_the_bus_has_debounced_is_told_at_once(void **state)
 	assert_event(bench, 0, 1, now(bench) - MS(50), 0, "open");
 }
 
+/* While the kernel debounced, what was measured was the state before; its edge is dated back over that. */
+static void measurement_of_while_the_bus_debounced_is_no_change(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_measured old = { .count = 1 };
+
+	kryos_model_set_settles(bench->wire, 1);
+	add_door(bench, NULL);
+	advance(bench, KRYOS_SECONDS(10));
+	old.samples[0].t_boot_ns = now(bench) - MS(20);
+	kryos_model_drive(bench->wire, 1, now(bench) - MS(50));
+	settle(bench);
+	assert_int_equal(bench->count, 1);
+	kri_edges_measured(bench->sampler->probes->sensor->edges, &old);
+	advance(bench, KRYOS_SECONDS(5));
+	assert_int_equal(bench->count, 1);
+}
+
 static void change_that_no_edge_told_is_found_by_measuring(void **state)
 {
 	struct bench *bench = *state;
@@ -387,6 +405,27 @@ static void active_low_turns_states_and_edges(void **state)
 	assert_event(bench, 0, 0, KRYOS_SECONDS(60), 0, "closed");
 }
 
+static void sensor_alone_reads_its_line_as_it_is_told(void **state)
+{
+	struct kryos_sensor *mains = NULL;
+	struct kryos_sample sample;
+	struct bench *bench = *state;
+
+	assert_ok(kryos_sensor_open_line(&mains, bench->ctx, "grid", "mains@gpio:GPIO17",
+	                                 KRYOS_LINE_CONFIG(.active_low = 1, .bias = KRYOS_BIAS_PULL_DOWN)));
+	assert_int_equal(kryos_model_get_bias(bench->wire), KRYOS_BIAS_PULL_DOWN);
+	assert_int_equal(kryos_sensor_read(mains, &sample, 1), 1);
+	assert_int_equal(sample.value_micro, 1000000);
+	drive(bench, 1);
+	assert_int_equal(kryos_sensor_read(mains, &sample, 1), 1);
+	assert_int_equal(sample.value_micro, 0);
+	kryos_sensor_close(mains);
+	assert_fails(-EINVAL, kryos_sensor_open_line(&mains, bench->ctx, "fridge", "ds18b20@w1:any",
+	                                             KRYOS_LINE_CONFIG(.active_low = 1)));
+	assert_string_equal(kryos_strerror(-EINVAL),
+	                    "fridge: a Maxim DS18B20 is no GPIO line, so nothing can be said of one");
+}
+
 static void changes_are_stored_with_their_time(void **state)
 {
 	struct kryos_queue *queue = NULL;
@@ -441,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(glitch_is_no_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(loop_that_comes_late_finds_every_change_with_its_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_bus_has_debounced_is_told_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(measurement_of_while_the_bus_debounced_is_no_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(change_that_no_edge_told_is_found_by_measuring, setup, teardown),
 		cmocka_unit_test_setup_teardown(measurement_of_before_an_edge_is_no_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(lost_edges_are_said, setup, teardown),
@@ -450,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(line_that_somebody_holds_is_named_and_taken_when_it_is_free, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(active_low_turns_states_and_edges, setup, teardown),
+		cmocka_unit_test_setup_teardown(sensor_alone_reads_its_line_as_it_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_are_stored_with_their_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(sensor_that_is_no_line_takes_no_line_config, setup, teardown),
 	};
