@@ -7,6 +7,7 @@
 struct line_model {
 	struct kryos_model model;
 	int level;
+	int truth; /* the state that was set, as who takes the line sees it; -1: the wire was driven since */
 	bool settles, lost_known;
 	unsigned int to_lose, lost;
 	char holder[32];        /* somebody else; "": nobody */
@@ -40,6 +41,8 @@ static int take(struct line_model *model, struct fake_line *line, const struct k
 	model->lost = 0;
 	if (request->output)
 		model->level = (int)request->config.active_low;
+	else if (model->truth >= 0)
+		model->level = model->truth != (int)request->config.active_low;
 	return 0;
 }
 
@@ -107,7 +110,8 @@ const struct kryos_line_ops kri_fake_line_ops = {
 
 static void power_on(struct kryos_model *model)
 {
-	(void)model;
+	if (!self(model)->open)
+		self(model)->truth = -1;
 }
 
 static int set(struct kryos_model *model, const char *quantity, int64_t value_micro)
@@ -115,7 +119,8 @@ static int set(struct kryos_model *model, const char *quantity, int64_t value_mi
 	int active_low = self(model)->open ? (int)self(model)->open->request.config.active_low : 0;
 
 	(void)quantity;
-	self(model)->level = (value_micro >= 500000) != active_low;
+	self(model)->truth = value_micro >= 500000;
+	self(model)->level = self(model)->truth != active_low;
 	return 0;
 }
 
@@ -169,6 +174,7 @@ void kryos_model_drive(struct kryos_model *line, int level, int64_t t_boot_ns)
 	struct line_model *model = self(line);
 
 	(void)!kri_fake_bus_lock(line, false);
+	model->truth = -1;
 	if (model->level != level) {
 		model->level = level;
 		if (line->present && model->open && model->open->request.edge)
