@@ -53,6 +53,8 @@ int kri_sql_open_to_read(sqlite3 **ret_db, const char *path);
  * have been read, although the file may be written.
  */
 int kri_sql_check_writable(sqlite3 *db, const char *path);
+/* Reads every page: KRYOS_ECORRUPT where one is malformed, -EIO. Some 100 MB in a second from memory. */
+int kri_sql_check_pages(sqlite3 *db, const char *path);
 /* KRYOS_ECORRUPT where the tables were not made by these CREATE statements, each ended by ";". */
 int kri_sql_check_tables(sqlite3 *db, const char *path, const char *tables);
 /*

@@ -3,7 +3,7 @@
  * What an open finds, and what becomes of it:
  *
  *     segment without rows            removed; damaged, if state.db knows that it had some
- *     older one not sealed            sealed when idle
+ *     older one not sealed            sealed when idle; so is the newest if it is large
  *     newer format                    left, skipped, reported
  *     log broken before its end       as damaged, before SQLite looks at it
  *     log broken in its last commit   what can be read of that is committed again; a new epoch begins
@@ -24,6 +24,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* All pages of the segment that is to be gone on with are looked at; a larger one is left as it is. */
+#define CHECK_BYTES (1024 * 1024)
 
 struct found {
 	bool rescue;    /* what was set aside may tell of events */
@@ -269,7 +272,7 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	struct kri_segment *segment = NULL;
 	struct kri_wal_scan scan = { .broken = false };
 	char path[PATH_MAX];
-	bool unfinished;
+	bool unfinished, checked;
 	int r, noted = 0;
 
 	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
@@ -281,6 +284,10 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 		return noted;
 	if (r >= 0)
 		r = kri_segment_open(&segment, path, info->first_seq, store->ctx);
+	/* A row that is written into a malformed page goes over one that is there. */
+	checked = r >= 0 && (scan.broken || info->bytes <= CHECK_BYTES);
+	if (checked)
+		r = kri_sql_check_pages(segment->db, path);
 	if (r >= 0 && scan.broken)
 		r = kri_store_take_tail(store, segment, &scan);
 	if (r < 0 && segment) {
@@ -317,7 +324,7 @@ static int look_into(struct kryos_store *store, int index, struct found *found)
 	/* Records with ids behind its last may have left the device from RAM: in this epoch no others may follow. */
 	if (segment->ring && info == &store->segments[store->segment_count - 1])
 		found->damage = true;
-	if (r >= 0 && goes_on(store, info, segment)) {
+	if (r >= 0 && checked && goes_on(store, info, segment)) {
 		store->segment = segment;
 		found->epoch = (int64_t)segment->epoch;
 		return r;

@@ -3,6 +3,7 @@
 #include "private.h"
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -227,4 +228,32 @@ const char *kri_sql_text(sqlite3_stmt *statement, int column)
 	const char *text = (const char *)sqlite3_column_text(statement, column);
 
 	return text ? text : "";
+}
+
+/* The check puts a page that the disk did not give into words too, as if it were damaged. */
+static bool is_disk_error(const char *text)
+{
+	const char *at = strstr(text, "error code");
+
+	if (!at)
+		return false;
+	at += strcspn(at, "0123456789");
+	return (atoi(at) & 0xff) == SQLITE_IOERR;
+}
+
+int kri_sql_check_pages(sqlite3 *db, const char *path)
+{
+	sqlite3_stmt *row;
+	int r = kri_sql_prepare(db, &row, "PRAGMA quick_check(1)"), code;
+
+	if (r < 0)
+		return r;
+	code = sqlite3_step(row);
+	if (code != SQLITE_ROW)
+		r = kri_sql_fail(db, code);
+	else if (strcmp(kri_sql_text(row, 0), "ok") != 0)
+		r = kryos_fail(is_disk_error(kri_sql_text(row, 0)) ? -EIO : KRYOS_ECORRUPT, "%s: %.200s", path,
+		               kri_sql_text(row, 0));
+	sqlite3_finalize(row);
+	return r;
 }

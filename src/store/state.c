@@ -125,41 +125,6 @@ static int read_chain(struct kri_state *state)
 	return r;
 }
 
-/* The check puts a page that the disk did not give into words too, as if it were damaged. */
-static bool is_disk_error(const char *text)
-{
-	const char *at = strstr(text, "error code");
-
-	if (!at)
-		return false;
-	at += strcspn(at, "0123456789");
-	return (atoi(at) & 0xff) == SQLITE_IOERR;
-}
-
-/*
- * All of it while it is small, as it nearly always is: what is damaged in a table that is read later, as a queue's,
- * would keep that queue from opening for ever. Where events have piled up it would take too long for an open.
- */
-static int check_pages(struct kri_state *state, const char *path)
-{
-	sqlite3_stmt *row;
-	int r, code;
-
-	if (kri_db_bytes(path) > CHECK_BYTES)
-		return 0;
-	r = kri_sql_prepare(state->db, &row, "PRAGMA quick_check(1)");
-	if (r < 0)
-		return r;
-	code = sqlite3_step(row);
-	if (code != SQLITE_ROW)
-		r = kri_sql_fail(state->db, code);
-	else if (strcmp(kri_sql_text(row, 0), "ok") != 0)
-		r = kryos_fail(is_disk_error(kri_sql_text(row, 0)) ? -EIO : KRYOS_ECORRUPT, "%s: %.200s", path,
-		               kri_sql_text(row, 0));
-	sqlite3_finalize(row);
-	return r;
-}
-
 int kri_state_open(struct kri_state **ret_state, const char *folder, bool first, bool aside)
 {
 	struct kri_state *state = calloc(1, sizeof(*state));
@@ -190,8 +155,12 @@ int kri_state_open(struct kri_state **ret_state, const char *folder, bool first,
 	if (r >= 0 && version > KRI_STORE_FORMAT)
 		r = kryos_fail(KRYOS_EFORMAT, "%s: format %" PRId64 "; this version writes %d", path, version,
 		               KRI_STORE_FORMAT);
-	if (r >= 0 && version > 0)
-		r = check_pages(state, path);
+	/*
+	 * All of it while it is small, as it nearly always is: what is damaged in a table that is read later, as a
+	 * queue's, would keep that queue from opening for ever. Where events have piled up it would take too long.
+	 */
+	if (r >= 0 && version > 0 && kri_db_bytes(path) <= CHECK_BYTES)
+		r = kri_sql_check_pages(state->db, path);
 	if (r >= 0 && version > 0)
 		r = kri_sql_check_tables(state->db, path, TABLES);
 	if (r >= 0 && version <= 0) {
