@@ -190,6 +190,28 @@ struct holes {
 	int64_t first, last; /* the last one, not said yet */
 };
 
+/* It waits for the disk since a try before this one, or is stored since before a cut: once is enough. */
+static bool is_said(struct kryos_store *store, const struct holes *holes, const char *text)
+{
+	sqlite3_stmt *row;
+	bool said = false;
+
+	pthread_mutex_lock(&store->lock);
+	for (const struct kri_stored_event *event = store->events; event && !said; event = event->next)
+		said = event->type == KRYOS_EVENT_GAP && event->first_seq == holes->first &&
+		       event->last_seq == holes->last && strcmp(event->text, text) == 0;
+	pthread_mutex_unlock(&store->lock);
+	if (said || kri_sql_prepare(store->state->db, &row,
+	                            "SELECT 1 FROM gap WHERE first_seq=? AND last_seq=? AND reason=?") < 0)
+		return said;
+	sqlite3_bind_int64(row, 1, holes->first);
+	sqlite3_bind_int64(row, 2, holes->last);
+	kri_sql_bind_text(row, 3, text);
+	said = sqlite3_step(row) == SQLITE_ROW;
+	sqlite3_finalize(row);
+	return said;
+}
+
 static void say_hole(struct kryos_store *store, struct holes *holes)
 {
 	int64_t seqs = holes->last - holes->first + 1, events = 0;
@@ -204,6 +226,8 @@ static void say_hole(struct kryos_store *store, struct holes *holes)
 		seqs = holes->lost;
 	snprintf(text, sizeof(text), "the segment was damaged; %s%" PRId64 " samples could not be salvaged",
 	         holes->lost >= 0 ? "" : "at most ", seqs);
+	if (is_said(store, holes, text))
+		return;
 	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
 	                                                 .name = "store",
 	                                                 .first_seq = holes->first,

@@ -172,7 +172,7 @@ int kri_mend_begin(struct kri_mend **ret_mend, const char *path, const char *out
 
 int kri_mend_step(struct kri_mend *mend, size_t max_bytes)
 {
-	int r;
+	int r, committed;
 
 	if (mend->done)
 		return 0;
@@ -182,7 +182,8 @@ int kri_mend_step(struct kri_mend *mend, size_t max_bytes)
 	if (r < 0)
 		return r;
 	mend->done = r == 0;
-	return kri_sql_exec(mend->db, "COMMIT") < 0 ? -EIO : r;
+	committed = kri_sql_exec(mend->db, "COMMIT");
+	return committed < 0 ? committed : r;
 }
 
 int kri_mend_drop_nameless(struct kri_mend *mend)

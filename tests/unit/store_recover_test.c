@@ -463,6 +463,43 @@ static void damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening
 	}
 }
 
+/* A try of salvage came to its end, and the next is not to wait. */
+static bool was_put_off(void *data)
+{
+	struct rig *rig = data;
+	bool put_off;
+
+	pthread_mutex_lock(&rig->store->lock);
+	put_off = rig->store->segments[0].bad && rig->store->segments[0].seal_at_ns;
+	if (put_off)
+		rig->store->segments[0].seal_at_ns = 0;
+	pthread_cond_broadcast(&rig->store->changed);
+	pthread_mutex_unlock(&rig->store->lock);
+	return put_off;
+}
+
+/* Each try finds the same holes. They are said once, so that there is place for what else has to be said. */
+static void a_salvage_that_waits_for_state_db_says_its_gaps_once(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	for (int i = 0; i < 9; i++)
+		append(rig, i);
+	rotate(rig);
+	append(rig, 9);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	rig_sql(first_segment(rig), "UPDATE sample SET value_micro=1000 WHERE seq IN (2, 4, 6)");
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_IOERR_WRITE, true);
+	rig_deliver(rig, INT_MAX);
+	for (int i = 0; i < 3; i++)
+		assert_true(process_until(rig->ctx, was_put_off, rig, 20000));
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	rig_wait_mended(rig);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_int_equal(rig_status(rig).gaps, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +519,7 @@ int main(void)
 		CASE(a_queue_that_outlives_its_store_says_what_is_not_committed),
 		CASE(trouble_with_the_disk_is_news_and_ends),
 		CASE(a_stamp_whose_checksum_is_wrong_moves_no_clock),
+		CASE(a_salvage_that_waits_for_state_db_says_its_gaps_once),
 		CASE(damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening),
 #undef CASE
 	};
