@@ -6,18 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Seqs given to commits that failed ("claimed"), or to nothing ("skipped"), for what they are: nobody's. */
-int64_t kri_store_count_nobodys(struct kryos_store *store, const char *key, int64_t first, int64_t last)
+/* Seqs given to commits that failed ("claimed"), or to nothing ("skipped"). Where there are none it ends before it
+ * begins. */
+static struct kri_run read_run(struct kryos_store *store, const char *key)
 {
-	int64_t from = 0, to = 0;
+	struct kri_run run;
 	char text[64] = "";
 
 	(void)!kri_state_get_meta(store->state, key, text, sizeof(text));
-	if (sscanf(text, "%" SCNd64 "-%" SCNd64, &from, &to) != 2)
-		return 0;
-	from = from > first ? from : first;
-	to = to < last ? to : last;
-	return from <= to ? to - from + 1 : 0;
+	return sscanf(text, "%" SCNd64 "-%" SCNd64, &run.first, &run.last) == 2 ? run : (struct kri_run){ 1, 0 };
 }
 
 /*
@@ -26,49 +23,98 @@ int64_t kri_store_count_nobodys(struct kryos_store *store, const char *key, int6
  */
 int kri_store_note_skipped(struct kryos_store *store, const struct kri_segment_info *newest, int64_t known)
 {
-	int64_t from = 0, to = 0, first = known < newest->first_seq ? newest->first_seq : known + 1;
-	char text[64] = "";
+	int64_t first = known < newest->first_seq ? newest->first_seq : known + 1;
+	struct kri_run before = read_run(store, "skipped");
+	char text[64];
 
-	(void)!kri_state_get_meta(store->state, "skipped", text, sizeof(text));
 	/* More of the same segment's: one run. */
-	if (sscanf(text, "%" SCNd64 "-%" SCNd64, &from, &to) == 2 && from >= newest->first_seq && from < first)
-		first = from;
+	if (before.first <= before.last && before.first >= newest->first_seq && before.first < first)
+		first = before.first;
 	snprintf(text, sizeof(text), "%" PRId64 "-%" PRId64, first, newest->last_seq);
 	return kri_state_put_meta(store->state, "skipped", text);
 }
 
+/* How many of these seqs are events', nobody's, or given up by a gap record: each counted once, whoever else has it. */
+static int count_known(struct kryos_store *store, int64_t first, int64_t last, int64_t *ret_known)
+{
+	struct kri_run claimed = read_run(store, "claimed"), skipped = read_run(store, "skipped");
+	int64_t known = 0, events = 0;
+	sqlite3_stmt *runs;
+	int code, r = kri_state_count_events(store->state, first, last, &known);
+
+	if (r >= 0)
+		r = kri_sql_prepare(store->state->db, &runs,
+		                    "SELECT first_seq, last_seq FROM gap WHERE last_seq >= ? AND first_seq <= ?"
+		                    " UNION ALL SELECT ?, ? UNION ALL SELECT ?, ? ORDER BY 1");
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(runs, 1, first);
+	sqlite3_bind_int64(runs, 2, last);
+	sqlite3_bind_int64(runs, 3, claimed.first);
+	sqlite3_bind_int64(runs, 4, claimed.last);
+	sqlite3_bind_int64(runs, 5, skipped.first);
+	sqlite3_bind_int64(runs, 6, skipped.last);
+	while (r >= 0 && (code = sqlite3_step(runs)) == SQLITE_ROW) {
+		int64_t from = sqlite3_column_int64(runs, 0), to = sqlite3_column_int64(runs, 1);
+
+		from = from > first ? from : first;
+		to = to < last ? to : last;
+		if (from > to)
+			continue;
+		r = kri_state_count_events(store->state, from, to, &events);
+		known += to - from + 1 - events;
+		first = to + 1;
+	}
+	if (r >= 0)
+		r = kri_sql_fail(store->state->db, code);
+	sqlite3_finalize(runs);
+	if (r >= 0)
+		*ret_known = known;
+	return r;
+}
+
+/* The newest segment that begins behind that seq, had rows, and is not given up yet; 0: none. Its file is not there. */
+static int find_lost_segment(struct kryos_store *store, int64_t behind, int64_t *ret_first)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof(sql),
+	         "SELECT coalesce(max(segment),0) FROM channel WHERE segment > %" PRId64
+	         " AND segment <= 9007199254740992" /* KRI_MAX_SEQ */
+	         " AND crc IS row_crc('channel',segment,channel,since,name,unit,place)"
+	         " AND NOT EXISTS (SELECT 1 FROM gap WHERE segment BETWEEN first_seq AND last_seq)",
+	         behind);
+	return kri_sql_int(store->state->db, sql, ret_first);
+}
+
 /*
  * The last rows may be gone without a trace: a WAL that was removed, or flipped bits in the last place that counts. But
- * state.db knows of later seqs: each must be an event's, or have been given in vain.
+ * state.db knows of later seqs: each must be an event's, or have been given in vain. Or the file is gone: then its
+ * channels are known still.
  */
 int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *ret_damage)
 {
 	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
-	int64_t known = 0, first = *newest_seq + 1, last = 0;
-	char sql[640], text[32];
+	int64_t known = 0, first = *newest_seq + 1, last = 0, lost = 0;
+	char text[32];
 	int r = kri_state_newest_seq(store->state, &last);
 
+	if (r >= 0)
+		r = find_lost_segment(store, *newest_seq, &lost);
 	if (r < 0)
 		return r;
+	last = last > lost ? last : lost;
 	store->known_seq = last > *newest_seq ? last : *newest_seq;
 	/* What was an event's below that, and is no more, can't be told from a sample's. */
-	if (kri_state_get_meta(store->state, "trimmed", text, sizeof(text)) >= 0 && strtoll(text, NULL, 10) > first)
+	if (!lost && kri_state_get_meta(store->state, "trimmed", text, sizeof(text)) >= 0 &&
+	    strtoll(text, NULL, 10) > first)
 		first = strtoll(text, NULL, 10);
 	if (last < first)
 		return newest && newest->left_out && last < newest->last_seq
 		               ? kri_store_note_skipped(store, newest, last)
 		               : 0;
-	/* Events', and those that a gap record has given up already. */
-	snprintf(sql, sizeof(sql),
-	         "SELECT (SELECT count(*) FROM event WHERE seq BETWEEN %" PRId64 " AND %" PRId64 ") + coalesce(sum("
-	         "g.l - g.f + 1 - (SELECT count(*) FROM event WHERE seq BETWEEN g.f AND g.l)), 0) FROM"
-	         " (SELECT DISTINCT max(first_seq, %" PRId64 ") f, min(last_seq, %" PRId64 ") l FROM gap"
-	         " WHERE last_seq >= %" PRId64 " AND first_seq <= %" PRId64 ") g",
-	         first, last, first, last, first, last);
-	r = kri_sql_int(store->state->db, sql, &known);
-	if (r < 0 || known + kri_store_count_nobodys(store, "claimed", first, last) +
-	                             kri_store_count_nobodys(store, "skipped", first, last) >=
-	                     last - first + 1)
+	r = count_known(store, first, last, &known);
+	if (r < 0 || (!lost && known == last - first + 1))
 		return r;
 	*ret_damage = true;
 	*newest_seq = last;

@@ -537,8 +537,7 @@ int kri_store_take_queues(struct kryos_store *store, struct kryos_queue *queues[
 void kri_store_set_health(struct kryos_store *store, enum kri_health part, int error, struct kryos_time now);
 /* recover.c: what an open finds, as a cut, another board or a newer version may have left it. */
 int kri_store_recover(struct kryos_store *store);
-/* missing.c, at open. How many of these seqs that list in state.db ("claimed", "skipped") says to be nobody's. */
-int64_t kri_store_count_nobodys(struct kryos_store *store, const char *key, int64_t first, int64_t last);
+/* missing.c, at open. */
 int kri_store_note_skipped(struct kryos_store *store, const struct kri_segment_info *newest, int64_t known);
 int kri_store_report_missing(struct kryos_store *store);
 /* Whether state.db knows of seqs behind the newest that nobody has. Where it does they are passed over, and damage. */

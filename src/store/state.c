@@ -320,12 +320,14 @@ int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal)
 
 int kri_state_drop_seal(struct kri_state *state, int64_t first_seq)
 {
-	char sql[240];
+	char sql[320];
 
+	/* What has channels is to be there (missing.c). */
 	snprintf(sql, sizeof(sql),
 	         "UPDATE seal SET dropped=1, crc=row_crc('seal',first_seq,last_seq,epoch,device,hash,signature,bytes,"
-	         "last_wall_ns,last_trust,samples,1) WHERE first_seq=%" PRId64,
-	         first_seq);
+	         "last_wall_ns,last_trust,samples,1) WHERE first_seq=%" PRId64
+	         "; DELETE FROM channel WHERE segment=%" PRId64,
+	         first_seq, first_seq);
 	return kri_sql_exec(state->db, sql);
 }
 

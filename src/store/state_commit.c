@@ -25,7 +25,7 @@ struct state_commit {
 	struct kri_boot boot;
 	bool has_boot;
 	bool has_channels;
-	int64_t closing_at; /* the newest sample, at the end of the last commit; 0: not the last, or known */
+	int64_t closing_at; /* the newest sample or event, at the end of the last commit; 0: not the last, or known */
 	uint64_t epoch;     /* 0: as stored */
 	uint64_t wanted;
 };

@@ -463,6 +463,30 @@ static void damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening
 	}
 }
 
+/* Not a row of it is left to be found wanting, and the process was killed before anything newer was noted. */
+static void a_segment_whose_file_is_gone_is_known_by_its_channels(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t epoch;
+
+	start(rig);
+	append(rig, 1);
+	epoch = rig_status(rig).epoch;
+	rig_stop(rig);
+	rig_sql(in(rig->path, "state.db"), "DELETE FROM meta WHERE key='closed'");
+	assert_int_equal(unlink(first_segment(rig)), 0);
+	assert_int_equal(unlink(in(rig->path, "00000000000000000001.seg-wal")), 0);
+	/* Said once. */
+	for (int i = 0; i < 2; i++) {
+		start(rig);
+		assert_true(append(rig, 2) > 1);
+		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+		assert_true(rig_status(rig).epoch != epoch);
+		assert_int_equal(rig_status(rig).gaps, 1);
+		rig_stop(rig);
+	}
+}
+
 /* A try of salvage came to its end, and the next is not to wait. */
 static bool was_put_off(void *data)
 {
@@ -519,6 +543,7 @@ int main(void)
 		CASE(a_queue_that_outlives_its_store_says_what_is_not_committed),
 		CASE(trouble_with_the_disk_is_news_and_ends),
 		CASE(a_stamp_whose_checksum_is_wrong_moves_no_clock),
+		CASE(a_segment_whose_file_is_gone_is_known_by_its_channels),
 		CASE(a_salvage_that_waits_for_state_db_says_its_gaps_once),
 		CASE(damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening),
 #undef CASE
