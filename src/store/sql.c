@@ -142,7 +142,16 @@ int kri_sql_check_writable(sqlite3 *db, const char *path)
 int kri_sql_settle(sqlite3 *db)
 {
 	int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_file *wal = NULL;
 
+	/*
+	 * SQLite leaves that to the next commit's sync, for what a cut brings back is what was in the database already.
+	 * But where a sync had failed its last frames are not brought back, and the older ones hide the newer pages.
+	 */
+	if (code == SQLITE_OK)
+		code = sqlite3_file_control(db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	if (code == SQLITE_OK && wal && wal->pMethods)
+		code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
 	return code == SQLITE_OK ? 0 : kri_sql_fail(db, code);
 }
 

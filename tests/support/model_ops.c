@@ -280,21 +280,24 @@ static void op_trust(struct model_run *run, const int *args)
 	kryos_fake_clock_advance(run->clock, KRYOS_SECONDS(70)); /* the context looks again */
 }
 
-/* reopen HOW BOOT: a clean end; BOOT: and a restart of the board. */
-static void op_reopen(struct model_run *run, const int *args)
-{
-	model_close(run, args[0]);
-	if (args[1])
-		kryos_fake_clock_reboot(run->clock);
-	model_open(run);
-}
-
 /* The log of the crash rig begins anew: a cut in what comes now goes back to here. */
 static void record_anew(struct model_run *run)
 {
 	cutvfs_record(run->vfs, run->folders[run->folder]);
 	model_copy(run->before, run->model);
 	run->step_began = 0;
+}
+
+/* reopen HOW BOOT: a clean end; BOOT: and a restart of the board. */
+static void op_reopen(struct model_run *run, const int *args)
+{
+	model_close(run, args[0]);
+	if (args[1]) {
+		/* What can be read after a restart is on the disk, whatever became of its sync. */
+		record_anew(run);
+		kryos_fake_clock_reboot(run->clock);
+	}
+	model_open(run);
 }
 
 /*
