@@ -75,14 +75,29 @@ static int64_t count_samples(struct kryos_store *store, const struct kri_segment
 	return count;
 }
 
+/* Of seqs without a row: whether they are events', or nobody's as far as the segment is as it was written. */
+static bool had_no_samples(struct kryos_store *store, const struct kri_segment_info *info, const struct kri_run *run)
+{
+	char path[PATH_MAX];
+	int64_t events = 0;
+	bool whole = false;
+
+	if (info->whole || info->mended ||
+	    (kri_state_count_events(store->state, run->first, run->last, &events) >= 0 &&
+	     events == run->last - run->first + 1))
+		return true;
+	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
+	return kri_verify_segment(path, info->first_seq, &whole) >= 0 && whole;
+}
+
 static void announce_gap(struct kryos_store *store, const struct kri_segment_info *info, const char *queue,
                          const struct kri_run *run, const char *why)
 {
 	int64_t count = count_samples(store, info, run);
 	char text[200];
 
-	if (!count)
-		return; /* seqs of events, or of none */
+	if (!count && had_no_samples(store, info, run))
+		return;
 	if (count > 0)
 		snprintf(text, sizeof(text), "%s; %" PRId64 " samples were not delivered", why, count);
 	else

@@ -524,6 +524,38 @@ static void a_salvage_that_waits_for_state_db_says_its_gaps_once(void **state)
 	assert_int_equal(rig_status(rig).gaps, 3);
 }
 
+static bool is_removed(void *data)
+{
+	struct rig *rig = data;
+
+	return access(first_segment(rig), F_OK) != 0;
+}
+
+/* A flipped bit in its key: what is owed has no row in a segment that nobody has read since. */
+static void what_retention_cannot_find_in_a_damaged_segment_is_said(void **state)
+{
+	struct rig *rig = *state;
+	int64_t seq;
+
+	start(rig);
+	append(rig, 1);
+	seq = append(rig, 2);
+	append(rig, 3);
+	rotate(rig);
+	append(rig, 4);
+	rig_deliver(rig, INT_MAX);
+	assert_ok(kryos_queue_resend(rig->queue, seq, seq));
+	rig_sql(first_segment(rig), "UPDATE sample SET seq=1000 WHERE value_micro=2");
+	pthread_mutex_lock(&rig->store->lock);
+	rig->store->config.keep_ns = KRYOS_MINUTES(5);
+	rig->store->last_retention_ns = INT64_MAX; /* it is due */
+	pthread_cond_broadcast(&rig->store->changed);
+	pthread_mutex_unlock(&rig->store->lock);
+	assert_true(process_until(rig->ctx, is_removed, rig, 20000));
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_int_equal(rig_status(rig).gaps, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -545,6 +577,7 @@ int main(void)
 		CASE(a_stamp_whose_checksum_is_wrong_moves_no_clock),
 		CASE(a_segment_whose_file_is_gone_is_known_by_its_channels),
 		CASE(a_salvage_that_waits_for_state_db_says_its_gaps_once),
+		CASE(what_retention_cannot_find_in_a_damaged_segment_is_said),
 		CASE(damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening),
 #undef CASE
 	};
