@@ -173,14 +173,17 @@ int kri_remove_db(const char *path)
 	sqlite3_vfs *vfs = sqlite3_vfs_find(kri_vfs_name());
 	char other[PATH_MAX];
 	static const char *const suffixes[] = {
-		"", "-wal", "-shm", "-journal", ".salvaged", ".salvaged-journal", ".bad"
+		".salvaged", ".salvaged-journal", "", "-wal", "-shm", "-journal", ".bad"
 	};
 	int code, r = 0;
 
-	/* The database first: a WAL without its database is ignored, a database without its WAL is an older one. */
+	/*
+	 * The database before its WAL: a WAL without its database is ignored, a database without its WAL is an older
+	 * one. What was salvaged before both: without the database nobody would look for it, and it may be as large.
+	 */
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(suffixes); i++) {
 		snprintf(other, sizeof(other), "%s%s", path, suffixes[i]);
-		code = vfs->xDelete(vfs, other, i == 0);
+		code = vfs->xDelete(vfs, other, !*suffixes[i]);
 		if (code != SQLITE_OK && code != SQLITE_IOERR_DELETE_NOENT)
 			r = kryos_fail(-EIO, "%s: can't be removed: %s", other, strerror(errno));
 	}

@@ -556,6 +556,33 @@ static void what_retention_cannot_find_in_a_damaged_segment_is_said(void **state
 	assert_int_equal(rig_status(rig).gaps, 1);
 }
 
+/* It would stay for ever: a segment is known by its file. */
+static void a_cut_of_a_removal_leaves_nothing_salvaged_behind(void **state)
+{
+	struct rig *rig = *state;
+	char path[4096], salvaged[4200], kept[4096];
+
+	snprintf(path, sizeof(path), "%s", in(rig->folder, "00000000000000000001.seg"));
+	snprintf(salvaged, sizeof(salvaged), "%s.salvaged", path);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	close(open(salvaged, O_WRONLY | O_CREAT, 0600));
+	cutvfs_record(rig->vfs, rig->folder);
+	assert_ok(kri_remove_db(path));
+	cutvfs_stop(rig->vfs);
+	for (enum cut_mode mode = 0; mode < CUT_MODE_COUNT; mode++) {
+		struct cut_replay *replay = cut_replay_new(rig->vfs, mode, 20261120);
+
+		for (size_t cut = 0; cut <= cutvfs_count(rig->vfs); cut++) {
+			snprintf(kept, sizeof(kept), "%s", in(rig->folder, "cut"));
+			cut_replay_to(replay, cut);
+			cut_replay_write(replay, kept);
+			if (access(in(kept, "00000000000000000001.seg.salvaged"), F_OK) == 0)
+				assert_int_equal(access(in(kept, "00000000000000000001.seg"), F_OK), 0);
+		}
+		cut_replay_free(replay);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -578,6 +605,7 @@ int main(void)
 		CASE(a_segment_whose_file_is_gone_is_known_by_its_channels),
 		CASE(a_salvage_that_waits_for_state_db_says_its_gaps_once),
 		CASE(what_retention_cannot_find_in_a_damaged_segment_is_said),
+		CASE(a_cut_of_a_removal_leaves_nothing_salvaged_behind),
 		CASE(damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening),
 #undef CASE
 	};
