@@ -313,9 +313,10 @@ static int finish(struct kryos_store *store)
 	struct kri_mend *mend = store->mend;
 	struct kri_segment_info info = { .first_seq = 0 }, *at;
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
-	char text[160];
+	char text[160], path[PATH_MAX];
 	int count, r;
 
+	kri_segment_path(store->folder, mend->first_seq, path, sizeof(path));
 	pthread_mutex_lock(&store->lock);
 	at = kri_store_find_segment(store, mend->first_seq);
 	if (at)
@@ -343,7 +344,7 @@ static int finish(struct kryos_store *store)
 	at = kri_store_find_segment(store, mend->first_seq);
 	at->mended = true;
 	at->samples = mend->samples;
-	at->bytes += kri_file_bytes(mend->out);
+	at->bytes = kri_segment_bytes_on_disk(path);
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {

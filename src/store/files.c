@@ -101,6 +101,14 @@ int64_t kri_db_bytes(const char *path)
 	return kri_file_bytes(path) + kri_file_bytes(wal);
 }
 
+int64_t kri_segment_bytes_on_disk(const char *path)
+{
+	char salvaged[PATH_MAX];
+
+	snprintf(salvaged, sizeof(salvaged), "%s.salvaged", path);
+	return kri_db_bytes(path) + kri_file_bytes(salvaged);
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct kri_segment_info *x = a, *y = b;

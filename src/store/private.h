@@ -341,7 +341,8 @@ void kri_segment_path(const char *folder, int64_t first_seq, char path[], size_t
 void kri_segment_read_path(const char *folder, const struct kri_segment_info *info, char path[], size_t size);
 int kri_remove_db(const char *path); /* file, -wal, -shm, synced, below SQLite's own VFS */
 int64_t kri_file_bytes(const char *path);
-int64_t kri_db_bytes(const char *path); /* with -wal */
+int64_t kri_db_bytes(const char *path);              /* with -wal */
+int64_t kri_segment_bytes_on_disk(const char *path); /* with what was salvaged of it */
 int kri_sync_folder(const char *folder);
 int64_t kri_free_bytes(const char *folder);
 

@@ -168,8 +168,8 @@ static void assume_end(struct kryos_store *store, struct kri_segment_info *info)
 	char path[PATH_MAX];
 
 	kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
-	info->bytes = kri_db_bytes(path);
-	info->last_seq = info->first_seq + info->bytes / 16 + KRI_MAX_WAITING;
+	info->bytes = kri_segment_bytes_on_disk(path);
+	info->last_seq = info->first_seq + kri_db_bytes(path) / 16 + KRI_MAX_WAITING;
 	info->assumed = true;
 	if (info + 1 < store->segments + store->segment_count && info->last_seq >= info[1].first_seq)
 		info->last_seq = info[1].first_seq - 1;

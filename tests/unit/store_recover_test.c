@@ -117,6 +117,27 @@ static void channels_that_cannot_be_read_hold_nothing_up(void **state)
 	assert_int_equal(rig_deliver(rig, INT_MAX), 2);
 }
 
+/* Or a store with salvaged segments would come to more than its limit. */
+static void what_was_salvaged_counts_after_a_restart_too(void **state)
+{
+	struct rig *rig = *state;
+	int64_t bytes;
+
+	start(rig);
+	for (int i = 0; i < 200; i++)
+		append(rig, i);
+	rig_stop(rig);
+	rig_sql(first_segment(rig), "PRAGMA user_version=0");
+	start(rig);
+	append(rig, 200);
+	rig_wait_mended(rig);
+	bytes = rig->store->segments[0].bytes;
+	rig_stop(rig);
+	start(rig);
+	assert_int_equal(rig->store->segments[0].bytes, bytes);
+	assert_true(bytes > kri_db_bytes(first_segment(rig)) + 10000);
+}
+
 static void damage_of_a_segment_leaves_delivery_state_alone(void **state)
 {
 	struct rig *rig = *state;
@@ -591,6 +612,7 @@ int main(void)
 		CASE(a_segment_that_lost_its_version_is_damaged_and_not_empty),
 		CASE(tables_that_are_not_as_they_were_made_are_damage),
 		CASE(channels_that_cannot_be_read_hold_nothing_up),
+		CASE(what_was_salvaged_counts_after_a_restart_too),
 		CASE(damage_of_a_segment_leaves_delivery_state_alone),
 		CASE(a_segment_without_its_version_is_salvaged_and_delivered),
 		CASE(a_segment_that_cannot_be_read_is_left_out_and_comes_back),
