@@ -5,6 +5,7 @@
  */
 #include "daemon.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,21 +73,32 @@ static void wait_for_news(struct daemon *daemon, int64_t wait_ns)
 	}
 }
 
+/* Its event comes once it is durable. The seq is for whoever compares with the store. */
+static void print_sample(struct daemon *daemon, const struct kryos_sample *sample)
+{
+	if (daemon->options->print)
+		printf("%" PRId64 "  ", sample->seq);
+	kryos_sample_print(daemon->ctx, sample, stdout);
+	daemon->printed++;
+}
+
 /* Takes the news; what is kept as well as told elsewhere needs no line of ours. */
 static void process(struct daemon *daemon)
 {
 	const struct kryos_event *event;
+	uint64_t printed = daemon->printed;
 	int r = kryos_ctx_process(daemon->ctx);
 
 	if (r < 0)
 		fail(daemon, "", r);
 	while (kryos_ctx_next_event(daemon->ctx, &event) > 0) {
 		daemon->changed = true;
-		if (daemon->options->once && event->type == KRYOS_EVENT_SAMPLE) {
-			kryos_sample_print(daemon->ctx, &event->sample, stdout);
-			daemon->printed++;
-		}
+		if ((daemon->options->once || daemon->options->print) && event->type == KRYOS_EVENT_SAMPLE)
+			print_sample(daemon, &event->sample);
 	}
+	/* Whoever reads it may be gone: that is no reason to measure no more, and told by the exit status. */
+	if (daemon->printed > printed)
+		fflush(stdout);
 }
 
 static int64_t simulate(struct daemon *daemon)

@@ -18,7 +18,7 @@ struct options {
 	const char *status;  /* NULL: status.json in the runtime folder */
 	const char *control; /* NULL: control in the runtime folder */
 	double speed;        /* times real time; 0: as fast as the disk takes it */
-	bool check, once, syslog;
+	bool check, once, print, syslog;
 };
 
 /* options.c. -1: go on; else exit with this. */
@@ -39,7 +39,7 @@ struct daemon {
 	bool changed;                               /* since then */
 	char told[256];                             /* the service manager's STATUS= */
 	bool stopping;
-	uint64_t printed; /* samples, by --once */
+	uint64_t printed; /* samples, by --once or --print */
 	int result;       /* exit status */
 };
 

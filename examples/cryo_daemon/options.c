@@ -12,6 +12,7 @@ static const char help_text[] =
 	"  -c, --config FILE     the station file (/etc/kryos/station.ini)\n"
 	"      --check           only check it: prints what would be in force, or every mistake\n"
 	"      --once            measure once, store it, print it, exit\n"
+	"      --print           print each measurement, its seq first, once it is stored\n"
 	"      --user NAME       become this user once what needs root is open\n"
 	"      --status FILE     the state as JSON (status.json in the runtime folder)\n"
 	"      --control PATH    the local socket for kryosctl (control in the runtime folder)\n"
@@ -33,15 +34,22 @@ static const char help_text[] =
 	"\n"
 	"Exit status: 0 stopped as told or done, 1 failed, 2 wrong option, 78 mistakes in the station file.\n";
 
-enum { CHECK = 256, ONCE, USER, STATUS, CONTROL, SYSLOG, SIMULATE, SPEED };
+enum { CHECK = 256, ONCE, PRINT, USER, STATUS, CONTROL, SYSLOG, SIMULATE, SPEED };
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },    { "check", no_argument, NULL, CHECK },
-	{ "once", no_argument, NULL, ONCE },           { "user", required_argument, NULL, USER },
-	{ "status", required_argument, NULL, STATUS }, { "control", required_argument, NULL, CONTROL },
-	{ "syslog", no_argument, NULL, SYSLOG },       { "simulate", required_argument, NULL, SIMULATE },
-	{ "speed", required_argument, NULL, SPEED },   { "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },         { NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' },
+	{ "check", no_argument, NULL, CHECK },
+	{ "once", no_argument, NULL, ONCE },
+	{ "print", no_argument, NULL, PRINT },
+	{ "user", required_argument, NULL, USER },
+	{ "status", required_argument, NULL, STATUS },
+	{ "control", required_argument, NULL, CONTROL },
+	{ "syslog", no_argument, NULL, SYSLOG },
+	{ "simulate", required_argument, NULL, SIMULATE },
+	{ "speed", required_argument, NULL, SPEED },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static int misused(const char *text, const char *what)
@@ -72,6 +80,9 @@ int options_parse(struct options *options, int argc, char **argv)
 			break;
 		case ONCE:
 			options->once = true;
+			break;
+		case PRINT:
+			options->print = true;
 			break;
 		case USER:
 			options->user = optarg;

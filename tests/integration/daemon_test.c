@@ -3,6 +3,7 @@
 #include "program.h"
 #include "support.h"
 #include "json/json.h"
+#include <inttypes.h>
 #include <kryos/testing/clock.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -295,6 +296,31 @@ static void once_stores_and_prints_a_round(void **state)
 	write_trace(bench, 3);
 	assert_int_equal(unlink(in(bench->folder, "store/lock")), 0);
 	assert_int_equal(RUN(bench, "--once", "--simulate", in(bench->folder, "trace.csv")), 0);
+}
+
+static void print_tells_each_measurement_with_its_seq(void **state)
+{
+	struct bench *bench = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	struct kryos_ctx *ctx;
+	char line[256];
+	int r;
+
+	write_trace(bench, 3);
+	assert_int_equal(RUN(bench, "--print", "--simulate", in(bench->folder, "trace.csv")), 0);
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kryos_reader_open(&reader, ctx, in(bench->folder, "store")));
+	while ((r = kryos_reader_next(reader, &record)) > 0) {
+		char when[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX];
+
+		snprintf(line, sizeof(line), "%" PRId64 "  %s synced  %s  %s %s  good\n", record->seq,
+		         kryos_time_text(record->sample.t_wall_ns, when), record->channel,
+		         kryos_value_text(record->sample.value_micro, value), record->unit);
+		assert_file_has(bench->program.out, line);
+	}
+	assert_int_equal(r, 0);
+	kryos_ctx_free(ctx);
 }
 
 static void once_fails_where_another_has_the_store(void **state)
@@ -611,6 +637,7 @@ int main(void)
 		TEST(sighup_applies_a_right_file),
 		TEST(sighup_with_a_wrong_file_changes_nothing_and_logs_all_mistakes),
 		TEST(once_stores_and_prints_a_round),
+		TEST(print_tells_each_measurement_with_its_seq),
 		TEST(once_fails_where_another_has_the_store),
 		TEST(without_a_runtime_folder_it_warns_and_goes_on),
 		TEST(status_json_is_whole_at_every_moment),
