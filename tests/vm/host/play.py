@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 
+import disk
 import pack
 from machine import Failed, Machine
 
@@ -27,7 +28,7 @@ class Case:
     def __init__(self, name, setting):
         self.name, self.setting = name, setting
         self.build = setting.build
-        self.passed, self.failures, self.skips = 0, [], []
+        self.passed, self.failures, self.skips, self.figures = 0, [], [], []
         self.tail = collections.deque(maxlen=25)
         self.log_path = os.path.join(self.build, "log", name + ".log")
         self.log = open(self.log_path, "w")
@@ -58,6 +59,11 @@ class Case:
         self.log.write(line + "\n")
         self.note(line)
         return condition
+
+    def say(self, figures):
+        """A line that is shown with the result."""
+        self.log.write("# %s\n" % figures)
+        self.figures.append(figures)
 
     def boot(self, *options, words="", **more):
         """A machine that runs the guest's part of this case: see Machine."""
@@ -115,6 +121,8 @@ class Case:
         counts = "%d tests, %.1f s" % (self.passed + len(self.failures) + len(self.skips), seconds)
         state = "FAILED" if self.failures else "ok" if self.passed else "skipped"
         print("%s %s (%s)" % (state, self.name, counts))
+        for figures in self.figures:
+            print("  " + figures)
         for skip in self.skips:
             print("  skipped: " + skip)
         for failure in self.failures:
@@ -128,6 +136,8 @@ class Case:
 
 
 def stop(number, _frame):
+    for folder in list(disk.temporary):
+        shutil.rmtree(folder.name, ignore_errors=True)
     for process in list(Machine.running):
         process.kill()
     os._exit(128 + number)
@@ -139,6 +149,7 @@ def main():
     parser.add_argument("--kernel")
     parser.add_argument("--on-device", action="store_true")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--cycles", type=int)
     parser.add_argument("cases", nargs="+")
     setting = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
