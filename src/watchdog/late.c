@@ -307,7 +307,7 @@ void kri_late_explain(const struct kri_late_record *run, const struct kri_late_r
 	else if (run->kind == KRI_LATE_RUNNING && same_boot)
 		text = "process gone: killed or crashed, the board kept running";
 	else if (run->kind == KRI_LATE_RUNNING && reset)
-		text = "watchdog reset; no task was named: process gone";
+		text = "watchdog reset; no task was named: process gone, or a disk that hung";
 	else if (run->kind == KRI_LATE_RUNNING && boot_status & STATUS_POWER_UNDER)
 		text = "process gone: power failed, says the hardware";
 	else if (run->kind == KRI_LATE_RUNNING && boot_status & STATUS_OVERHEAT)

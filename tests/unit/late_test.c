@@ -220,7 +220,7 @@ static void restart_is_explained_from_what_the_run_the_boot_and_the_hardware_say
 	/* The boot before this one ended by a reset; the process died in this one. */
 	says(&a_run, &nothing, BOOT_A, 0x20, "process gone: killed or crashed, the board kept running");
 	says(&a_run, &nothing, BOOT_B, 0, "process gone: killed or power lost");
-	says(&a_run, &nothing, BOOT_B, 0x20, "watchdog reset; no task was named: process gone");
+	says(&a_run, &nothing, BOOT_B, 0x20, "watchdog reset; no task was named: process gone, or a disk that hung");
 	says(&a_run, &nothing, BOOT_B, 0x10, "process gone: power failed, says the hardware");
 	says(&a_run, &nothing, BOOT_B, 0x01, "process gone: reset because of heat, says the hardware");
 	says(&a_run, &task, BOOT_B, 0x20, "task sampler was late by 1.2 s; hardware reset");
@@ -229,7 +229,7 @@ static void restart_is_explained_from_what_the_run_the_boot_and_the_hardware_say
 	says(&a_run, &task, BOOT_A, 0, "task sampler was late by 1.2 s; process killed, the board kept running");
 	says(&a_run, &soft, BOOT_A, 0, "task sampler was late by 1.2 s; no watchdog was petted; process gone");
 	/* A name left from an older run accuses nobody of this one. */
-	says(&a_run, &stale, BOOT_B, 0x20, "watchdog reset; no task was named: process gone");
+	says(&a_run, &stale, BOOT_B, 0x20, "watchdog reset; no task was named: process gone, or a disk that hung");
 	/* Late without hardware, then fed again, then stopped in good order. */
 	says(&clean, &soft, BOOT_A, 0, "clean stop");
 }

@@ -341,7 +341,7 @@ static void a_killed_process_a_lost_power_and_a_reset_are_told_apart(void **stat
 	} cases[] = {
 		{ false, 0, "process gone: killed or crashed, the board kept running" },
 		{ true, 0, "process gone: killed or power lost" },
-		{ true, 0x20, "watchdog reset; no task was named: process gone" },
+		{ true, 0x20, "watchdog reset; no task was named: process gone, or a disk that hung" },
 	};
 
 	(void)state;
