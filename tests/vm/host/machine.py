@@ -54,9 +54,9 @@ class Machine:
                                         stderr=subprocess.STDOUT, pass_fds=[theirs.fileno()])
         Machine.running.add(self.process)
         theirs.close()
-        self.monitor = monitor.makefile("rw")
-        self.monitor_socket = monitor
+        self.monitor_socket, self.monitor_text = monitor, b""
         self.greeted = False
+        self.events = []
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -100,21 +100,51 @@ class Machine:
         self.process.stdin.write(text.encode() + b"\n")
         self.process.stdin.flush()
 
+    def _hear(self, seconds):
+        """What the monitor says next; None if it is silent for so long."""
+        self.monitor_socket.settimeout(max(0.001, seconds))
+        while b"\n" not in self.monitor_text:
+            try:
+                got = self.monitor_socket.recv(65536)
+            except socket.timeout:
+                return None
+            if not got:
+                raise Failed("QEMU ended")
+            self.monitor_text += got
+        line, self.monitor_text = self.monitor_text.split(b"\n", 1)
+        return json.loads(line)
+
     def qmp(self, command, **arguments):
         """A command to QEMU's monitor; what it returns."""
-        self.monitor_socket.settimeout(30)
         if not self.greeted:
             self.greeted = True
-            self.monitor.readline()
+            self._hear(30)
             self.qmp("qmp_capabilities")
-        self.monitor.write(json.dumps({"execute": command, "arguments": arguments}))
-        self.monitor.flush()
+        self.monitor_socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
         while True:
-            answer = json.loads(self.monitor.readline())
+            answer = self._hear(30)
+            if answer is None:
+                raise Failed("QMP %s: no answer" % command)
             if "error" in answer:
                 raise Failed("QMP %s: %s" % (command, answer["error"]["desc"]))
             if "return" in answer:
                 return answer["return"]
+            self.events.append(answer)
+
+    def event(self, name, seconds):
+        """Waits for an event of QEMU's ("RESET"); when it was, in seconds since the machine was switched on, or None. They
+        are told from the first qmp() on."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for event in self.events:
+                if event["event"] == name:
+                    self.events.remove(event)
+                    stamp = event["timestamp"]["seconds"] + event["timestamp"]["microseconds"] / 1e6
+                    return self.seconds() - (time.time() - stamp)
+            event = self._hear(deadline - time.monotonic())
+            if event is None:
+                return None
+            self.events.append(event)
 
     def wait(self, seconds=60):
         """For the machine to switch itself off."""
