@@ -15,16 +15,11 @@
 /* store KEEP POLICY QUEUES (less one): the first step. KEEP 0: all; 1: one hour; 2: few bytes. */
 static void op_store(struct model_run *run, const int *args)
 {
-	static const char *const filters[MODEL_QUEUES] = { NULL, NULL, "fridge.*" };
-
 	if (run->ctx)
 		return;
 	run->config.keep = args[0];
 	run->config.policy = args[0] == 2 ? args[1] : 0;
 	run->queue_count = 1 + args[2];
-	for (int i = 0; i < MODEL_QUEUES; i++)
-		run->model->queues[i].channels = filters[i];
-	run->model->queues[2].from_now = true;
 	run->closed[2] = true; /* made later, by a step of its own */
 	model_open(run);
 }

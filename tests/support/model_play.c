@@ -18,6 +18,8 @@ static void begin(struct model_run *run, const char *base)
 	if (!run->model || !run->before || kryos_fake_clock_new(&run->clock, WALL_NS) < 0)
 		abort();
 	kryos_fake_clock_set_synced(run->clock, 1);
+	run->model->queues[2].channels = "fridge.*";
+	run->model->queues[2].from_now = true;
 	/* The first boot of a script knows the time until it is told otherwise. */
 	run->model->synced_in[1] = true;
 	cutvfs_record(run->vfs, run->folders[0]);
