@@ -61,9 +61,9 @@ enum kryos_link kri_link_public(const struct kri_link *link)
 
 static void announce(struct kri_link *link, bool up)
 {
-	int now = up ? 1 : 2;
+	int now = up ? 1 : link->waiting ? 3 : 2;
 
-	if (link->announced == now)
+	if (link->announced == now || (link->announced == 3 && now == 2))
 		return;
 	link->announced = now;
 	link->env.announce(link->env.data, up, up ? 0 : link->error, up ? "" : link->text);

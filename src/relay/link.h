@@ -126,7 +126,7 @@ struct kri_link {
 
 	enum kri_link_state state;
 	bool waiting;  /* for the clock */
-	int announced; /* 0: nothing yet, 1: up, 2: down */
+	int announced; /* 0: nothing yet, 1: up, 2: down, 3: down for want of the time, which is told on its own */
 	int64_t token, lookup;
 	int64_t retry_ns, deadline_ns, up_ns, last_sent_ns, hold_ns, recheck_ns, trusted_ns, gone_ns;
 	bool stable;

@@ -1040,6 +1040,36 @@ static void a_tls_failure_without_a_clock_waits_for_the_clock(void **state)
 	world_free(world);
 }
 
+/* No network, then one but no time: the second is news. A network that comes and goes repeats neither. */
+static void waiting_for_the_clock_is_told_though_the_link_was_down_before(void **state)
+{
+	struct world *world = world_new(24);
+
+	(void)state;
+	world->trust = KRYOS_TRUST_NONE;
+	world->connect_code = -ENETUNREACH;
+	start(world);
+	run(world, KRYOS_MINUTES(10));
+	assert_int_equal(world->downs, 1);
+	assert_int_equal(world->last_code, -ENETUNREACH);
+	for (int i = 0; i < 3; i++) {
+		world->connect_code = KRYOS_EAUTH;
+		world->connect_token = KRI_REPORT_TLS;
+		run(world, KRYOS_MINUTES(10));
+		assert_int_equal(kri_link_public(&world->link), KRYOS_LINK_WAITING);
+		assert_int_equal(world->last_code, KRYOS_ECLOCK);
+		assert_int_equal(world->downs, 2);
+		world->connect_code = -ENETUNREACH;
+		world->connect_token = 0;
+		run(world, KRYOS_MINUTES(10));
+		assert_int_equal(kri_link_public(&world->link), KRYOS_LINK_DOWN);
+	}
+	world->connect_code = 0;
+	run(world, KRYOS_MINUTES(10));
+	assert_int_equal(world->ups, 1);
+	world_free(world);
+}
+
 static void a_tls_failure_with_a_clock_says_what_it_is(void **state)
 {
 	struct world *world = world_new(19);
@@ -1183,6 +1213,7 @@ int main(void)
 		cmocka_unit_test(a_format_that_demands_time_waits_for_it),
 		cmocka_unit_test(what_will_never_have_a_time_does_not_block),
 		cmocka_unit_test(a_tls_failure_without_a_clock_waits_for_the_clock),
+		cmocka_unit_test(waiting_for_the_clock_is_told_though_the_link_was_down_before),
 		cmocka_unit_test(a_tls_failure_with_a_clock_says_what_it_is),
 		cmocka_unit_test(a_resolver_that_hangs_is_given_up_in_time),
 		cmocka_unit_test(nobody_who_answers_is_given_up_in_time),
