@@ -32,6 +32,7 @@ struct clock {
 	struct kryos_ctx *ctx;
 	struct kri_object object;
 	atomic_bool looked; /* for an RTC nobody named */
+	atomic_uint told;   /* trust that all listeners know of */
 
 	pthread_mutex_t lock; /* these */
 	int64_t floor_ns, floor_boot_ns;
@@ -231,13 +232,14 @@ static void publish(struct clock *clock, const struct kri_clock_verdict *verdict
 		clock->offset_ns = offset_ns;
 		tell(&clock->listeners, clock->trust, clock->offset_ns);
 	}
-	if (!clock->fresh)
-		return;
-	tell(&clock->fresh, clock->trust, clock->offset_ns);
-	for (tail = &clock->listeners; *tail;)
-		tail = &(*tail)->next;
-	*tail = clock->fresh;
-	clock->fresh = NULL;
+	if (clock->fresh) {
+		tell(&clock->fresh, clock->trust, clock->offset_ns);
+		for (tail = &clock->listeners; *tail;)
+			tail = &(*tail)->next;
+		*tail = clock->fresh;
+		clock->fresh = NULL;
+	}
+	atomic_store(&clock->told, clock->trust);
 }
 
 /* Reads the RTC every hour, sets it every day while the kernel is synchronised. */
@@ -435,6 +437,22 @@ void kri_clock_unlisten(struct kryos_ctx *ctx, struct kri_clock_listener *listen
 				listener->next = NULL;
 				return;
 			}
+}
+
+unsigned int kri_clock_trust(struct kryos_ctx *ctx)
+{
+	struct clock *clock = clock_of(ctx);
+	struct kri_clock_verdict verdict;
+	struct kri_clock_inputs inputs;
+	unsigned int told;
+
+	if (!clock)
+		return KRYOS_TRUST_NONE;
+	judge(clock, &inputs, &verdict);
+	told = atomic_load(&clock->told);
+	if (verdict.trust > told)
+		kri_note_post(ctx, &clock->note);
+	return verdict.trust < told ? verdict.trust : told;
 }
 
 void kri_clock_refresh(struct kryos_ctx *ctx)

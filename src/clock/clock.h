@@ -20,6 +20,12 @@ struct kri_clock_listener {
 void kri_clock_listen(struct kryos_ctx *ctx, struct kri_clock_listener *listener);
 void kri_clock_unlisten(struct kryos_ctx *ctx, struct kri_clock_listener *listener);
 
+/*
+ * The trust that whoever listens has been told of: from KRYOS_TRUST_RTC on, earlier stamps of this boot are corrected.
+ * Where it has become better since, the context thread is woken to tell them. Any thread.
+ */
+unsigned int kri_clock_trust(struct kryos_ctx *ctx);
+
 /* Looks at kernel, RTC and floor now instead of at the next tick. Context thread. */
 void kri_clock_refresh(struct kryos_ctx *ctx);
 

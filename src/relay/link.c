@@ -12,6 +12,7 @@
 #define TRUST_POLL_NS KRYOS_SECONDS(2)
 #define TRUST_GRACE_NS KRYOS_SECONDS(60) /* for stored stamps to be corrected after the clock was set */
 #define TIME_POLL_NS KRYOS_SECONDS(10)
+#define VOUCH_NS KRYOS_SECONDS(30) /* for the kernel to vouch for a clock that was set just now */
 #define TAKEOVERS 3
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -171,7 +172,6 @@ static void begin(struct kri_link *link, int64_t now)
 {
 	int r = 0;
 
-	link->waiting = false;
 	if (!link->opened) {
 		r = link->transport->open(link->priv, link->relay_config, link->port, link->userdata);
 		link->opened = r >= 0;
@@ -457,6 +457,11 @@ static void pump(struct kri_link *link, int64_t now)
 	const struct kryos_record *record;
 	enum kri_share share;
 
+	/* TLS was refused for want of the time and works now: the clock was set, and what waits soon has its time. */
+	link->waiting =
+		link->waiting && now - link->up_ns < VOUCH_NS && link->env.trust(link->env.data) < KRYOS_TRUST_RTC;
+	if (link->waiting)
+		return;
 	kri_bucket_fill(&link->bucket, now);
 	link->busy = link->busy && now < link->hold_ns;
 	while (link->state == KRI_LINK_UP && now >= link->hold_ns && link->sent_count < window(link)) {
@@ -550,7 +555,9 @@ static int64_t next_run(const struct kri_link *link, int64_t now)
 			next = earlier(next, link->up_ns + link->config.stable_ns);
 		if (link->sent_count)
 			next = earlier(next, link->sent[0].sent_ns + link->config.ack_timeout_ns);
-		if (link->hold_ns > now)
+		if (link->waiting)
+			next = earlier(next, now + TRUST_POLL_NS);
+		else if (link->hold_ns > now)
 			next = earlier(next, link->hold_ns);
 		else if (link->sent_count < window(link))
 			next = earlier(next, next_token(link, now));

@@ -4,9 +4,9 @@
  * it may hang in them: then kryos_relay_close goes on without it, and what it needs (struct core)
  * lives until it ends.
  */
+#include "../clock/clock.h"
 #include "../store/store.h"
 #include "config.h"
-#include <kryos/clock.h>
 #include <kryos/watchdog.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,9 +94,7 @@ static int resolve(void *data, int64_t token)
 
 static unsigned int trust(void *data)
 {
-	struct kryos_time now;
-
-	return kryos_clock_now(((struct core *)data)->ctx, &now) < 0 ? KRYOS_TRUST_NONE : now.trust;
+	return kri_clock_trust(((struct core *)data)->ctx);
 }
 
 static void publish_status(struct core *core)

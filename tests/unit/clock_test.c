@@ -396,6 +396,32 @@ static void trust_rises_with_an_event_and_the_boots_offset(void **state)
 	dispose(&board);
 }
 
+/* Who sends what is stored must not be ahead of the store: it learns the offset first, and does not wait for a tick. */
+static void trust_that_others_ask_for_is_what_listeners_know(void **state)
+{
+	struct board board;
+	int last = -1;
+
+	(void)state;
+	start(&board, T, 0);
+	kri_clock_listen(board.ctx, &board.listener);
+	assert_int_equal(clock_events(&board, &last), 0);
+	assert_int_equal(kri_clock_trust(board.ctx), KRYOS_TRUST_NONE);
+
+	kryos_fake_clock_set_synced(board.clock, 1);
+	assert_int_equal(clock_events(&board, &last), 0); /* no tick, and nobody asked */
+	assert_int_equal(kri_clock_trust(board.ctx), KRYOS_TRUST_NONE);
+	assert_int_equal(board.trust, KRYOS_TRUST_NONE);
+	assert_int_equal(clock_events(&board, &last), 1);
+	assert_int_equal(board.trust, KRYOS_TRUST_SYNCED);
+	assert_int_equal(kri_clock_trust(board.ctx), KRYOS_TRUST_SYNCED);
+
+	kryos_fake_clock_set_synced(board.clock, 0); /* what is no longer so needs no telling */
+	assert_int_equal(kri_clock_trust(board.ctx), KRYOS_TRUST_NONE);
+	kri_clock_unlisten(board.ctx, &board.listener);
+	dispose(&board);
+}
+
 static void an_rtc_that_kept_time_is_trusted_and_the_system_clock_stepped(void **state)
 {
 	struct kryos_rtc_status status;
@@ -704,6 +730,7 @@ int main(void)
 		cmocka_unit_test(time_is_known_before_there_is_any_rtc_or_store),
 		cmocka_unit_test(the_systems_own_clock_works_without_any_setup),
 		cmocka_unit_test(trust_rises_with_an_event_and_the_boots_offset),
+		cmocka_unit_test(trust_that_others_ask_for_is_what_listeners_know),
 		cmocka_unit_test(an_rtc_that_kept_time_is_trusted_and_the_system_clock_stepped),
 		cmocka_unit_test(a_refused_step_is_warned_of_once_and_time_is_right_all_the_same),
 		cmocka_unit_test(an_rtc_that_lies_is_used_at_no_trust_and_says_why),

@@ -1070,6 +1070,35 @@ static void waiting_for_the_clock_is_told_though_the_link_was_down_before(void *
 	world_free(world);
 }
 
+/* NTP steps the clock, and TLS works; a moment later the kernel vouches for it. What is sent then has its time. */
+static void records_wait_a_moment_for_a_clock_that_was_set_just_now(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct world *world = world_new(25 + i);
+
+		world->trust = KRYOS_TRUST_NONE;
+		world->connect_code = KRYOS_EAUTH;
+		world->connect_token = KRI_REPORT_TLS;
+		add(world, 10, false);
+		start(world);
+		run(world, KRYOS_MINUTES(10));
+		world->connect_code = 0;
+		while (!world->ups)
+			run(world, KRYOS_SECONDS(1));
+		run(world, KRYOS_SECONDS(9));
+		assert_int_equal(acked(world), 0);
+		if (i == 0)
+			world->trust = KRYOS_TRUST_SYNCED;
+		else
+			run(world, KRYOS_SECONDS(20)); /* nobody vouches for it: that is no reason to wait for ever */
+		run(world, KRYOS_SECONDS(3));
+		assert_int_equal(acked(world), 10);
+		assert_int_equal(world->ups, 1);
+		world_free(world);
+	}
+}
+
 static void a_tls_failure_with_a_clock_says_what_it_is(void **state)
 {
 	struct world *world = world_new(19);
@@ -1214,6 +1243,7 @@ int main(void)
 		cmocka_unit_test(what_will_never_have_a_time_does_not_block),
 		cmocka_unit_test(a_tls_failure_without_a_clock_waits_for_the_clock),
 		cmocka_unit_test(waiting_for_the_clock_is_told_though_the_link_was_down_before),
+		cmocka_unit_test(records_wait_a_moment_for_a_clock_that_was_set_just_now),
 		cmocka_unit_test(a_tls_failure_with_a_clock_says_what_it_is),
 		cmocka_unit_test(a_resolver_that_hangs_is_given_up_in_time),
 		cmocka_unit_test(nobody_who_answers_is_given_up_in_time),
