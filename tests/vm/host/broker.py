@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands on this host's loopback for the machine to talk to: Mosquitto with mutual TLS, and a subscriber of its own
-that notes when what arrives. The machine sees the broker at 10.0.2.2."""
+"""What stands on this host's loopback for the machine to talk to: Mosquitto with mutual TLS, a subscriber of its own that
+notes when what arrives, and chrony as NTP server. The machine sees them at 10.0.2.2."""
 
 import getpass
 import json
@@ -141,6 +141,24 @@ class Watcher:
         if self.process:
             self.process.terminate()
         self.thread.join(20)
+
+
+class TimeServer(Server):
+    """chronyd, which tells this host's time and leaves its clock alone (-x); without root it need not be (-U)."""
+
+    def __init__(self, folder):
+        self.port = free_port(socket.SOCK_DGRAM)
+        path = os.path.join(folder, "chronyd.conf")
+        with open(path, "w") as file:
+            file.write("local stratum 5\nport %d\nbindaddress 127.0.0.1\nallow 127.0.0.1\ncmdport 0\n"
+                       "bindcmdaddress /\npidfile %s/chronyd.pid\n" % (self.port, folder))
+        super().__init__(os.path.join(folder, "chronyd.log"),
+                         ["chronyd", "-d", "-U", "-x", "-u", getpass.getuser(), "-f", path])
+        self.log = os.path.join(folder, "chronyd.log")
+
+    def check(self):
+        if self.process.poll() is not None:
+            raise Failed("the NTP server ended: %s" % tail(self.log))
 
 
 def tail(path):
