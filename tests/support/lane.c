@@ -169,7 +169,7 @@ static bool has_value(const char *line, int index)
 struct verdict lane_judge(struct lane *lane, struct sink *sink)
 {
 	bool seen[LANE_SAMPLES] = { false }, seen_event[LANE_EVENTS] = { false };
-	char prefix[40], epoch[40] = "";
+	char prefix[40], epochs[2][40] = { "", "" }; /* of samples, and of events */
 	struct verdict verdict = { 0 };
 	int64_t last[3] = { 0 }, now = kri_real_ns();
 	size_t length = (size_t)snprintf(prefix, sizeof(prefix), "0 %s/", lane->name);
@@ -183,11 +183,11 @@ struct verdict lane_judge(struct lane *lane, struct sink *sink)
 
 		if (strncmp(line, prefix, length) || !(at = strstr(line, "\"epoch\":")))
 			continue;
-		if (!*epoch)
-			snprintf(epoch, sizeof(epoch), "%.26s", at);
-		verdict.aliens += strncmp(at, epoch, strlen(epoch)) != 0;
-		seq = number_in(line, "\"seq\":");
 		event = !strncmp(line + length, "event ", 6);
+		if (!*epochs[event])
+			snprintf(epochs[event], sizeof(epochs[event]), "%.26s", at);
+		verdict.aliens += strncmp(at, epochs[event], strlen(epochs[event])) != 0;
+		seq = number_in(line, "\"seq\":");
 		historical = strstr(line, "\"historical\":true");
 		if (event) {
 			number = number_in(line, "\"text\":\"number ");
