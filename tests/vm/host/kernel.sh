@@ -1,21 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-# Debian's kernel for the machine, and the modules it does not have; sourced by tests/vm/run. Nothing is installed:
+# Debian's kernel for a machine of $arch (of its flavours, $flavour), and the modules it does not have; sourced by tests/vm/run. Nothing is installed:
 # packages are unpacked into $build, which keeps them, and one choice of kernel, until it is removed.
 
 release= # "6.1.0-56-amd64", once kernel() has been called
 
+# The packages beside the image of RELEASE: headers, whose programs are for this machine, and the source.
+beside() {
+	printf '%s\n' "linux-headers-$1" "linux-headers-${1%-"$flavour"}-common" linux-kbuild-6.1:amd64
+	[ "$arch" != amd64 ] || echo linux-source-6.1
+}
+
 # The kernels that the archive has with their headers and source in one version, newest first: lines of "RELEASE VERSION".
 kernels() {
-	local names name version package packages=(linux-kbuild-6.1 linux-source-6.1) listed
-	names=$(apt-cache search --names-only '^linux-image-6\.1\.[0-9-]+-amd64$' |
+	local names name version package packages=() listed
+	names=$(apt-cache search --names-only "^linux-image-6\\.1\\.[0-9-]+-$flavour\$" |
 		sed -E 's/^linux-image-([^ ]*).*/\1/' | sort -Vr)
 	for name in $names; do
-		packages+=("linux-image-$name" "linux-headers-$name" "linux-headers-${name%-amd64}-common")
+		# shellcheck disable=SC2046
+		packages+=("linux-image-$name" $(beside "$name"))
 	done
 	listed=$(apt-cache madison "${packages[@]}" 2>/dev/null | awk '{ print $1, $3 }')
 	for name in $names; do
 		for version in $(awk -v image="linux-image-$name" '$1 == image { print $2 }' <<<"$listed"); do
-			for package in "linux-headers-$name" "linux-headers-${name%-amd64}-common" linux-kbuild-6.1 linux-source-6.1; do
+			for package in $(beside "$name"); do
 				grep -qxF "$package $version" <<<"$listed" || continue 2
 			done
 			echo "$name $version"
@@ -25,21 +32,25 @@ kernels() {
 
 # fetch_kernel RELEASE VERSION: image and headers unpacked, and of the source what is built here.
 fetch_kernel() {
-	local folder=$build/kernel deb tree=linux-source-6.1
+	local folder=$build/kernel deb tree=linux-source-6.1 packages
+	mapfile -t packages < <(beside "$1")
 	rm -rf "$folder"
 	mkdir -p "$folder/debs" || return 1
-	download "$folder/debs" "linux-image-$1=$2" "linux-headers-$1=$2" "linux-headers-${1%-amd64}-common=$2" \
-		"linux-kbuild-6.1=$2" "linux-source-6.1=$2" || return 1
+	download "$folder/debs" "linux-image-$1=$2" "${packages[@]/%/=$2}" || return 1
 	for deb in "$folder"/debs/*.deb; do
 		dpkg -x "$deb" "$folder" || return 1
 	done
 	# The Makefile of the headers names the place where the package would be installed.
 	sed -i "s,/usr/src/,$folder/usr/src/," "$folder/usr/src/linux-headers-$1/Makefile" || return 1
-	# --occurrence: tar stops when it has them all, and need not unpack the rest.
-	tar -C "$folder" --occurrence=1 --strip-components=1 -xJf "$folder/usr/src/$tree.tar.xz" \
-		"$tree/drivers/gpio/gpio-sim.c" "$tree/drivers/gpio/gpiolib.h" "$tree/drivers/rtc/rtc-ds1307.c" \
-		"$tree/kernel/irq/irq_sim.c" || return 1
-	unpack_vmlinux "$folder/boot/vmlinuz-$1" >"$folder/vmlinux" || return 1
+	if [ "$arch" = amd64 ]; then
+		# --occurrence: tar stops when it has them all, and need not unpack the rest.
+		tar -C "$folder" --occurrence=1 --strip-components=1 -xJf "$folder/usr/src/$tree.tar.xz" \
+			"$tree/drivers/gpio/gpio-sim.c" "$tree/drivers/gpio/gpiolib.h" "$tree/drivers/rtc/rtc-ds1307.c" \
+			"$tree/kernel/irq/irq_sim.c" || return 1
+		unpack_vmlinux "$folder/boot/vmlinuz-$1" >"$folder/vmlinux" || return 1
+	else
+		ln -s "boot/vmlinuz-$1" "$folder/vmlinux" || return 1 # not packed
+	fi
 	rm -rf "$folder/debs" "$folder/usr/src/$tree.tar.xz"
 	echo "$1 $2" >"$folder/complete"
 }
@@ -67,20 +78,24 @@ kernel() {
 	read -r release version 2>/dev/null <"$build/kernel/complete"
 }
 
-# The modules of tests/vm/modules, and those that Debian's configuration leaves out, unmodified but for irq_sim.c.
+# The modules of tests/vm/modules, and for amd64 those that Debian's configuration leaves out, unmodified but for
+# irq_sim.c.
 modules() {
-	local folder=$build/modules source=$build/kernel
+	local folder=$build/modules source=$build/kernel cross=()
+	[ "$arch" = amd64 ] || cross=("ARCH=${arch%hf}" "CROSS_COMPILE=$triple-")
 	[ -e "$folder/built" ] && [ -z "$(find tests/vm/modules "$source/complete" -newer "$folder/built")" ] && return 0
 	say "building modules for Linux $release"
 	mkdir -p "$folder"
-	cp -pu tests/vm/modules/Kbuild tests/vm/modules/*.[ch] "$source"/drivers/gpio/gpio* \
-		"$source/drivers/rtc/rtc-ds1307.c" "$folder" || return 1
-	# Not meant for a module: its licence is stated elsewhere, and irq_to_desc() is not exported.
-	{
-		sed 's/handle_simple_irq(irq_to_desc(irqnum));/generic_handle_irq(irqnum);/' "$source/kernel/irq/irq_sim.c"
-		printf '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n'
-	} >"$folder/irq_sim.c"
-	make -C "$source/usr/src/linux-headers-$release" M="$folder" modules -j "$(nproc)" >"$build/log/modules.log" 2>&1 ||
-		return 1
+	cp -pu tests/vm/modules/Kbuild tests/vm/modules/*.[ch] "$folder" || return 1
+	if [ "$arch" = amd64 ]; then
+		cp -pu "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" "$folder" || return 1
+		# Not meant for a module: its licence is stated elsewhere, and irq_to_desc() is not exported.
+		{
+			sed 's/handle_simple_irq(irq_to_desc(irqnum));/generic_handle_irq(irqnum);/' "$source/kernel/irq/irq_sim.c"
+			printf '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n'
+		} >"$folder/irq_sim.c"
+	fi
+	make -C "$source/usr/src/linux-headers-$release" M="$folder" "${cross[@]}" modules -j "$(nproc)" \
+		>"$build/log/modules.log" 2>&1 || return 1
 	: >"$folder/built"
 }

@@ -15,11 +15,21 @@ class Failed(Exception):
     """What the case says in the line of its failure."""
 
 
-def qemu_command(build):
+# QEMU's program and machine, and the kernel's words for it. no_timer_check: on a busy host the kernel believes that its
+# timer is broken.
+MACHINES = {
+    "amd64": ("qemu-system-x86_64", ["-M", "q35", "-cpu", "max"], "console=ttyS0 no_timer_check"),
+    "arm64": ("qemu-system-aarch64", ["-M", "virt", "-cpu", "cortex-a53"], "console=ttyAMA0"),
+    # Debian's kernel reaches no PCI above 4 GiB.
+    "armhf": ("qemu-system-arm", ["-M", "virt,highmem=off", "-cpu", "cortex-a15"], "console=ttyAMA0"),
+}
+
+
+def qemu_command(build, program):
     """QEMU, from the system or unpacked by tests/vm/run, with where it finds what is its own; and its environment."""
     tools, environment = os.path.join(build, "tools"), dict(os.environ)
-    command = ["qemu-system-x86_64"]
-    if os.path.exists(os.path.join(tools, "usr/bin/qemu-system-x86_64")):
+    command = [program]
+    if os.path.exists(os.path.join(tools, "usr/bin", program)):
         environment["QEMU_MODULE_DIR"] = os.path.join(tools, "usr/lib/x86_64-linux-gnu/qemu")
         for folder in ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"):
             command += ["-L", os.path.join(tools, folder)]
@@ -34,16 +44,17 @@ class Machine:
 
     running = set()  # all of this process, for its end by a signal
 
-    def __init__(self, build, initramfs, log, note, options=(), words="", memory=256, reboots=False):
-        command, environment = qemu_command(build)
+    def __init__(self, build, initramfs, log, note, options=(), words="", memory=256, reboots=False,
+                 arch="amd64"):
+        program, machine, console = MACHINES[arch]
+        command, environment = qemu_command(build, program)
         monitor, theirs = socket.socketpair()
-        command += ["-accel", "tcg", "-M", "q35", "-cpu", "max", "-m", str(memory), "-nodefaults", "-display", "none",
+        command += machine + ["-accel", "tcg", "-m", str(memory), "-nodefaults", "-display", "none",
                     "-serial", "stdio", "-mon", "monitor,mode=control",
                     "-chardev", "socket,id=monitor,fd=%d" % theirs.fileno(),
                     "-kernel", os.path.join(build, "kernel/vmlinux"), "-initrd", initramfs,
-                    # no_timer_check: on a busy host the kernel believes that its timer is broken. loglevel: its
-                    # messages would stand in the middle of our lines.
-                    "-append", "console=ttyS0 loglevel=1 no_timer_check panic=-1 " + words]
+                    # loglevel: the kernel's messages would stand in the middle of our lines.
+                    "-append", console + " loglevel=1 panic=-1 " + words]
         command += ([] if reboots else ["-no-reboot"]) + list(options)
         self.log, self.note = log, note
         self.start = time.monotonic()

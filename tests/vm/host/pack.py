@@ -3,6 +3,7 @@
 
 What goes in is named in tests/vm/guest/contents. It is made again only if something of it changed."""
 
+import glob
 import os
 import re
 import shutil
@@ -20,9 +21,16 @@ def contents():
 
 
 def search_path(build):
-    """Where programs are: ours first, then what the packages brought, then the system's."""
-    folders = ("vm", "tests", "examples/cryo_daemon", "examples/kryosctl")
-    return os.pathsep.join([os.path.join(build, "guest", folder) for folder in folders] + [os.environ["PATH"]])
+    """Where programs are: ours first, then those of the machine's architecture, or what the packages brought and then
+    the system's."""
+    folders = [os.path.join(build, "guest", folder) for folder in
+               ("vm", "tests", "examples/cryo_daemon", "examples/kryosctl")]
+    sysroot = os.path.join(build, "sysroot")
+    if os.path.isdir(sysroot):
+        folders += [os.path.join(sysroot, folder) for folder in ("usr/bin", "usr/sbin", "bin", "sbin")]
+    else:
+        folders.append(os.environ["PATH"])
+    return os.pathsep.join(folders)
 
 
 def program(name, build):
@@ -32,8 +40,12 @@ def program(name, build):
     return found
 
 
-def libraries(path):
+def libraries(path, build):
     """The shared libraries of a program, and the loader: {name in the machine: file}."""
+    sysroot = os.path.join(build, "sysroot")
+    if os.path.isdir(sysroot):
+        return foreign_libraries(path, [os.path.join(build, "guest")] + glob.glob(os.path.join(sysroot, "lib/*-linux-*"))
+                                 + glob.glob(os.path.join(sysroot, "usr/lib/*-linux-*")))
     result = subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     found = {}
     for line in result.stdout.splitlines():
@@ -44,6 +56,23 @@ def libraries(path):
             found["/lib/" + match[1]] = match[2]
         elif "not found" in line:
             raise SystemExit("%s: %s" % (path, line.strip()))
+    return found
+
+
+def foreign_libraries(path, folders):
+    """The same for a program that cannot run here, as ldd would have it: from what the files say that they need."""
+    found, wanted = {}, [path]
+    while wanted:
+        text = subprocess.run(["readelf", "-W", "-l", "-d", wanted.pop()], stdout=subprocess.PIPE, text=True).stdout
+        for name in re.findall(r"\(NEEDED\).*\[(.*)\]|interpreter: /lib/(.*)\]", text):
+            name = name[0] or name[1]
+            if "/lib/" + name in found:
+                continue
+            files = [os.path.join(folder, name) for folder in folders if os.path.exists(os.path.join(folder, name))]
+            if not files:
+                raise SystemExit("%s: needs %s, which is nowhere in %s" % (path, name, ", ".join(folders)))
+            found["/lib/" + name] = files[0]
+            wanted.append(files[0])
     return found
 
 
@@ -59,6 +88,8 @@ def modules(names, build, release):
         name = wanted.pop().replace("-", "_")
         if name in depends:
             continue
+        if name not in files and not release.endswith("-amd64"):
+            continue  # Debian's kernels differ in this: the case that loads it is skipped, and says so
         if name not in files:
             raise SystemExit("tests/vm/guest/contents: Linux %s has no module %s" % (release, name))
         with open(files[name], "rb") as file:
@@ -75,23 +106,27 @@ def modules(names, build, release):
     return {"/lib/modules/%s/%s.ko" % (release, name): files[name] for name in depends}, "\n".join(text) + "\n"
 
 
-def tree(build, release):
-    """All of the initramfs: {name: file, or bytes, or None for a folder, or ("link", target)}."""
+def tree(build, release, unit):
+    """All of the initramfs, with the unit tests or without: {name: file, or bytes, or None for a folder, or
+    ("link", target)}."""
     entries = {"/" + folder: None for folder in
                ("bin", "sbin", "lib", "lib64", "dev", "proc", "sys", "run", "tmp", "etc", "root", "vm")}
-    busybox = program("busybox", build)
-    for applet in subprocess.run([busybox, "--list"], stdout=subprocess.PIPE, text=True).stdout.split():
-        entries["/bin/" + applet] = ("link", "busybox")
-    entries["/bin/busybox"] = busybox
+    entries["/bin/busybox"] = program("busybox", build)
     named = contents()
-    ours = os.path.join(build, "guest/vm")
-    for name in [name for word, name in named if word == "program"] + sorted(os.listdir(ours)):
+    places = {name: "/bin/" for name in
+              [name for word, name in named if word == "program"] + sorted(os.listdir(os.path.join(build, "guest/vm")))}
+    if unit:
+        for source in glob.glob(os.path.join(os.path.dirname(VM), "unit/*_test.c")):
+            places[os.path.basename(source)[:-2]] = "/unit/"
+    for name, place in places.items():
         path = program(name, build)
-        entries["/bin/" + name] = path
-        entries.update(libraries(path))
+        entries[place + name] = path
+        entries.update(libraries(path, build))
     found, text = modules([name for word, name in named if word == "module"], build, release)
     entries.update(found)
     entries["/lib/modules/%s/modules.dep" % release] = text.encode()
+    entries["/lib/modules/%s/modules.builtin" % release] = os.path.join(build, "kernel/lib/modules", release,
+                                                                        "modules.builtin")
     for folder in ("guest", "cases"):
         for name in sorted(os.listdir(os.path.join(VM, folder))):
             if not name.endswith((".c", ".py")):
@@ -127,9 +162,9 @@ def write_cpio(file, entries):
     put("TRAILER!!!", 0, b"")
 
 
-def pack(build, release):
+def pack(build, release, unit):
     """The initramfs' file. Not compressed: to unpack it would take the emulated processor longer than to load it."""
-    entries = tree(build, release)
+    entries = tree(build, release, unit)
     path = os.path.join(build, "initramfs")
 
     def state(what):

@@ -39,7 +39,7 @@ class Case:
         os.makedirs(self.folder)
 
     def note(self, line, _at=0):
-        """Counts what stands in a line of the guest; reasons of a skip stand in the comment before it."""
+        """Counts what stands in a line of the guest; reasons of a skip stand in the line before it."""
         self.tail.append(line)
         match = TEST.match(line)
         if match and ("# SKIP" in line):
@@ -48,7 +48,7 @@ class Case:
             self.failures.append(match[2].strip())
         elif match:
             self.passed += 1
-        self.comment = line[2:] if line.startswith("# ") else ""
+        self.comment = "" if match else re.sub("^# ", "", line)
         match = re.match(r"# case %s ended (\d+)" % re.escape(self.name), line)
         if match:
             self.done = int(match[1])
@@ -69,7 +69,8 @@ class Case:
         """A machine that runs the guest's part of this case: see Machine."""
         kept = [name for name in ("KRYOS_SEED", "KRYOS_TEST_LONG", "KRYOS_TEST_QUICK") if name in os.environ]
         words = " ".join(["CASE=" + self.name, words] + ["%s=%s" % (name, os.environ[name]) for name in kept])
-        return Machine(self.build, self.setting.initramfs, self.log, self.note, options, words, **more)
+        return Machine(self.build, self.setting.initramfs, self.log, self.note, options, words,
+                       arch=self.setting.arch, **more)
 
     def finish(self, machine, seconds=300):
         """Waits for the end of the guest's part."""
@@ -146,6 +147,7 @@ def stop(number, _frame):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
+    parser.add_argument("--arch")
     parser.add_argument("--kernel")
     parser.add_argument("--on-device", action="store_true")
     parser.add_argument("--keep", action="store_true")
@@ -160,7 +162,7 @@ def main():
         if os.path.exists(path):
             setting.hosts[name] = runpy.run_path(path)
     if not setting.on_device:
-        setting.initramfs = pack.pack(setting.build, setting.kernel)
+        setting.initramfs = pack.pack(setting.build, setting.kernel, "unit" in setting.cases)
     cases = []
     lock = threading.Lock()
 

@@ -2,6 +2,7 @@
 /* Maxim DS3231 by its data sheet 19-5170: a clock that runs. */
 #include "cold_i2c.h"
 #include <linux/bcd.h>
+#include <linux/math64.h>
 #include <linux/rtc.h>
 #include <linux/string.h>
 #include <linux/time64.h>
@@ -63,13 +64,15 @@ static void advance(u8 *reg, u64 seconds)
 		               .tm_mon = bcd2bin(reg[MONTH] & 0x1f) - 1,
 		               .tm_year = 100 + bcd2bin(reg[6]) };
 	time64_t before, after;
+	int days;
 
 	if (rtc_valid_tm(&tm))
 		return;
 	before = rtc_tm_to_time64(&tm);
 	after = before + seconds;
 	rtc_time64_to_tm(after, &tm);
-	reg[3] = (reg[3] - 1 + (after / 86400 - before / 86400)) % 7 + 1;
+	days = (int)(div_s64(after, 86400) - div_s64(before, 86400));
+	reg[3] = (reg[3] - 1 + days) % 7 + 1;
 	reg[0] = bin2bcd(tm.tm_sec);
 	reg[1] = bin2bcd(tm.tm_min);
 	reg[HOURS] = hours_of(tm.tm_hour, reg[HOURS]);
