@@ -18,10 +18,13 @@
 #define LAST_ROWS 16 /* of the last commit: several frames */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { STRIDE = 5, CUT_STRIDE = 7 };
+#define SLOW 1
 #else
-enum { STRIDE = 1, CUT_STRIDE = 1 };
+#define SLOW 0
 #endif
+
+/* Each byte and each cut; every few where that takes minutes: under sanitizers, or with KRYOS_TEST_QUICK=1. */
+static size_t stride = 1, cut_stride = 1;
 
 static uint64_t seed;
 
@@ -147,7 +150,7 @@ static void a_flipped_bit_anywhere_is_seen_where_it_costs_a_commit_and_costs_the
 	bytes = file_read(segments.wal, &size);
 	assert_int_equal(rows_for_sqlite(segments.path), segments.count);
 	salvaged_new(&salvaged, &segments);
-	for (size_t at = next_random(&segments.random) % STRIDE; at < size; at += STRIDE) {
+	for (size_t at = next_random(&segments.random) % stride; at < size; at += stride) {
 		uint8_t bit = (uint8_t)(1 << next_random(&segments.random) % 8);
 		bool live = at < 32 + (size_t)whole.frames_good * FRAME;
 		int64_t rows;
@@ -238,7 +241,7 @@ static void a_lost_sector_is_seen_unless_it_is_all_that_there_was(void **state)
 /* Any bytes, exactly as long as the memory behind them: an answer that holds together, and no harm. */
 static void changed_and_random_wals_do_no_harm(void **state)
 {
-	int64_t broken = 0, tried = 3000 / STRIDE;
+	int64_t broken = 0, tried = 3000 / (int64_t)stride;
 	struct kri_wal_scan result;
 	struct segments segments;
 	struct kri_peek peek;
@@ -464,7 +467,7 @@ static void no_power_cut_is_taken_for_damage(void **state)
 		struct cut_replay *replay = cut_replay_new(vfs, (enum cut_mode)mode, seed + (uint64_t)mode);
 		uint64_t version = UINT64_MAX;
 
-		for (size_t cut = (size_t)mode % CUT_STRIDE; cut <= count; cut += CUT_STRIDE) {
+		for (size_t cut = (size_t)mode % cut_stride; cut <= count; cut += cut_stride) {
 			struct segments copy = segments;
 			struct kri_wal_scan result;
 
@@ -611,5 +614,9 @@ int main(void)
 	};
 
 	seed = seed_from_environment(20261120);
+	if (SLOW || getenv("KRYOS_TEST_QUICK")) {
+		stride = 5;
+		cut_stride = 7;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-SECONDS = 1800  # two minutes of an emulated processor, which on a busy host are many
+OPTIONS = ["-smp", "2"]
+SECONDS = 1800  # minutes of emulated processors, which on a busy host are many
