@@ -375,7 +375,7 @@ static void closing_at_any_moment_loses_nothing(void **state)
 	}
 	kryos_fake_transport_set_auto_ack(rig->far, 1);
 	open_relay(rig);
-	for (int i = 0; i < 500 && arrivals(rig, seen, KRI_ARRAY_SIZE(seen)) < total; i++)
+	for (int i = 0; i < 3000 && arrivals(rig, seen, KRI_ARRAY_SIZE(seen)) < total; i++)
 		process_for(rig->ctx, 20);
 	process_for(rig->ctx, 300);
 	arrivals(rig, seen, KRI_ARRAY_SIZE(seen));
