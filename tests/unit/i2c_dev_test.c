@@ -155,6 +155,21 @@ STAND_IN int ioctl(int fd, unsigned long request, ...)
 	return errno ? -1 : 0;
 }
 
+#if defined(_TIME_BITS) && defined(__TIMESIZE) && __TIMESIZE == 32
+/* Where we ask for times of 64 bit, our ioctl is __ioctl_time64; libi2c, which is built without, calls this one. */
+STAND_IN int plain_ioctl(int fd, unsigned long request, ...) __asm__("ioctl");
+STAND_IN int plain_ioctl(int fd, unsigned long request, ...)
+{
+	va_list more;
+	uintptr_t argument;
+
+	va_start(more, request);
+	argument = va_arg(more, uintptr_t);
+	va_end(more);
+	return ioctl(fd, request, argument);
+}
+#endif
+
 static _Alignas(max_align_t) char priv[256];
 static const struct kryos_address chip = { .number = 0x76, .text = "0x76" };
 
