@@ -464,8 +464,12 @@ static void damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening
 		assert_true(before > seq);
 		seq = before;
 		rig_stop(rig);
-		/* Out of the WAL, which would hide it. */
+		/* Out of the WAL, which would hide it. A thread that the stop did not wait for may still have it open.
+		 */
 		assert_int_equal(sqlite3_open(in(rig->path, "state.db"), &db), SQLITE_OK);
+		for (int i = 0;
+		     i < 10000 && sqlite3_exec(db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL) == SQLITE_BUSY; i++)
+			usleep(1000);
 		assert_int_equal(sqlite3_exec(db, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL), SQLITE_OK);
 		sqlite3_close(db);
 		pages = kri_file_bytes(in(rig->path, "state.db")) / 512;

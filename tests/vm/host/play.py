@@ -48,6 +48,8 @@ class Case:
             self.failures.append(match[2].strip())
         elif match:
             self.passed += 1
+        if line.startswith("# remark: "):
+            self.figures.append(line[10:])
         self.comment = "" if match else re.sub("^# ", "", line)
         match = re.match(r"# case %s ended (\d+)" % re.escape(self.name), line)
         if match:
