@@ -11,7 +11,7 @@ basename -s .c "$here"/../../unit/*_test* | xargs -n 1 -P "$(nproc)" \
 for output in "$folder"/*.failed; do
 	[ -e "$output" ] || continue
 	test=$(basename "$output" .failed)
-	grep -A 3 '^not ok' "$output" | sed 's/^/# first try: /'
+	grep -B 1 -A 3 '^not ok' "$output" | sed 's/^/# first try: /'
 	if timeout 900 "$test" >"$folder/$test" 2>&1; then
 		echo "# remark: passed only at the second try: $test"
 	else

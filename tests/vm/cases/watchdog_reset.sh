@@ -34,8 +34,10 @@ else
 	kill -TERM $pid
 	wait $pid
 	same 'the daemon stops in good order' 0 $?
-	check 'what began after the reset says that the watchdog did it' \
-		sh -c "kryosctl --store /tmp/store export --json --events | tee /dev/stderr | grep -q 'watchdog reset; nothing is known of a run before'"
+	events=$(kryosctl --store /tmp/store export --json --events)
+	told=$(echo "$events" | grep -o 'watchdog reset; nothing is known of a run before')
+	same 'what began after the reset says that the watchdog did it' \
+		'watchdog reset; nothing is known of a run before' "$told"
 	sleep 17 # what was left running would show
 	ok 'and leaves the watchdog stopped'
 fi

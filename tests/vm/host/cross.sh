@@ -3,8 +3,8 @@
 # tests/vm/run. The system's own list of architectures, and what is installed, stay as they are.
 
 # apt_for ARCHITECTURE: from here on apt-get and apt-cache speak of packages of that architecture, from the system's
-# sources, as if none were installed; their lists are kept in $build/apt. A list that cannot be had is no failure yet: what
-# is taken from it then is.
+# sources, as if none were installed; their lists are kept in $build/apt. A list that cannot be had is no failure
+# yet: what is taken from it then is.
 apt_for() {
 	local folder=$build/apt
 	mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Debian's kernel for a machine of $arch (of its flavours, $flavour), and the modules it does not have; sourced by tests/vm/run. Nothing is installed:
-# packages are unpacked into $build, which keeps them, and one choice of kernel, until it is removed.
+# Debian's kernel for a machine of $arch (of its flavours, $flavour), and the modules it does not have; sourced by
+# tests/vm/run. Nothing is installed: packages are unpacked into $build, which keeps them, and one choice of kernel,
+# until it is removed.
 
 release= # "6.1.0-56-amd64", once kernel() has been called
 

@@ -44,8 +44,9 @@ def libraries(path, build):
     """The shared libraries of a program, and the loader: {name in the machine: file}."""
     sysroot = os.path.join(build, "sysroot")
     if os.path.isdir(sysroot):
-        return foreign_libraries(path, [os.path.join(build, "guest")] + glob.glob(os.path.join(sysroot, "lib/*-linux-*"))
-                                 + glob.glob(os.path.join(sysroot, "usr/lib/*-linux-*")))
+        folders = [found for pattern in ("lib/*-linux-*", "usr/lib/*-linux-*")
+                   for found in glob.glob(os.path.join(sysroot, pattern))]
+        return foreign_libraries(path, [os.path.join(build, "guest")] + folders)
     result = subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     found = {}
     for line in result.stdout.splitlines():
@@ -118,7 +119,10 @@ def tree(build, release, unit):
     if unit:
         for source in glob.glob(os.path.join(os.path.dirname(VM), "unit/*_test.c")):
             places[os.path.basename(source)[:-2]] = "/unit/"
+    others = [name for word, name in named if word == "program"] if not release.endswith("-amd64") else []
     for name, place in places.items():
+        if name in others and not shutil.which(name, path=search_path(build)):
+            continue  # not unpacked for another processor: the cases that need it are not for that
         path = program(name, build)
         entries[place + name] = path
         entries.update(libraries(path, build))
