@@ -2,6 +2,7 @@
 /* The crash rig, proved on plain SQLite: what must survive does, and what is known to be lost is seen to be lost. */
 #include "cutvfs.h"
 #include "support.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -300,6 +301,91 @@ static void planned_failures_reach_sqlite_and_leave_a_whole_database(void **stat
 	sqlite3_close(db);
 }
 
+static sqlite3_file *open_raw(const char *path)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find("cut");
+	sqlite3_file *file = calloc(1, (size_t)vfs->szOsFile);
+
+	assert_non_null(file);
+	assert_int_equal(
+		vfs->xOpen(vfs, path, file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_DB, NULL),
+		SQLITE_OK);
+	return file;
+}
+
+static void close_raw(sqlite3_file *file)
+{
+	file->pMethods->xClose(file);
+	free(file);
+}
+
+static int call_raw(sqlite3_file *file, enum cut_call call)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find("cut");
+	void volatile *memory = NULL;
+	sqlite3_int64 size;
+	char path[512];
+	int locked;
+
+	switch (call) {
+	case CUT_CALL_SIZE:
+		return file->pMethods->xFileSize(file, &size);
+	case CUT_CALL_ACCESS:
+		return vfs->xAccess(vfs, "/", SQLITE_ACCESS_EXISTS, &locked);
+	case CUT_CALL_PATH:
+		return vfs->xFullPathname(vfs, "name.db", sizeof(path), path);
+	case CUT_CALL_LOCK:
+		return file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
+	case CUT_CALL_UNLOCK:
+		return file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
+	case CUT_CALL_CHECK_LOCK:
+		return file->pMethods->xCheckReservedLock(file, &locked);
+	case CUT_CALL_SHM_MAP:
+		return file->pMethods->xShmMap(file, 0, 32768, 1, &memory);
+	case CUT_CALL_SHM_LOCK:
+		return file->pMethods->xShmLock(file, 0, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
+	default:
+		fail_msg("call %d", (int)call);
+		return -1;
+	}
+}
+
+/* Each does what it is for, fails when that is planned, with the number that was asked for, and no other call does. */
+static void each_call_that_does_not_write_fails_by_itself(void **state)
+{
+	struct rig *rig = *state;
+	sqlite3_file *file = open_raw(in(rig->live, "file.db"));
+	int there = -1;
+
+	for (enum cut_call planned = CUT_CALL_SIZE; planned < CUT_CALL_ANY; planned++) {
+		for (enum cut_call call = CUT_CALL_SIZE; call < CUT_CALL_ANY; call++) {
+			cutvfs_fail(rig->vfs, planned, NULL, 1, SQLITE_IOERR, false);
+			cutvfs_fail_errno(rig->vfs, ENODEV);
+			errno = 0;
+			assert_int_equal(call_raw(file, call), call == planned ? SQLITE_IOERR : SQLITE_OK);
+			assert_int_equal(cutvfs_failures(rig->vfs), call == planned);
+			if (call == planned)
+				assert_int_equal(errno, ENODEV);
+			if (call == CUT_CALL_SHM_LOCK)
+				(void)file->pMethods->xShmLock(file, 0, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+		}
+	}
+	/* What is planned for all of a disk leaves out what is answered from memory. */
+	cutvfs_fail(rig->vfs, CUT_CALL_ANY, NULL, 1, SQLITE_IOERR, true);
+	assert_int_equal(call_raw(file, CUT_CALL_LOCK), SQLITE_OK);
+	assert_int_equal(file->pMethods->xTruncate(file, 0), SQLITE_IOERR);
+	/* As the unix VFS, which knows only "there" and "not there". */
+	cutvfs_fail(rig->vfs, CUT_CALL_ACCESS, NULL, 1, SQLITE_NOTFOUND, false);
+	for (int expected = 0; expected < 2; expected++) {
+		sqlite3_vfs *vfs = sqlite3_vfs_find("cut");
+
+		assert_int_equal(vfs->xAccess(vfs, "/", SQLITE_ACCESS_EXISTS, &there), SQLITE_OK);
+		assert_int_equal(there, expected);
+	}
+	file->pMethods->xShmUnmap(file, 1);
+	close_raw(file);
+}
+
 /* Whether row 26 is there after a cut before operation cut, of unsynced writes nothing kept. */
 static bool keeps_row_26(struct rig *rig, size_t cut)
 {
@@ -334,24 +420,6 @@ static void a_failed_sync_makes_nothing_durable_and_a_rewrite_does(void **state)
 	run_sql(db, "INSERT INTO row VALUES(26, 'again')");
 	assert_true(keeps_row_26(rig, cutvfs_count(rig->vfs)));
 	sqlite3_close(db);
-}
-
-static sqlite3_file *open_raw(const char *path)
-{
-	sqlite3_vfs *vfs = sqlite3_vfs_find("cut");
-	sqlite3_file *file = calloc(1, (size_t)vfs->szOsFile);
-
-	assert_non_null(file);
-	assert_int_equal(
-		vfs->xOpen(vfs, path, file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_DB, NULL),
-		SQLITE_OK);
-	return file;
-}
-
-static void close_raw(sqlite3_file *file)
-{
-	file->pMethods->xClose(file);
-	free(file);
 }
 
 /* Synced bytes are the disk's; bytes whose sync failed are not, also if a later sync of that file succeeds. */
@@ -614,6 +682,7 @@ int main(void)
 		CASE(rollback_journal_with_full_sync_loses_the_last_commit_when_its_deletion_is_lost),
 		CASE(rollback_journal_with_extra_sync_loses_nothing),
 		CASE(planned_failures_reach_sqlite_and_leave_a_whole_database),
+		CASE(each_call_that_does_not_write_fails_by_itself),
 		CASE(a_failed_sync_makes_nothing_durable_and_a_rewrite_does),
 		CASE(a_sync_after_a_failed_sync_saves_nothing),
 		CASE(a_bare_sync_of_the_folder_makes_names_durable),

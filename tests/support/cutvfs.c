@@ -127,8 +127,9 @@ static bool ends_in(const char *path, const char *suffix)
 /* The error this call must give, or SQLITE_OK. Caller holds the mutex. */
 static int planned_failure(struct cutvfs *vfs, enum cut_call call, const char *path)
 {
-	if (vfs->fail.n == 0 || (vfs->fail.call != call && vfs->fail.call != CUT_CALL_ANY) ||
-	    !ends_in(path, vfs->fail.suffix))
+	bool meant = vfs->fail.call == call || (vfs->fail.call == CUT_CALL_ANY && call <= CUT_CALL_DELETE);
+
+	if (vfs->fail.n == 0 || !meant || !ends_in(path, vfs->fail.suffix))
 		return SQLITE_OK;
 	if (vfs->fail.n > 1) {
 		vfs->fail.n--;
@@ -141,6 +142,16 @@ static int planned_failure(struct cutvfs *vfs, enum cut_call call, const char *p
 	return vfs->fail.error;
 }
 
+static int asked_failure(struct cutvfs *vfs, enum cut_call call, const char *path)
+{
+	int r;
+
+	pthread_mutex_lock(&vfs->mutex);
+	r = planned_failure(vfs, call, path);
+	pthread_mutex_unlock(&vfs->mutex);
+	return r;
+}
+
 static int file_close(sqlite3_file *base)
 {
 	struct cut_file *file = (struct cut_file *)base;
@@ -151,11 +162,8 @@ static int file_close(sqlite3_file *base)
 static int file_read(sqlite3_file *base, void *data, int size, sqlite3_int64 offset)
 {
 	struct cut_file *file = (struct cut_file *)base;
-	int r;
+	int r = asked_failure(file->vfs, CUT_CALL_READ, file->path);
 
-	pthread_mutex_lock(&file->vfs->mutex);
-	r = planned_failure(file->vfs, CUT_CALL_READ, file->path);
-	pthread_mutex_unlock(&file->vfs->mutex);
 	return r ? r : file->real->pMethods->xRead(file->real, data, size, offset);
 }
 
@@ -234,21 +242,34 @@ static int file_sync(sqlite3_file *base, int flags)
 }
 
 #define REAL(base) ((struct cut_file *)(base))->real
+static int file_failure(sqlite3_file *base, enum cut_call call)
+{
+	return asked_failure(((struct cut_file *)base)->vfs, call, ((struct cut_file *)base)->path);
+}
+
 static int file_size(sqlite3_file *base, sqlite3_int64 *size)
 {
-	return REAL(base)->pMethods->xFileSize(REAL(base), size);
+	int r = file_failure(base, CUT_CALL_SIZE);
+
+	return r ? r : REAL(base)->pMethods->xFileSize(REAL(base), size);
 }
 static int file_lock(sqlite3_file *base, int lock)
 {
-	return REAL(base)->pMethods->xLock(REAL(base), lock);
+	int r = file_failure(base, CUT_CALL_LOCK);
+
+	return r ? r : REAL(base)->pMethods->xLock(REAL(base), lock);
 }
 static int file_unlock(sqlite3_file *base, int lock)
 {
-	return REAL(base)->pMethods->xUnlock(REAL(base), lock);
+	int r = file_failure(base, CUT_CALL_UNLOCK);
+
+	return r ? r : REAL(base)->pMethods->xUnlock(REAL(base), lock);
 }
 static int file_check_reserved(sqlite3_file *base, int *out)
 {
-	return REAL(base)->pMethods->xCheckReservedLock(REAL(base), out);
+	int r = file_failure(base, CUT_CALL_CHECK_LOCK);
+
+	return r ? r : REAL(base)->pMethods->xCheckReservedLock(REAL(base), out);
 }
 static int file_control(sqlite3_file *base, int op, void *arg)
 {
@@ -264,11 +285,16 @@ static int file_characteristics(sqlite3_file *base)
 }
 static int file_shm_map(sqlite3_file *base, int page, int size, int extend, void volatile **out)
 {
-	return REAL(base)->pMethods->xShmMap(REAL(base), page, size, extend, out);
+	int r = file_failure(base, CUT_CALL_SHM_MAP);
+
+	*out = NULL;
+	return r ? r : REAL(base)->pMethods->xShmMap(REAL(base), page, size, extend, out);
 }
 static int file_shm_lock(sqlite3_file *base, int offset, int n, int flags)
 {
-	return REAL(base)->pMethods->xShmLock(REAL(base), offset, n, flags);
+	int r = flags & SQLITE_SHM_LOCK ? file_failure(base, CUT_CALL_SHM_LOCK) : SQLITE_OK;
+
+	return r ? r : REAL(base)->pMethods->xShmLock(REAL(base), offset, n, flags);
 }
 static void file_shm_barrier(sqlite3_file *base)
 {
@@ -363,15 +389,21 @@ static int vfs_delete(sqlite3_vfs *base, const char *path, int sync_folder)
 
 static int vfs_access(sqlite3_vfs *base, const char *path, int flags, int *out)
 {
-	sqlite3_vfs *real = ((struct cutvfs *)base)->real;
+	struct cutvfs *vfs = (struct cutvfs *)base;
+	int r = asked_failure(vfs, CUT_CALL_ACCESS, path);
 
-	return real->xAccess(real, path, flags, out);
+	if (r == SQLITE_NOTFOUND) {
+		*out = 0;
+		return SQLITE_OK;
+	}
+	return r ? r : vfs->real->xAccess(vfs->real, path, flags, out);
 }
 static int vfs_full_pathname(sqlite3_vfs *base, const char *path, int size, char *out)
 {
-	sqlite3_vfs *real = ((struct cutvfs *)base)->real;
+	struct cutvfs *vfs = (struct cutvfs *)base;
+	int r = asked_failure(vfs, CUT_CALL_PATH, path);
 
-	return real->xFullPathname(real, path, size, out);
+	return r ? r : vfs->real->xFullPathname(vfs->real, path, size, out);
 }
 static int vfs_randomness(sqlite3_vfs *base, int size, char *out)
 {

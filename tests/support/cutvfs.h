@@ -73,7 +73,15 @@ enum cut_call {
 	CUT_CALL_SYNC,
 	CUT_CALL_TRUNCATE,
 	CUT_CALL_DELETE,
-	CUT_CALL_ANY /* each of these: a disk that is gone */
+	CUT_CALL_SIZE,
+	CUT_CALL_ACCESS, /* SQLITE_NOTFOUND: "it is not there", as the unix VFS says whatever stat() gave */
+	CUT_CALL_PATH,   /* xFullPathname */
+	CUT_CALL_LOCK,
+	CUT_CALL_UNLOCK, /* what fails to be unlocked stays locked */
+	CUT_CALL_CHECK_LOCK,
+	CUT_CALL_SHM_MAP,
+	CUT_CALL_SHM_LOCK, /* to take one; how giving it back went SQLite does not ask */
+	CUT_CALL_ANY       /* each up to deletion: a disk that is gone. The others are answered from memory. */
 };
 /*
  * From now on, the n-th such call (from 1) on a file of any folder whose name ends in suffix (NULL: any) gives

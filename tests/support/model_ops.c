@@ -331,8 +331,15 @@ static void op_cut(struct model_run *run, const int *args)
  * state.db's. */
 static void op_fail(struct model_run *run, const int *args)
 {
-	static const int errors[] = { SQLITE_CANTOPEN,    SQLITE_IOERR_READ,     SQLITE_IOERR_WRITE,
-		                      SQLITE_IOERR_FSYNC, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_DELETE };
+	static const int errors[CUT_CALL_ANY] = {
+		[CUT_CALL_OPEN] = SQLITE_CANTOPEN,           [CUT_CALL_READ] = SQLITE_IOERR_READ,
+		[CUT_CALL_WRITE] = SQLITE_IOERR_WRITE,       [CUT_CALL_SYNC] = SQLITE_IOERR_FSYNC,
+		[CUT_CALL_TRUNCATE] = SQLITE_IOERR_TRUNCATE, [CUT_CALL_DELETE] = SQLITE_IOERR_DELETE,
+		[CUT_CALL_SIZE] = SQLITE_IOERR_FSTAT,        [CUT_CALL_ACCESS] = SQLITE_NOTFOUND,
+		[CUT_CALL_PATH] = SQLITE_CANTOPEN,           [CUT_CALL_LOCK] = SQLITE_IOERR_LOCK,
+		[CUT_CALL_UNLOCK] = SQLITE_IOERR_UNLOCK,     [CUT_CALL_CHECK_LOCK] = SQLITE_IOERR_CHECKRESERVEDLOCK,
+		[CUT_CALL_SHM_MAP] = SQLITE_IOERR_SHMMAP,    [CUT_CALL_SHM_LOCK] = SQLITE_IOERR_SHMLOCK
+	};
 	static const char *const suffixes[] = { NULL, NULL, ".seg-wal", "state.db-wal" };
 	bool forever = args[2] & 1;
 
