@@ -445,6 +445,9 @@ int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment,
 	}
 	if (r >= 0) {
 		r = kri_sql_fail(segment->db, code);
+		/* As where a constant statement does not compile: it is compiled again when the schema has changed. */
+		if ((code & 0xff) == SQLITE_ERROR)
+			r = kryos_fail(KRYOS_ECORRUPT, "%s: its tables are not as they were made", segment->path);
 		segment->unreadable = r == KRYOS_ECORRUPT || r == -EIO;
 	}
 	sqlite3_finalize(rows);

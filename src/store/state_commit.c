@@ -75,7 +75,11 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 	/* That file must not hold up all that has nothing to do with it. */
 	if (r < 0 && work->has_channels && store->segment->unreadable) {
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "channels: %s", kryos_strerror(r));
-		kri_queue_condemn(store, store->segment->first_seq);
+		/* A disk that gave an error once is not a damaged file. */
+		if (r == KRYOS_ECORRUPT)
+			kri_queue_condemn(store, store->segment->first_seq);
+		store->segment->unreadable = r == KRYOS_ECORRUPT;
+		store->note_at_ns = kri_real_ns() + KRYOS_SECONDS(1);
 		work->has_channels = false;
 		r = 0;
 	}
