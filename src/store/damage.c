@@ -191,63 +191,60 @@ struct holes {
 };
 
 /* It waits for the disk since a try before this one, or is stored since before a cut: once is enough. */
-static bool is_said(struct kryos_store *store, const struct holes *holes, const char *text)
+static bool is_said(struct kryos_store *store, const struct kryos_event *gap)
 {
 	sqlite3_stmt *row;
-	bool said = false;
+	bool said = kri_store_is_gap_waiting(store, gap);
 
-	pthread_mutex_lock(&store->lock);
-	for (const struct kri_stored_event *event = store->events; event && !said; event = event->next)
-		said = event->type == KRYOS_EVENT_GAP && event->first_seq == holes->first &&
-		       event->last_seq == holes->last && strcmp(event->text, text) == 0;
-	pthread_mutex_unlock(&store->lock);
 	if (said || kri_sql_prepare(store->state->db, &row,
 	                            "SELECT 1 FROM gap WHERE first_seq=? AND last_seq=? AND reason=?") < 0)
 		return said;
-	sqlite3_bind_int64(row, 1, holes->first);
-	sqlite3_bind_int64(row, 2, holes->last);
-	kri_sql_bind_text(row, 3, text);
+	sqlite3_bind_int64(row, 1, gap->first_seq);
+	sqlite3_bind_int64(row, 2, gap->last_seq);
+	kri_sql_bind_text(row, 3, gap->text);
 	said = sqlite3_step(row) == SQLITE_ROW;
 	sqlite3_finalize(row);
 	return said;
 }
 
-static void say_hole(struct kryos_store *store, struct holes *holes)
+static int say_hole(struct kryos_store *store, struct holes *holes)
 {
 	int64_t seqs = holes->last - holes->first + 1, events = 0;
 	char text[160];
+	struct kryos_event gap = { .type = KRYOS_EVENT_GAP,
+		                   .name = "store",
+		                   .first_seq = holes->first,
+		                   .last_seq = holes->last,
+		                   .text = text };
 
 	/* Where they can't be counted, rather too many are said to be lost. */
 	(void)!kri_state_count_events(store->state, holes->first, holes->last, &events);
 	seqs -= events;
 	if (!holes->first || seqs <= 0)
-		return;
+		return 0;
 	if (holes->lost >= 0 && seqs > holes->lost)
 		seqs = holes->lost;
 	snprintf(text, sizeof(text), "the segment was damaged; %s%" PRId64 " samples could not be salvaged",
 	         holes->lost >= 0 ? "" : "at most ", seqs);
-	if (is_said(store, holes, text))
-		return;
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .name = "store",
-	                                                 .first_seq = holes->first,
-	                                                 .last_seq = holes->last,
-	                                                 .text = text });
+	return is_said(store, &gap) ? 0 : kri_store_announce(store, &gap);
 }
 
-static void add_hole(struct kryos_store *store, struct holes *holes, int64_t first, int64_t last)
+static int add_hole(struct kryos_store *store, struct holes *holes, int64_t first, int64_t last)
 {
+	int r = 0;
+
 	if (first > last)
-		return;
+		return 0;
 	/* More holes than are worth a record each: the last one spans them. */
 	if (holes->first && holes->said < MAX_GAPS) {
-		say_hole(store, holes);
+		r = say_hole(store, holes);
 		holes->said++;
 		holes->first = 0;
 	}
 	if (!holes->first)
 		holes->first = first;
 	holes->last = last;
+	return r;
 }
 
 /* What was not found, up to the last seq that was certainly given, becomes a gap. */
@@ -257,7 +254,7 @@ static int announce_holes(struct kryos_store *store, struct kri_mend *mend, cons
 	struct holes holes = { .lost = -1 };
 	sqlite3_stmt *rows;
 	char sql[120];
-	int r, code;
+	int r, code = SQLITE_DONE;
 
 	snprintf(sql, sizeof(sql), "SELECT samples FROM seal WHERE first_seq=%" PRId64, mend->first_seq);
 	/* Who counted fewer than there are counted in what was damaged already. */
@@ -269,19 +266,18 @@ static int announce_holes(struct kryos_store *store, struct kri_mend *mend, cons
 	r = kri_sql_prepare(mend->db, &rows, "SELECT seq FROM sample ORDER BY seq");
 	if (r < 0)
 		return r;
-	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		int64_t seq = sqlite3_column_int64(rows, 0);
 
-		add_hole(store, &holes, next, seq - 1);
+		r = add_hole(store, &holes, next, seq - 1);
 		next = seq + 1;
 	}
-	r = kri_sql_fail(mend->db, code);
+	if (r >= 0)
+		r = kri_sql_fail(mend->db, code);
 	sqlite3_finalize(rows);
-	if (r < 0)
-		return r;
-	add_hole(store, &holes, next, last);
-	say_hole(store, &holes);
-	return 0;
+	if (r >= 0)
+		r = add_hole(store, &holes, next, last);
+	return r < 0 ? r : say_hole(store, &holes);
 }
 
 static int begin(struct kryos_store *store, int64_t first_seq)

@@ -117,18 +117,34 @@ void kri_store_report(struct kryos_store *store, enum kryos_event_type type, int
 	pthread_mutex_unlock(&store->lock);
 }
 
-void kri_store_announce(struct kryos_store *store, const struct kryos_event *event)
+bool kri_store_is_gap_waiting(struct kryos_store *store, const struct kryos_event *gap)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&store->lock);
+	for (const struct kri_stored_event *event = store->events; event && !found; event = event->next)
+		found = event->type == KRYOS_EVENT_GAP && event->first_seq == gap->first_seq &&
+		        event->last_seq == gap->last_seq && strcmp(event->name, gap->name) == 0 &&
+		        strcmp(event->text, gap->text) == 0;
+	pthread_mutex_unlock(&store->lock);
+	return found;
+}
+
+int kri_store_announce(struct kryos_store *store, const struct kryos_event *event)
 {
 	struct kryos_time now = kri_store_now(store);
 	int r;
 
-	kri_event_push(store->ctx, event);
 	pthread_mutex_lock(&store->lock);
 	r = kri_store_put_event(store, event, now);
 	pthread_mutex_unlock(&store->lock);
+	/* A gap that finds no place is announced once it does. */
+	if (r >= 0 || event->type != KRYOS_EVENT_GAP)
+		kri_event_push(store->ctx, event);
 	if (r < 0)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "event %s is not stored: %s",
 		        kryos_event_type_name(event->type), kryos_strerror(r));
+	return r;
 }
 
 int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *event)

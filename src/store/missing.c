@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MAX_SAID (KRI_MAX_GAPS_WAITING / 2) /* missing segments at one open: the next one says more of them */
+
 /* Seqs given to commits that failed ("claimed"), or to nothing ("skipped"). Where there are none it ends before it
  * begins. */
 static struct kri_run read_run(struct kryos_store *store, const char *key)
@@ -126,12 +128,11 @@ int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *re
 		store->damaged_segment = newest->first_seq;
 		return kri_store_condemn(store);
 	}
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .name = "store",
-	                                                 .first_seq = first,
-	                                                 .last_seq = last,
-	                                                 .text = "the newest segment is missing" });
-	return 0;
+	return kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                        .name = "store",
+	                                                        .first_seq = first,
+	                                                        .last_seq = last,
+	                                                        .text = "the newest segment is missing" });
 }
 
 /* What state.db has closed and retention has not removed must be there. Said once: the gap is stored with its event. */
@@ -141,15 +142,16 @@ int kri_store_report_missing(struct kryos_store *store)
 	int r = kri_sql_prepare(store->state->db, &rows,
 	                        "SELECT first_seq, last_seq FROM seal WHERE dropped=0 AND NOT EXISTS (SELECT 1 FROM gap"
 	                        " WHERE gap.first_seq=seal.first_seq AND gap.last_seq=seal.last_seq)"),
-	    code;
+	    code, said = 0;
 
 	if (r < 0)
 		return r;
-	while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
+	while ((code = sqlite3_step(rows)) == SQLITE_ROW && said < MAX_SAID) {
 		int64_t first = sqlite3_column_int64(rows, 0);
 
 		if (kri_store_find_segment(store, first))
 			continue;
+		said++;
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", -ENOENT, "segment %" PRId64 " is missing", first);
 		kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
 		                                                 .name = "store",

@@ -419,6 +419,7 @@ struct kryos_store {
 	int64_t wait_ns;                                  /* how long the last of them waits */
 	int64_t last_retention_ns;                        /* INT64_MAX: it is due */
 	int64_t giving_up, given_up; /* segments to go: once the gaps are committed; now that they are. 0: none */
+	int64_t trimming;            /* events before it are to go: their gaps are announced; 0: none */
 	bool untidy;
 	int last_group_callers;
 	struct kri_mend *mend;         /* salvage under way */
@@ -494,6 +495,7 @@ void kri_ring_absorb(struct kryos_store *store);
 void kri_ring_drop(struct kryos_store *store); /* at the end */
 /* All of it is written. Announces what did not fit; store->lock not held. */
 void kri_ring_end(struct kryos_store *store);
+/* If there was any. Where there is no place for the gap it is kept for the next time. */
 void kri_ring_announce_gap(struct kryos_store *store);
 /* The first row of the ring from that seq on, as a record; any thread, takes store->lock. */
 bool kri_ring_next(struct kryos_store *store, int64_t from_seq, struct kryos_record *ret_record);
@@ -530,6 +532,8 @@ void kri_store_publish_syncs(struct kryos_store *store);
 void kri_store_wake_queues(struct kryos_store *store);
 /* state_commit.c; writer thread, store->lock held and let go meanwhile. Commits what state.db is owed. */
 int kri_store_commit_state(struct kryos_store *store);
+/* So that as many gaps find a place: what waits is committed first where they would not. store->lock not held. */
+int kri_store_make_place(struct kryos_store *store, int gaps);
 /* When state.db wants a commit (real time, 0: now; INT64_MAX: not). */
 int64_t kri_store_state_due(struct kryos_store *store);
 /* The open queues, each with a reference; store->lock held. */
@@ -577,8 +581,13 @@ bool kri_store_next_waiting_event(struct kryos_store *store, int64_t from_seq, s
 int kri_store_drop_events(struct kryos_store *store);
 /* For what an open finds: to the log and, as the store's event, to the writer; takes store->lock. */
 void kri_store_report(struct kryos_store *store, enum kryos_event_type type, int code, const char *text);
-/* The same, and to the context as news; takes store->lock. */
-void kri_store_announce(struct kryos_store *store, const struct kryos_event *event);
+/*
+ * The same, and to the context as news; takes store->lock. What is not stored is logged. Whoever announces a gap keeps
+ * its cause where that fails.
+ */
+int kri_store_announce(struct kryos_store *store, const struct kryos_event *event);
+/* Whether one of the same queue, seqs and text waits for the disk. Takes store->lock. */
+bool kri_store_is_gap_waiting(struct kryos_store *store, const struct kryos_event *gap);
 /* absent.c; writer thread: what queues that are not open owe, as state.db has it. */
 struct kri_absent {
 	char name[32];
@@ -690,5 +699,7 @@ char *kri_queue_cursor_text(struct kryos_queue *queue); /* "samples events" as s
  */
 int kri_queue_forget(struct kryos_queue *queue, bool events, int64_t first, int64_t last, struct kri_run *ret_runs,
                      int max);
+/* It is owed again: nothing said that it is gone. */
+void kri_queue_owe_again(struct kryos_queue *queue, bool events, const struct kri_run *run);
 
 #endif

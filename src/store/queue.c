@@ -90,13 +90,13 @@ static bool wants(const struct kryos_queue *queue, const char *channel)
 	return false;
 }
 
-static void report_bad_row(struct kryos_queue *queue, int64_t seq)
+static int report_bad_row(struct kryos_queue *queue, int64_t seq)
 {
-	kri_store_announce(queue->store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                        .name = queue->name,
-	                                                        .first_seq = seq,
-	                                                        .last_seq = seq,
-	                                                        .text = "the row's checksum is wrong" });
+	return kri_store_announce(queue->store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                               .name = queue->name,
+	                                                               .first_seq = seq,
+	                                                               .last_seq = seq,
+	                                                               .text = "the row's checksum is wrong" });
 }
 
 /* The next sample between low and high that is owed and not lent: 1, 0 or an error. */
@@ -203,7 +203,11 @@ static int next_event(struct kryos_queue *queue)
 				kri_boot_apply(&boot, &queue->record);
 			return 1;
 		}
-		report_bad_row(queue, stored->seq);
+		r = report_bad_row(queue, stored->seq);
+		if (r < 0) {
+			queue->event_at = stored->seq;
+			return r;
+		}
 		r = kri_ranges_remove(&queue->events, stored->seq, stored->seq);
 		touched(queue);
 		if (r < 0)

@@ -217,6 +217,14 @@ int kri_queue_forget(struct kryos_queue *queue, bool events, int64_t first, int6
 	return count;
 }
 
+void kri_queue_owe_again(struct kryos_queue *queue, bool events, const struct kri_run *run)
+{
+	pthread_mutex_lock(&queue->lock);
+	(void)!kri_ranges_add(events ? &queue->events : &queue->samples, run->first, run->last);
+	kri_queue_look_again(queue, run->first);
+	pthread_mutex_unlock(&queue->lock);
+}
+
 bool kri_store_boot_of(void *data, uint32_t number, struct kri_boot *ret_boot)
 {
 	struct kryos_store *store = data;

@@ -90,59 +90,68 @@ static bool had_no_samples(struct kryos_store *store, const struct kri_segment_i
 	return kri_verify_segment(path, info->first_seq, &whole) >= 0 && whole;
 }
 
-static void announce_gap(struct kryos_store *store, const struct kri_segment_info *info, const char *queue,
-                         const struct kri_run *run, const char *why)
+static int announce_gap(struct kryos_store *store, const struct kri_segment_info *info, const char *queue,
+                        const struct kri_run *run, const char *why)
 {
 	int64_t count = count_samples(store, info, run);
 	char text[200];
+	struct kryos_event gap = {
+		.type = KRYOS_EVENT_GAP, .name = queue, .first_seq = run->first, .last_seq = run->last, .text = text
+	};
 
 	if (!count && had_no_samples(store, info, run))
-		return;
+		return 0;
 	if (count > 0)
 		snprintf(text, sizeof(text), "%s; %" PRId64 " samples were not delivered", why, count);
 	else
 		snprintf(text, sizeof(text), "%s; what was not delivered can't be counted", why);
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .name = queue,
-	                                                 .first_seq = run->first,
-	                                                 .last_seq = run->last,
-	                                                 .text = text });
+	/* (By a try before this one, which found no place for all.) */
+	return kri_store_is_gap_waiting(store, &gap) ? 0 : kri_store_announce(store, &gap);
 }
 
 /* The same for one that is not open: it finds out when it comes that there is nothing, and the gap says why. */
-static void announce_absent(struct kryos_store *store, const struct kri_segment_info *info,
-                            const struct kri_absent *absent, const char *why)
+static int announce_absent(struct kryos_store *store, const struct kri_segment_info *info,
+                           const struct kri_absent *absent, const char *why)
 {
 	struct kri_run run;
 	int64_t at = info->first_seq;
+	int r = 0;
 
-	for (int i = 0; i < MAX_GAPS && kri_ranges_next(&absent->samples, at, &run) && run.first <= info->last_seq;
+	for (int i = 0;
+	     i < MAX_GAPS && r >= 0 && kri_ranges_next(&absent->samples, at, &run) && run.first <= info->last_seq;
 	     i++) {
 		/* The last one spans what is left. */
 		if (run.last > info->last_seq || i + 1 == MAX_GAPS)
 			run.last = info->last_seq;
-		announce_gap(store, info, absent->name, &run, why);
+		r = announce_gap(store, info, absent->name, &run, why);
 		at = run.last + 1;
 	}
+	return r;
 }
 
-/* What is no longer to be delivered becomes a gap, for each queue that still owed of it. why NULL: said elsewhere. */
-static void forget(struct kryos_store *store, const struct kri_segment_info *info, const char *why)
+/* What is no longer to be delivered becomes a gap, for each queue that still owed of it. */
+static int forget(struct kryos_store *store, const struct kri_segment_info *info, const char *why)
 {
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
 	struct kri_run runs[MAX_GAPS];
-	int count;
+	int count, r = 0;
 
 	pthread_mutex_lock(&store->lock);
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
-		int lost = kri_queue_forget(queues[i], false, info->first_seq, info->last_seq, runs, MAX_GAPS);
+		int lost =
+			r < 0 ? 0 : kri_queue_forget(queues[i], false, info->first_seq, info->last_seq, runs, MAX_GAPS);
 
-		for (int j = 0; j < lost && why; j++)
-			announce_gap(store, info, queues[i]->name, &runs[j], why);
+		for (int j = 0; j < lost; j++) {
+			if (r >= 0)
+				r = announce_gap(store, info, queues[i]->name, &runs[j], why);
+			if (r < 0)
+				kri_queue_owe_again(queues[i], false, &runs[j]);
+		}
 		kri_queue_unref(queues[i]);
 	}
+	return r;
 }
 
 int kri_store_remove_given_up(struct kryos_store *store)
@@ -183,10 +192,14 @@ static int drop(struct kryos_store *store, const struct kri_segment_info *chosen
 		return r;
 	/* (One that could not be committed before goes first: its gaps are on their way.) */
 	if (!store->giving_up) {
+		r = kri_store_make_place(store, KRI_MAX_QUEUES * MAX_GAPS);
+		if (r >= 0)
+			r = forget(store, &info, why);
+		for (int i = 0; i < absent->count && r >= 0; i++)
+			r = announce_absent(store, &info, &absent->list[i], why);
+		if (r < 0)
+			return r;
 		store->giving_up = info.first_seq;
-		forget(store, &info, why);
-		for (int i = 0; i < absent->count; i++)
-			announce_absent(store, &info, &absent->list[i], why);
 	}
 	pthread_mutex_lock(&store->lock);
 	r = kri_store_commit_state(store);

@@ -259,16 +259,19 @@ void kri_ring_announce_gap(struct kryos_store *store)
 	pthread_mutex_lock(&store->lock);
 	gap = store->ring_gap;
 	dropped = store->ring_dropped;
-	store->ring_dropped = 0;
 	pthread_mutex_unlock(&store->lock);
 	if (!dropped)
 		return;
 	snprintf(text, sizeof(text), "memory was full while the disk was away; %zu samples were not stored", dropped);
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .name = "store",
-	                                                 .first_seq = gap.first,
-	                                                 .last_seq = gap.last,
-	                                                 .text = text });
+	if (kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                     .name = "store",
+	                                                     .first_seq = gap.first,
+	                                                     .last_seq = gap.last,
+	                                                     .text = text }) < 0)
+		return;
+	pthread_mutex_lock(&store->lock);
+	store->ring_dropped = 0;
+	pthread_mutex_unlock(&store->lock);
 }
 
 void kri_ring_end(struct kryos_store *store)

@@ -221,9 +221,23 @@ int kri_store_commit_state(struct kryos_store *store)
 	pthread_mutex_unlock(&store->lock);
 	if (news)
 		kri_store_wake_queues(store);
+	/* One that found no place before does now. */
+	if (r >= 0 && !store->ringing)
+		kri_ring_announce_gap(store);
 	for (int i = 0; i < work.queue_count; i++)
 		kri_queue_unref(work.queues[i]);
 	pthread_mutex_lock(&store->lock);
+	return r;
+}
+
+int kri_store_make_place(struct kryos_store *store, int gaps)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&store->lock);
+	if (store->events_waiting + gaps > KRI_MAX_GAPS_WAITING)
+		r = kri_store_commit_state(store);
+	pthread_mutex_unlock(&store->lock);
 	return r;
 }
 

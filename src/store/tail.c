@@ -17,7 +17,8 @@
 #define MAX_ROWS KRI_MAX_WAITING
 #define FRAME (KRI_WAL_FRAME_HEADER + 512)
 #define ROWS_OF_FRAME 8 /* of 512 bytes, at least 64 each */
-#define EMPTY_FRAMES 9  /* no segment is begun with fewer */
+#define MAX_GAPS 64
+#define EMPTY_FRAMES 9 /* no segment is begun with fewer */
 
 struct tail {
 	struct kri_segment *segment;
@@ -258,12 +259,11 @@ static int say_run(struct kryos_store *store, const struct kri_run *run)
 		return r;
 	snprintf(text, sizeof(text),
 	         "the end of the log can't be read; at most %" PRId64 " samples may have been in it", seqs - events);
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .name = "store",
-	                                                 .first_seq = run->first,
-	                                                 .last_seq = run->last,
-	                                                 .text = text });
-	return 0;
+	return kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
+	                                                        .name = "store",
+	                                                        .first_seq = run->first,
+	                                                        .last_seq = run->last,
+	                                                        .text = text });
 }
 
 int kri_store_say_unread(struct kryos_store *store, int64_t *newest_seq)
@@ -271,10 +271,15 @@ int kri_store_say_unread(struct kryos_store *store, int64_t *newest_seq)
 	struct kri_ranges unread = { .runs = NULL };
 	int r = read_unread(store->state, &unread);
 
-	for (int i = 0; i < unread.count && r >= 0; i++) {
-		r = say_run(store, &unread.runs[i]);
-		if (unread.runs[i].last > *newest_seq)
-			*newest_seq = unread.runs[i].last;
+	for (int i = 0; i < unread.count && i < MAX_GAPS && r >= 0; i++) {
+		struct kri_run run = unread.runs[i];
+
+		/* More than are worth a record each: the last one spans them. */
+		if (i + 1 == MAX_GAPS)
+			run.last = unread.runs[unread.count - 1].last;
+		r = say_run(store, &run);
+		if (run.last > *newest_seq)
+			*newest_seq = run.last;
 	}
 	store->state->unread = unread.count > 0;
 	kri_ranges_clear(&unread);

@@ -74,43 +74,60 @@ static int64_t count_gone(sqlite3 *db, const char *queue, struct kri_run *run)
 	return count;
 }
 
-static void announce_gone(struct kryos_store *store, const char *queue, struct kri_run *run)
+static int announce_gone(struct kryos_store *store, const char *queue, struct kri_run *run)
 {
 	int64_t count = count_gone(store->state->db, queue, run);
 	char text[100];
+	struct kryos_event gap = { .type = KRYOS_EVENT_GAP,
+		                   .code = KRYOS_STREAM_EVENTS,
+		                   .name = queue,
+		                   .first_seq = run->first,
+		                   .last_seq = run->last,
+		                   .text = text };
 
 	if (!count)
-		return;
+		return 0;
 	snprintf(text, sizeof(text), "removed to make room; %" PRId64 " events were not delivered", count);
-	kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_GAP,
-	                                                 .code = KRYOS_STREAM_EVENTS,
-	                                                 .name = queue,
-	                                                 .first_seq = run->first,
-	                                                 .last_seq = run->last,
-	                                                 .text = text });
+	return kri_store_is_gap_waiting(store, &gap) ? 0 : kri_store_announce(store, &gap);
 }
 
 /* What a queue owed of the events before that one becomes a gap. */
-static int give_up_before(struct kryos_store *store, const struct kri_absent_list *absent, int64_t seq)
+static int announce_all_gone(struct kryos_store *store, const struct kri_absent_list *absent, int64_t seq)
 {
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
 	struct kri_run run;
-	int count, r;
+	int count, r = kri_store_make_place(store, KRI_MAX_QUEUES);
 
-	for (int i = 0; i < absent->count; i++) {
+	for (int i = 0; i < absent->count && r >= 0; i++) {
 		if (!kri_ranges_next(&absent->list[i].events, 1, &run) || run.first >= seq)
 			continue;
 		run.last = seq - 1;
-		announce_gone(store, absent->list[i].name, &run);
+		r = announce_gone(store, absent->list[i].name, &run);
 	}
 	pthread_mutex_lock(&store->lock);
 	count = kri_store_take_queues(store, queues);
 	pthread_mutex_unlock(&store->lock);
 	for (int i = 0; i < count; i++) {
-		if (kri_queue_forget(queues[i], true, 1, seq - 1, &run, 1))
-			announce_gone(store, queues[i]->name, &run);
+		if (r >= 0 && kri_queue_forget(queues[i], true, 1, seq - 1, &run, 1)) {
+			struct kri_run owed = run;
+
+			r = announce_gone(store, queues[i]->name, &run);
+			if (r < 0)
+				kri_queue_owe_again(queues[i], true, &owed);
+		}
 		kri_queue_unref(queues[i]);
 	}
+	return r;
+}
+
+/* The gaps are on the disk before the events go. Where they can't be stored now they are not announced again. */
+static int give_up_before(struct kryos_store *store, const struct kri_absent_list *absent, int64_t seq)
+{
+	int r = store->trimming ? 0 : announce_all_gone(store, absent, seq);
+
+	if (r < 0)
+		return r;
+	store->trimming = seq;
 	pthread_mutex_lock(&store->lock);
 	r = kri_store_commit_state(store);
 	pthread_mutex_unlock(&store->lock);
@@ -137,7 +154,9 @@ static int trim_events(struct kryos_store *store, const struct kri_absent_list *
 	if (r < 0)
 		return r;
 	owed = oldest_owed_event(store, absent);
-	if (owed < middle && used > store->limit_bytes / 4)
+	if (store->trimming)
+		middle = store->trimming;
+	if (store->trimming || (owed < middle && used > store->limit_bytes / 4))
 		r = give_up_before(store, absent, owed = middle);
 	if (r < 0)
 		return r;
@@ -148,7 +167,10 @@ static int trim_events(struct kryos_store *store, const struct kri_absent_list *
 	if (r < 0)
 		return r;
 	snprintf(sql, sizeof(sql), "DELETE FROM event WHERE seq < %" PRId64, middle);
-	return kri_sql_exec(db, sql);
+	r = kri_sql_exec(db, sql);
+	if (r >= 0)
+		store->trimming = 0;
+	return r;
 }
 
 /* Boots of which no sample and no event is left. */

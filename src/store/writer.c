@@ -473,7 +473,9 @@ static void finish_all(struct kryos_store *store)
 	pthread_mutex_lock(&store->lock);
 	/* Delivery state that no timer has asked for yet. */
 	store->commit_wanted++;
-	(void)kri_store_commit_state(store);
+	/* Twice, where the gap found a place only once others were stored. */
+	if (kri_store_commit_state(store) >= 0 && store->events)
+		(void)kri_store_commit_state(store);
 	lost = store->ring_samples;
 	events = kri_store_drop_events(store);
 	kri_ring_drop(store);

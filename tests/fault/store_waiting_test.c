@@ -464,6 +464,120 @@ static void a_close_on_a_dead_disk_says_how_many_are_lost(void **state)
 	own->count = 0;
 }
 
+/* What waits for the disk and says that something is gone, of that queue. */
+static int count_waiting_gaps(struct rig *rig, const char *name)
+{
+	int count = 0;
+
+	pthread_mutex_lock(&rig->store->lock);
+	for (const struct kri_stored_event *event = rig->store->events; event; event = event->next)
+		count += event->type == KRYOS_EVENT_GAP && strcmp(event->name, name) == 0;
+	pthread_mutex_unlock(&rig->store->lock);
+	return count;
+}
+
+static int64_t stored_gaps(struct rig *rig, const char *where)
+{
+	char sql[120];
+	int64_t count = -1;
+	sqlite3 *db;
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM event WHERE type=%d AND %s", KRYOS_EVENT_GAP, where);
+	assert_ok(kri_sql_open(&db, in(rig->path, "state.db"), SQLITE_OPEN_READWRITE));
+	assert_ok(kri_sql_int(db, sql, &count));
+	sqlite3_close(db);
+	return count;
+}
+
+static bool is_ring_written(void *rig)
+{
+	return rig_status(rig).volatile_samples == 0;
+}
+
+static bool is_ring_gap_stored(void *rig)
+{
+	return stored_gaps(rig, "text LIKE 'memory was full%; 10 samples%'") == 1;
+}
+
+/* As many wait as may: a gap that is announced then is refused, is no news, and keeps its cause until there is place.
+ */
+static void a_gap_that_finds_no_place_is_said_later(void **state)
+{
+	static struct kryos_sample samples[KRI_MAX_WAITING];
+	struct kryos_event gap = { .type = KRYOS_EVENT_GAP, .name = "x", .first_seq = 1, .last_seq = 1, .text = "x" };
+	struct rig *rig = *state;
+	const struct kryos_event *news;
+	int r;
+
+	start(rig);
+	die(rig, NULL);
+	for (int i = 0; i < KRI_MAX_WAITING; i++)
+		samples[i] = rig_sample(rig->fridge, i);
+	assert_fails(KRYOS_EVOLATILE, kryos_store_append(rig->store, samples, KRI_MAX_WAITING));
+	assert_fails(KRYOS_EVOLATILE, kryos_store_append(rig->store, samples, 10));
+	while ((r = kryos_store_add_event(rig->store, &gap)) >= 0)
+		;
+	assert_int_equal(r, -EAGAIN);
+	assert_in_range(count_waiting_gaps(rig, "x"), KRI_MAX_GAPS_WAITING - 10, KRI_MAX_GAPS_WAITING);
+	assert_ok(kryos_ctx_process(rig->ctx));
+	while (kryos_ctx_next_event(rig->ctx, &news) > 0)
+		;
+	assert_fails(-EAGAIN, kri_store_announce(rig->store, &gap));
+	assert_int_equal(kryos_ctx_next_event(rig->ctx, &news), 0);
+	/* Samples can be written again, and state.db can't. */
+	die(rig, "state.db-wal");
+	assert_true(process_until(rig->ctx, is_ring_written, rig, 10000));
+	assert_int_equal(count_waiting_gaps(rig, "store"), 0);
+	come_back(rig);
+	assert_true(process_until(rig->ctx, is_ring_gap_stored, rig, 10000));
+	assert_in_range(stored_gaps(rig, "name='x'"), KRI_MAX_GAPS_WAITING - 10, KRI_MAX_GAPS_WAITING);
+}
+
+static bool has_absent_gap(void *rig)
+{
+	return count_waiting_gaps(rig, "absent") > 0;
+}
+
+/* What a queue that is not open owed of events that go: the disk fails between that and the removal, for minutes. */
+static void a_gap_of_events_is_said_once_however_often_it_fails(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_queue *absent;
+	char text[400];
+
+	rig_start(rig, KRYOS_STORE_CONFIG(.keep_bytes = 1000000));
+	rig->store->retry_ns = KRYOS_MILLISECONDS(5);
+	rig->store->quiet_ns = KRYOS_MILLISECONDS(1);
+	rig_open_queue(rig, NULL);
+	assert_ok(kryos_queue_open(&absent, rig->store, "absent", NULL));
+	kryos_queue_close(absent);
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int i = 1; i <= 800; i++) {
+		struct kryos_event event = { .type = KRYOS_EVENT_AUDIT, .text = text };
+
+		assert_ok(kryos_store_add_event(rig->store, &event));
+		if (i % 100 == 0)
+			assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	}
+	die(rig, "state.db-wal");
+	for (int i = 0; i < 4; i++) {
+		kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(61));
+		assert_true(process_until(rig->ctx, has_absent_gap, rig, 10000));
+		(void)process_until(rig->ctx, is_ring_gap_stored, rig, 50); /* the next try has its time */
+		assert_int_equal(count_waiting_gaps(rig, "absent"), 1);
+		assert_int_equal(count_waiting_gaps(rig, "modem"), 1);
+	}
+	come_back(rig);
+	for (int i = 0; i < 3; i++) {
+		kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(61));
+		(void)process_until(rig->ctx, has_absent_gap, rig, 50);
+		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	}
+	assert_int_equal(stored_gaps(rig, "name='absent'"), 1);
+	assert_int_equal(stored_gaps(rig, "name='modem'"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +590,8 @@ int main(void)
 		CASE(what_was_settled_in_memory_settles_nothing_else_after_a_rebuild),
 		CASE(a_commit_of_unknown_outcome_has_the_ids_that_left),
 		CASE(a_close_on_a_dead_disk_says_how_many_are_lost),
+		CASE(a_gap_that_finds_no_place_is_said_later),
+		CASE(a_gap_of_events_is_said_once_however_often_it_fails),
 #undef CASE
 	};
 
