@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* At open: seqs that nobody has, segments that should be there, and the first that is. */
 #include "private.h"
+#include <dirent.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define MAX_SAID (KRI_MAX_GAPS_WAITING / 2) /* missing segments at one open: the next one says more of them */
 
@@ -162,6 +165,44 @@ int kri_store_report_missing(struct kryos_store *store)
 	r = kri_sql_fail(store->state->db, code);
 	sqlite3_finalize(rows);
 	return r;
+}
+
+/* Of a segment's file that is not there, and that state.db does not miss. */
+static bool is_leftover(struct kryos_store *store, const char *name)
+{
+	static const char *const suffixes[] = { "-wal", "-shm", "-journal", ".bad", ".salvaged", ".salvaged-journal" };
+	char path[PATH_MAX], sql[80];
+	int64_t missing = 0, first;
+	bool known = false;
+
+	if (strspn(name, "0123456789") != 20 || strncmp(name + 20, ".seg", 4) != 0)
+		return false;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(suffixes); i++)
+		known |= strcmp(name + 24, suffixes[i]) == 0;
+	first = strtoll(name, NULL, 10);
+	kri_segment_path(store->folder, first, path, sizeof(path));
+	if (!known || access(path, F_OK) == 0 || errno != ENOENT || kri_state_has_channels(store->state, first))
+		return false;
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM seal WHERE dropped=0 AND first_seq=%" PRId64, first);
+	return kri_sql_int(store->state->db, sql, &missing) >= 0 && !missing;
+}
+
+/* What a cut in the midst of a removal left. Nothing would ever look for it. */
+void kri_store_remove_leftovers(struct kryos_store *store)
+{
+	DIR *directory = opendir(store->folder);
+	struct dirent *entry;
+	char path[PATH_MAX];
+
+	while (directory && (entry = readdir(directory))) {
+		if (!is_leftover(store, entry->d_name))
+			continue;
+		kri_segment_path(store->folder, strtoll(entry->d_name, NULL, 10), path, sizeof(path));
+		if (kri_remove_db(path) < 0)
+			kri_log(store->ctx, KRYOS_LOG_WARNING, "store", -EIO, "%s", kryos_strerror(-EIO));
+	}
+	if (directory)
+		closedir(directory);
 }
 
 void kri_store_learn_first(struct kryos_store *store)

@@ -545,6 +545,7 @@ int kri_store_recover(struct kryos_store *store);
 /* missing.c, at open. */
 int kri_store_note_skipped(struct kryos_store *store, const struct kri_segment_info *newest, int64_t known);
 int kri_store_report_missing(struct kryos_store *store);
+void kri_store_remove_leftovers(struct kryos_store *store);
 /* Whether state.db knows of seqs behind the newest that nobody has. Where it does they are passed over, and damage. */
 int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *ret_damage);
 /* rebuild.c, at open: queues' cursors and boots, from the newest segment that can be read. */

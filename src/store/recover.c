@@ -11,6 +11,7 @@
  *     the disk gives errors           left out until the next open; a new epoch begins
  *     state.db knows later seqs       the newest segment is damaged, or missing: a gap
  *     a closed one is not there       a gap
+ *     log, marker without a segment   removed, if state.db does not miss it
  *     another board's                 closed as it stands; new device id, chain and epoch
  *     state.db of a newer version     set aside and made anew
  *     state.db damaged or lost        set aside, events taken over; cursors from the newest segment's header
@@ -427,6 +428,9 @@ static int recover(struct kryos_store *store, struct found *found)
 		r = read_seals(store, found);
 	if (r >= 0)
 		r = look_into_all(store, found);
+	/* Where state.db was made anew it does not know what it should miss. */
+	if (r >= 0 && !store->state_damaged)
+		kri_store_remove_leftovers(store);
 	if (r >= 0)
 		r = kri_store_say_unread(store, &found->newest_seq);
 	if (r >= 0)

@@ -609,6 +609,41 @@ static void a_cut_of_a_removal_leaves_nothing_salvaged_behind(void **state)
 	}
 }
 
+static void touch(struct rig *rig, const char *name)
+{
+	FILE *stream = fopen(in(rig->path, name), "wb");
+
+	assert_non_null(stream);
+	fclose(stream);
+}
+
+/* But what is left of a segment that should be there is not ours to remove. */
+static void leftovers_of_a_cut_removal_go_at_the_next_open(void **state)
+{
+	static const char *const left[] = { "00000000000000000777.seg-wal", "00000000000000000777.seg-shm",
+		                            "00000000000000000777.seg.bad", "00000000000000000778.seg.bad" };
+	static const char *const kept[] = { "00000000000000000001.seg.bad", "00000000000000000001.seg-wal",
+		                            "777.seg-wal", "00000000000000000777.seg-note" };
+	struct rig *rig = *state;
+
+	start(rig);
+	append(rig, 1);
+	rotate(rig);
+	rig_stop(rig);
+	assert_int_equal(remove(first_segment(rig)), 0);
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(left); i++) {
+		touch(rig, left[i]);
+		touch(rig, kept[i]);
+	}
+	start(rig);
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(left); i++) {
+		assert_int_equal(access(in(rig->path, left[i]), F_OK), -1);
+		assert_int_equal(access(in(rig->path, kept[i]), F_OK), 0);
+	}
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(5)));
+	assert_int_equal(rig_status(rig).gaps, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -633,6 +668,7 @@ int main(void)
 		CASE(a_salvage_that_waits_for_state_db_says_its_gaps_once),
 		CASE(what_retention_cannot_find_in_a_damaged_segment_is_said),
 		CASE(a_cut_of_a_removal_leaves_nothing_salvaged_behind),
+		CASE(leftovers_of_a_cut_removal_go_at_the_next_open),
 		CASE(damage_deep_in_the_delivery_state_does_not_keep_a_store_from_opening),
 #undef CASE
 	};
