@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Twenty thousand records of backlog through Paho and a real Mosquitto, while the device measures on. The relay's
- * machine, queue, codec and transport as they are, driven from here because kryos_relay_open allows 100 records a
- * second at most, and this should take seconds.
+ * Two weeks of backlog at one record a minute through Paho and a real Mosquitto, while the device measures on;
+ * KRYOS_TEST_LONG=1: 60 days. The relay's machine, queue, codec and transport as they are, driven from here because
+ * kryos_relay_open allows 100 records a second at most, and this should take seconds.
  */
 #include "lane.h"
 #include "relay/link.h"
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKLOG 20000
 #define RATE 2500
-#define BATCH 2000
+#define BATCH 800
+#define OURS "in the thick of it"
 #define FLAT (1024 * 1024) /* caches that fill up in the beginning */
 
 extern const struct kryos_transport_driver kri_transport_paho;
@@ -30,7 +29,7 @@ struct rig {
 	struct kryos_queue *queue;
 	struct kryos_relay_config config;
 	struct kri_link link;
-	int downs;
+	int backlog, downs;
 	size_t looked_at;
 	int64_t seen[KINDS], last[KINDS];
 	unsigned int broken; /* order, or seen twice */
@@ -94,10 +93,10 @@ static void fill(struct rig *rig)
 {
 	static struct kryos_sample samples[BATCH];
 
-	for (int done = 0; done < BACKLOG; done += BATCH) {
+	for (int done = 0; done < rig->backlog; done += BATCH) {
 		for (int i = 0; i < BATCH; i++)
 			samples[i] = (struct kryos_sample){ .channel = rig->lane->channel, .value_micro = 5000000 };
-		kryos_fake_clock_advance(rig->lane->clock, KRYOS_HOURS(1));
+		kryos_fake_clock_advance(rig->lane->clock, KRYOS_MINUTES(BATCH));
 		assert_ok(kryos_store_append(rig->lane->store, samples, BATCH));
 	}
 }
@@ -108,6 +107,7 @@ static struct rig *rig_new(void)
 
 	assert_non_null(rig);
 	rig->folder = scratch_new();
+	rig->backlog = getenv("KRYOS_TEST_LONG") ? 86400 : 20000;
 	rig->port = broker_free_port();
 	rig->broker = broker_start(rig->folder, rig->port, NULL);
 	assert_non_null(rig->broker);
@@ -197,9 +197,9 @@ static int64_t append_live(struct rig *rig, int count)
 
 static size_t heap(const struct rig *rig)
 {
-	struct mallinfo2 info = mallinfo2();
+	size_t bytes = heap_bytes();
 
-	return info.uordblks ? info.uordblks + info.hblkhd - sink_bytes(rig->sink) : 0;
+	return bytes ? bytes - sink_bytes(rig->sink) : 0;
 }
 
 /* Looks at what has come since the last call. */
@@ -218,7 +218,8 @@ static void look(struct rig *rig)
 			continue;
 		rig->broken += seq <= rig->last[kind];
 		rig->last[kind] = seq;
-		rig->seen[kind]++;
+		/* (Seals are events too.) */
+		rig->seen[kind] += kind != EVENTS || strstr(line, OURS);
 	}
 }
 
@@ -237,10 +238,10 @@ static int64_t wait_for(struct rig *rig, enum kind kind, int64_t count)
 	return kri_real_ns() - began;
 }
 
-static void twenty_thousand_records_of_backlog_disturb_nobody(void **state)
+static void weeks_of_backlog_disturb_nobody(void **state)
 {
 	struct rig *rig = rig_new();
-	struct kryos_event event = { .size = sizeof(event), .type = KRYOS_EVENT_AUDIT, .text = "in the thick of it" };
+	struct kryos_event event = { .size = sizeof(event), .type = KRYOS_EVENT_AUDIT, .text = OURS };
 	int64_t worst[KINDS] = { 0 }, worst_append = 0, began, live = 0, events = 0, took;
 	size_t early, peak = 0, now;
 	double rate;
@@ -249,7 +250,7 @@ static void twenty_thousand_records_of_backlog_disturb_nobody(void **state)
 	(void)wait_for(rig, OLD, 1000);
 	early = heap(rig);
 	began = kri_real_ns();
-	while (rig->seen[OLD] < BACKLOG - 2000) {
+	while (rig->seen[OLD] < rig->backlog - 2000) {
 		/* A hundred live samples at once are a fifth of a second of their share. */
 		took = append_live(rig, 100);
 		worst_append = took > worst_append ? took : worst_append;
@@ -264,7 +265,7 @@ static void twenty_thousand_records_of_backlog_disturb_nobody(void **state)
 		peak = now > peak ? now : peak;
 	}
 	rate = (double)(rig->seen[OLD] + rig->seen[LIVE] - 1000) * 1e9 / (double)(kri_real_ns() - began);
-	(void)wait_for(rig, OLD, BACKLOG);
+	(void)wait_for(rig, OLD, rig->backlog);
 	drive(rig, 100);
 	look(rig);
 	print_message("%lld old, %lld live, %lld events at %.0f a second; worst: live %lld ms, event %lld ms, append "
@@ -273,12 +274,14 @@ static void twenty_thousand_records_of_backlog_disturb_nobody(void **state)
 	              (long long)rig->seen[OLD], (long long)rig->seen[LIVE], (long long)rig->seen[EVENTS], rate,
 	              (long long)worst[LIVE] / 1000000, (long long)worst[EVENTS] / 1000000,
 	              (long long)worst_append / 1000000, early / 1024, peak / 1024);
-	assert_int_equal(rig->seen[OLD], BACKLOG);
+	assert_int_equal(rig->seen[OLD], rig->backlog);
 	assert_int_equal(rig->seen[LIVE], live);
 	assert_int_equal(rig->seen[EVENTS], events);
 	assert_int_equal(rig->broken, 0);
 	assert_int_equal(rig->downs, 0);
+	/* Kept, and used: what a busy machine can't do is not held against the relay. */
 	assert_true(rate < RATE * 1.05);
+	assert_true(rate > RATE / 10.0);
 	assert_true(worst[LIVE] < KRYOS_SECONDS(3));
 	assert_true(worst[EVENTS] < KRYOS_SECONDS(3));
 	assert_true(worst_append < KRYOS_SECONDS(3));
@@ -290,7 +293,7 @@ static void twenty_thousand_records_of_backlog_disturb_nobody(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(twenty_thousand_records_of_backlog_disturb_nobody),
+		cmocka_unit_test(weeks_of_backlog_disturb_nobody),
 	};
 	const char *missing = broker_missing();
 

@@ -30,6 +30,9 @@ bool process_until(struct kryos_ctx *ctx, bool (*done)(void *data), void *data, 
 /* Processes for ms of real time. */
 void process_for(struct kryos_ctx *ctx, int ms);
 
+/* What is allocated in this process; 0: a sanitizer's allocator does not tell. */
+size_t heap_bytes(void);
+
 /* Fails the test with kryos_strerror when r < 0. */
 #define assert_ok(expression)                                                                                          \
 	do {                                                                                                           \

@@ -19,6 +19,7 @@
 
 extern const struct kryos_bus_driver kri_bus_w1_sysfs;
 
+#define FLAT (256 * 1024) /* one round of it is a few megabytes */
 #define SAMPLES (KRYOS_STREAM_LIVE | KRYOS_STREAM_BACKLOG)
 
 struct rig {
@@ -133,6 +134,51 @@ static void events_wait_256_and_gaps_2048(void **state)
 	assert_ok(kryos_store_add_event(rig->store, &event));
 }
 
+/* The disk goes, all that may wait does, and more than that; it comes back, and some is rejected. */
+static void go_to_the_bounds(struct rig *rig, struct kryos_queue *queue)
+{
+	static const struct kryos_event event = { .type = KRYOS_EVENT_AUDIT, .name = "who", .text = "what" };
+	static const struct kryos_event gap = { .type = KRYOS_EVENT_GAP, .first_seq = 1, .last_seq = 1 };
+	struct kryos_sample *samples = calloc(4096, sizeof(*samples));
+	const struct kryos_record *record;
+
+	for (int i = 0; i < 4096; i++)
+		samples[i].channel = rig->channel;
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 1, SQLITE_IOERR_WRITE, true);
+	for (int i = 0; i < 2; i++)
+		assert_fails(KRYOS_EVOLATILE, kryos_store_append(rig->store, samples, 4096));
+	for (int i = 0; i < 3000; i++)
+		(void)!kryos_store_add_event(rig->store, &event);
+	for (int i = 0; i < 3000; i++)
+		(void)!kryos_store_add_event(rig->store, &gap);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20)));
+	for (int i = 0; i < 500 && kryos_queue_next(queue, &record) > 0; i++)
+		assert_ok(kryos_queue_reject(queue, record->seq, "not wanted"));
+	assert_ok(kryos_queue_commit(queue));
+	assert_ok(kryos_ctx_process(rig->ctx));
+	free(samples);
+}
+
+static void what_is_at_its_bounds_again_and_again_does_not_grow(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_queue *queue;
+	size_t before, after;
+
+	rig->store->retry_ns = KRYOS_MILLISECONDS(5);
+	assert_ok(kryos_queue_open(&queue, rig->store, "modem", NULL));
+	/* Twice, until caches are full. */
+	for (int i = 0; i < 2; i++)
+		go_to_the_bounds(rig, queue);
+	before = heap_bytes();
+	for (int i = 0; i < 6; i++)
+		go_to_the_bounds(rig, queue);
+	after = heap_bytes();
+	print_message("heap %zu kB, and six times later %zu kB\n", before / 1024, after / 1024);
+	assert_true(after <= before + FLAT);
+}
+
 static void a_stored_event_has_63_bytes_of_name_and_1000_of_text(void **state)
 {
 	struct rig *rig = *state;
@@ -148,7 +194,7 @@ static void a_stored_event_has_63_bytes_of_name_and_1000_of_text(void **state)
 	event.text = text;
 	assert_fails(-EINVAL, kryos_store_add_event(rig->store, &event));
 	event.name = name;
-	kri_store_announce(rig->store, &event);
+	assert_ok(kri_store_announce(rig->store, &event));
 	name[63] = text[1000] = 0;
 	assert_ok(kryos_store_add_event(rig->store, &event));
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(10)));
@@ -404,6 +450,7 @@ int main(void)
 		cmocka_unit_test(a_log_message_ends_at_1023_bytes),
 		cmocka_unit_test(a_sentence_ends_at_4095_bytes),
 		TEST(events_wait_256_and_gaps_2048),
+		TEST(what_is_at_its_bounds_again_and_again_does_not_grow),
 		TEST(a_stored_event_has_63_bytes_of_name_and_1000_of_text),
 		TEST(samples_wait_4096_for_a_slow_disk),
 		TEST(dead_letters_are_the_newest_1000),
