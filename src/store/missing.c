@@ -104,6 +104,8 @@ int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *re
 	char text[32];
 	int r = kri_state_newest_seq(store->state, &last);
 
+	/* Nothing was accepted since: what is claimed from now on goes on from there. */
+	store->claimed_before = read_run(store, "claimed").first > *newest_seq ? read_run(store, "claimed").first : 0;
 	if (r >= 0)
 		r = find_lost_segment(store, *newest_seq, &lost);
 	if (r < 0)

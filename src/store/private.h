@@ -414,7 +414,8 @@ struct kryos_store {
 	struct kri_sync_counts syncs;
 	uint64_t epoch;
 	int64_t next_seq;
-	int64_t claim_seq; /* from here to next_seq the outcome of commits is unknown; 0: none */
+	int64_t claim_seq;      /* from here to next_seq the outcome of commits is unknown; 0: none */
+	int64_t claimed_before; /* where such seqs of a run before begin that no sample was accepted behind; 0: none */
 	int64_t samples_at_ns, state_at_ns, rotate_at_ns; /* after a failure: no other try before (real time) */
 	int64_t wait_ns;                                  /* how long the last of them waits */
 	int64_t last_retention_ns;                        /* INT64_MAX: it is due */

@@ -60,7 +60,8 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 	}
 	/* At an open after damage, the ids of commits that failed are not to be taken for lost. */
 	if (r >= 0 && (work->events || store->ringing) && store->claim_seq) {
-		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->claim_seq, store->next_seq - 1);
+		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64,
+		         store->claimed_before ? store->claimed_before : store->claim_seq, store->next_seq - 1);
 		r = kri_state_put_meta(store->state, "claimed", claimed);
 	}
 	/* What a damaged log loses of a store that was closed well is known by this. */
@@ -95,7 +96,8 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 	}
 	if (r >= 0 && work->epoch) {
 		/* The ring's are somebody's now. */
-		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64, store->ring_claim,
+		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64,
+		         store->claimed_before ? store->claimed_before : store->ring_claim,
 		         store->ring_refused ? store->ring_refused : store->ring_floor - 1);
 		r = kri_state_put_meta(store->state, "claimed", claimed);
 	}

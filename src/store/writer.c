@@ -217,7 +217,7 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 		kri_clock_set_floor(store->ctx, newest_trusted);
 	/* Not when the segment was begun: had this commit failed too, it would have been removed, and its claim with
 	 * it. */
-	store->claim_seq = 0;
+	store->claim_seq = store->claimed_before = 0;
 	pthread_mutex_lock(&store->lock);
 	store->untrusted_in_boot |= untrusted;
 	if (store->next_seq <= last_seq)
