@@ -225,7 +225,8 @@ def tell(case, story):
     at = story.until("^# no reset")
     case.ok(at - stopped > TIMEOUT + 5, "a clean stop: no reset for %.1f s" % (at - stopped))
     story.until("^# killed")
-    story.reset("softdog, the daemon is killed", limit, status=0)
+    # A timer of the machine's own kernel, which is as late as a busy host lets the machine be.
+    story.reset("softdog, the daemon is killed", limit + 6, status=0)
 
     frozen = story.until("^# frozen")
     story.reset("the disk hangs", DEADLINE + 1 + limit, since=frozen)
