@@ -37,15 +37,7 @@ static int add_absent(struct kri_absent_list *absent, sqlite3_stmt *row)
 	added = &grown[absent->count++];
 	memset(added, 0, sizeof(*added));
 	snprintf(added->name, sizeof(added->name), "%s", kri_sql_text(row, 0));
-	if (kri_ranges_parse(&added->samples, kri_sql_text(row, 1)) >= 0 &&
-	    kri_ranges_parse(&added->events, kri_sql_text(row, 2)) >= 0)
-		return 0;
-	/* As its open will have it: what can't be read owes everything. */
-	kri_ranges_clear(&added->samples);
-	kri_ranges_clear(&added->events);
-	return kri_ranges_add(&added->samples, 1, INT64_MAX) < 0 || kri_ranges_add(&added->events, 1, INT64_MAX) < 0
-	               ? -ENOMEM
-	               : 0;
+	return kri_ranges_parse_owed(&added->samples, &added->events, kri_sql_text(row, 1), kri_sql_text(row, 2));
 }
 
 int kri_absent_read(struct kryos_store *store, struct kri_absent_list *absent)

@@ -100,12 +100,12 @@ static int find_lost_segment(struct kryos_store *store, int64_t behind, int64_t 
 int kri_store_check_end(struct kryos_store *store, int64_t *newest_seq, bool *ret_damage)
 {
 	struct kri_segment_info *newest = store->segment_count ? &store->segments[store->segment_count - 1] : NULL;
-	int64_t known = 0, first = *newest_seq + 1, last = 0, lost = 0;
+	int64_t known = 0, first = *newest_seq + 1, last = 0, lost = 0, claimed = read_run(store, "claimed").first;
 	char text[32];
 	int r = kri_state_newest_seq(store->state, &last);
 
 	/* Nothing was accepted since: what is claimed from now on goes on from there. */
-	store->claimed_before = read_run(store, "claimed").first > *newest_seq ? read_run(store, "claimed").first : 0;
+	store->claimed_before = claimed > *newest_seq ? claimed : 0;
 	if (r >= 0)
 		r = find_lost_segment(store, *newest_seq, &lost);
 	if (r < 0)

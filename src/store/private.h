@@ -332,6 +332,9 @@ int64_t kri_ranges_count_either(const struct kri_ranges *a, int64_t a_to, const 
 void kri_ranges_clear(struct kri_ranges *ranges);
 char *kri_ranges_text(const struct kri_ranges *ranges); /* "5-9,12-"; free() it */
 int kri_ranges_parse(struct kri_ranges *ranges, const char *text);
+/* What a queue that is not open owes, as state.db has it. What can't be read owes everything, as its open has it. */
+int kri_ranges_parse_owed(struct kri_ranges *samples, struct kri_ranges *events, const char *samples_text,
+                          const char *events_text);
 
 /* files.c */
 int kri_lock_folder(const char *folder, int *ret_fd);

@@ -10,19 +10,6 @@ struct owed {
 	struct kri_ranges samples, events;
 };
 
-/* What can't be read owes everything, as its open would have it. */
-static int parse(struct owed *owed, const char *samples, const char *events)
-{
-	int r;
-
-	if (kri_ranges_parse(&owed->samples, samples) >= 0 && kri_ranges_parse(&owed->events, events) >= 0)
-		return 0;
-	kri_ranges_clear(&owed->samples);
-	kri_ranges_clear(&owed->events);
-	r = kri_ranges_add(&owed->samples, 1, INT64_MAX);
-	return r < 0 ? r : kri_ranges_add(&owed->events, 1, INT64_MAX);
-}
-
 /* A connection of its own, for the writer's is busy. Nobody changes the row of a queue that is not open. */
 static int read_owed(struct kryos_store *store, const char *name, struct owed *owed)
 {
@@ -39,7 +26,8 @@ static int read_owed(struct kryos_store *store, const char *name, struct owed *o
 		kri_sql_bind_text(row, 1, name);
 		code = sqlite3_step(row);
 		if (code == SQLITE_ROW)
-			r = parse(owed, kri_sql_text(row, 0), kri_sql_text(row, 1));
+			r = kri_ranges_parse_owed(&owed->samples, &owed->events, kri_sql_text(row, 0),
+			                          kri_sql_text(row, 1));
 		else
 			r = code == SQLITE_DONE ? kryos_fail(-ENOENT, "queue %s: there is none of that name", name)
 			                        : kri_sql_fail(db, code);

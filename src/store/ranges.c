@@ -219,3 +219,16 @@ int kri_ranges_parse(struct kri_ranges *ranges, const char *text)
 	}
 	return 0;
 }
+
+int kri_ranges_parse_owed(struct kri_ranges *samples, struct kri_ranges *events, const char *samples_text,
+                          const char *events_text)
+{
+	int r;
+
+	if (kri_ranges_parse(samples, samples_text) >= 0 && kri_ranges_parse(events, events_text) >= 0)
+		return 0;
+	kri_ranges_clear(samples);
+	kri_ranges_clear(events);
+	r = kri_ranges_add(samples, 1, INT64_MAX);
+	return r < 0 ? r : kri_ranges_add(events, 1, INT64_MAX);
+}
