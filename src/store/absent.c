@@ -18,8 +18,7 @@ void kri_absent_clear(struct kri_absent_list *absent)
 	*absent = (struct kri_absent_list){ NULL, 0 };
 }
 
-/* store->lock held. */
-static bool is_open(const struct kryos_store *store, const char *name)
+bool kri_store_is_queue_open(const struct kryos_store *store, const char *name)
 {
 	for (const struct kryos_queue *queue = store->queues; queue; queue = queue->next)
 		if (strcmp(queue->name, name) == 0)
@@ -49,7 +48,7 @@ int kri_absent_read(struct kryos_store *store, struct kri_absent_list *absent)
 	*absent = (struct kri_absent_list){ NULL, 0 };
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		pthread_mutex_lock(&store->lock);
-		open = is_open(store, kri_sql_text(rows, 0));
+		open = kri_store_is_queue_open(store, kri_sql_text(rows, 0));
 		pthread_mutex_unlock(&store->lock);
 		if (!open)
 			r = add_absent(absent, rows);

@@ -602,6 +602,7 @@ struct kri_absent_list {
 	struct kri_absent *list;
 	int count;
 };
+bool kri_store_is_queue_open(const struct kryos_store *store, const char *name); /* store->lock held */
 int kri_absent_read(struct kryos_store *store, struct kri_absent_list *absent);
 void kri_absent_clear(struct kri_absent_list *absent);
 /* retention.c; writer thread */

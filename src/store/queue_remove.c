@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 struct owed {
 	struct kri_ranges samples, events;
@@ -42,10 +41,8 @@ static int check_absent(const struct kryos_store *store, const char *name)
 {
 	if (kri_store_is_removing(store, name))
 		return kryos_fail(-EBUSY, "queue %s: it is being removed", name);
-	for (const struct kryos_queue *queue = store->queues; queue; queue = queue->next)
-		if (strcmp(queue->name, name) == 0)
-			return kryos_fail(-EBUSY, "queue %s: it is open; close it first", name);
-	return 0;
+	return kri_store_is_queue_open(store, name) ? kryos_fail(-EBUSY, "queue %s: it is open; close it first", name)
+	                                            : 0;
 }
 
 /* store->lock held. */
