@@ -17,9 +17,9 @@
 
 KRYOS_BEGIN
 
-struct kryos_line_config; /* kryos/line.h */
 struct kryos_store;
 struct kryos_sampler;
+struct kryos_sensor_config;
 struct kryos_task;
 
 struct kryos_sampler_config {
@@ -39,7 +39,7 @@ struct kryos_sampler_sensor_config {
 	int64_t record_ns; /* 0: the sampler's */
 	const char *place; /* what its first temperature measures of: "vaccine", "freezer", "ambient", ...; copied;
 	                      NULL: "" */
-	const struct kryos_line_config *line; /* of one that is a GPIO line; NULL: its defaults (kryos/line.h) */
+	const struct kryos_sensor_config *sensor; /* what is said of the chip (kryos/sensor.h); NULL: nothing */
 };
 #define KRYOS_SAMPLER_SENSOR_CONFIG(...) KRYOS_CONFIG_OF(kryos_sampler_sensor_config, __VA_ARGS__)
 

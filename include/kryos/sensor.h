@@ -28,9 +28,19 @@ struct kryos_sensor;
 KRYOS_API int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
                                 const char *device);
 
-/* The same of one that is a GPIO line, as line says (kryos/line.h; NULL: its defaults). -EINVAL: it is no line. */
-KRYOS_API int kryos_sensor_open_line(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
-                                     const char *device, const struct kryos_line_config *line);
+/* What can be said of a chip beside where it is. */
+struct kryos_sensor_config {
+	uint32_t size;
+	uint32_t reserved;
+	const char *options; /* the driver's (docs/sensors.md), blanks between: "wires=3 element=pt1000"; NULL: none */
+	const struct kryos_line_config *line; /* of one that is a GPIO line (kryos/line.h); NULL: its defaults */
+};
+#define KRYOS_SENSOR_CONFIG(...) KRYOS_CONFIG_OF(kryos_sensor_config, __VA_ARGS__)
+
+/* The same with a config, which may be NULL. -EINVAL: an option that the driver has not, or a value it does not allow.
+ */
+KRYOS_API int kryos_sensor_open_with(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
+                                     const char *device, const struct kryos_sensor_config *config);
 
 /* Closes it. NULL is allowed. Waits for a measurement under way, at most 1 s, else abandons it. */
 KRYOS_EXPORT void kryos_sensor_close(struct kryos_sensor *sensor);

@@ -68,9 +68,11 @@ int kryos_register_sensor(struct kryos_ctx *ctx, const struct kryos_sensor_drive
 	KRI_REQUIRE(driver && driver->size >= sizeof(*driver), "size is not set");
 	KRI_REQUIRE(driver->name && driver->bus && driver->probe && driver->fetch && driver->decode,
 	            "name, bus, probe, fetch and decode are required");
-	KRI_REQUIRE(driver->channels && driver->channel_count >= 1 &&
-	                    driver->channel_count <= KRYOS_SENSOR_MAX_CHANNELS,
-	            "1 to 8 channels are allowed");
+	KRI_REQUIRE(driver->describe || (driver->channels && driver->channel_count >= 1 &&
+	                                 driver->channel_count <= KRYOS_SENSOR_MAX_CHANNELS),
+	            "1 to 8 channels are allowed, or describe is required");
+	KRI_REQUIRE(driver->option_count <= KRYOS_SENSOR_MAX_OPTIONS && (driver->options || !driver->option_count),
+	            "at most 32 options are allowed");
 	KRI_REQUIRE(driver->raw_size >= 1 && driver->raw_size <= KRYOS_SENSOR_MAX_RAW, "raw_size is 1 to 64");
 	return kri_registry_add(ctx, KRI_SENSOR, driver, NULL);
 }

@@ -276,7 +276,7 @@ static int add_record_channels(struct kri_probe *probe)
 	char text[80];
 	int r = 0;
 
-	for (size_t i = 0; i < probe->sensor->driver->channel_count && r >= 0 && probe->record_ns; i++) {
+	for (size_t i = 0; i < probe->sensor->has.channel_count && r >= 0 && probe->record_ns; i++) {
 		const char *name = kryos_channel_name(ctx, probe->sensor->channels[i]);
 		const char *unit = kryos_channel_unit(ctx, probe->sensor->channels[i]);
 
@@ -289,14 +289,14 @@ static int add_record_channels(struct kri_probe *probe)
 	return r;
 }
 
-static int set_line(struct kri_probe *probe, const struct kryos_line_config *line)
+/* Of a line with two states each change is worth knowing when it happens. */
+static int follow_edges(struct kri_probe *probe)
 {
-	const struct kryos_sensor_driver *driver = probe->sensor->driver;
-	int r = kri_sensor_set_line(probe->sensor, line);
+	const struct kryos_description *has = &probe->sensor->has;
 
-	if (r >= 0 && driver->channel_count == 1 && driver->channels[0].states[0] && !strcmp(driver->bus, "gpio"))
-		r = kri_edges_new(probe->sensor);
-	return r;
+	if (has->channel_count == 1 && has->channels[0].states[0] && !strcmp(probe->sensor->driver->bus, "gpio"))
+		return kri_edges_new(probe->sensor);
+	return 0;
 }
 
 static int set_place(struct kri_probe *probe, const char *place)
@@ -307,10 +307,10 @@ static int set_place(struct kri_probe *probe, const char *place)
 
 	if (!place || !place[0])
 		return 0;
-	while (i < probe->sensor->driver->channel_count &&
-	       strcmp(probe->sensor->driver->channels[i].quantity, "temperature") != 0)
+	while (i < probe->sensor->has.channel_count &&
+	       strcmp(probe->sensor->has.channels[i].quantity, "temperature") != 0)
 		i++;
-	if (i == probe->sensor->driver->channel_count)
+	if (i == probe->sensor->has.channel_count)
 		return kryos_fail(-EINVAL, "%s: place \"%.40s\" is of a temperature, which a %s does not measure",
 		                  probe->sensor->name, place, probe->sensor->driver->title);
 	r = kri_store_set_place(store, probe->sensor->channels[i], place);
@@ -342,14 +342,14 @@ int kryos_sampler_add_with(struct kryos_sampler *sampler, const char *name, cons
 	probe->sampler = sampler;
 	r = configure(probe, &own, name ? name : "");
 	if (r >= 0)
-		r = kri_sensor_new_lazy(&probe->sensor, sampler->ctx, name, device);
+		r = kri_sensor_new_lazy(&probe->sensor, sampler->ctx, name, device, own.sensor);
 	if (r < 0)
 		goto free_probe;
 	r = add_record_channels(probe);
 	if (r >= 0)
 		r = set_place(probe, own.place);
 	if (r >= 0)
-		r = set_line(probe, own.line);
+		r = follow_edges(probe);
 	if (r < 0)
 		goto free_probe;
 	probe->sensor->announced = on_announced;

@@ -17,3 +17,17 @@ uint8_t kryos_crc8_maxim(const void *data, size_t count)
 	}
 	return crc;
 }
+
+/* As in the SHT3x's data sheet, 4.12: 0xbeef gives 0x92. */
+uint8_t kryos_crc8_sensirion(const void *data, size_t count)
+{
+	const uint8_t *bytes = data;
+	uint8_t crc = 0xff;
+
+	for (size_t i = 0; i < count; i++) {
+		crc ^= bytes[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = (uint8_t)(crc & 0x80 ? crc << 1 ^ 0x31 : crc << 1);
+	}
+	return crc;
+}

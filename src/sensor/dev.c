@@ -18,6 +18,10 @@ struct kryos_dev {
 	unsigned int generation; /* of the bus when address was resolved; 0: it is not */
 	bool claimed;
 	struct kri_line line;
+
+	/* Set before the first job. */
+	uint32_t spi_mode, spi_max_hz;
+	int64_t options[KRYOS_SENSOR_MAX_OPTIONS];
 };
 
 void kri_say_nothing(void)
@@ -66,6 +70,31 @@ int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, st
 	}
 	*ret_dev = dev;
 	return 0;
+}
+
+void kri_dev_configure(struct kryos_dev *dev, const struct kryos_sensor_driver *driver, const int64_t *options)
+{
+	dev->spi_mode = driver->spi_mode;
+	dev->spi_max_hz = driver->spi_max_hz ? driver->spi_max_hz : 1000000;
+	memcpy(dev->options, options, driver->option_count * sizeof(options[0]));
+}
+
+int64_t kryos_dev_option(const struct kryos_dev *dev, size_t option)
+{
+	return option < KRYOS_SENSOR_MAX_OPTIONS ? dev->options[option] : 0;
+}
+
+const char *kryos_dev_bus_kind(const struct kryos_dev *dev)
+{
+	return !strncmp(dev->device.bus, "spi-", 4)   ? "spi"
+	       : !strncmp(dev->device.bus, "i2c-", 4) ? "i2c"
+	       : !strcmp(dev->device.bus, "gpio")     ? "gpio"
+	                                              : "w1";
+}
+
+const char *kri_dev_place(const struct kryos_dev *dev)
+{
+	return dev->device.place;
 }
 
 struct kryos_dev *kri_dev_ref(struct kryos_dev *dev)
@@ -210,6 +239,8 @@ static int resolve(struct kryos_dev *dev, unsigned int generation)
 		if (r < 0)
 			return fail_for(dev, r);
 	}
+	dev->address.spi_mode = dev->spi_mode;
+	dev->address.spi_max_hz = dev->spi_max_hz;
 	dev->generation = generation;
 	return 0;
 }

@@ -115,11 +115,61 @@ static size_t kind_length(const char *bus)
 	return strcspn(bus, "-.:/");
 }
 
+/* Whether bus is of one of the kinds ("i2c spi"). */
+static bool is_of_kind(const char *bus, const char *kinds)
+{
+	size_t length = kind_length(bus), count;
+
+	for (const char *kind = kinds; *kind; kind += count + strspn(kind + count, " ")) {
+		count = strcspn(kind, " ");
+		if (count == length && !strncmp(bus, kind, count))
+			return true;
+	}
+	return false;
+}
+
+static int fail_kind(const struct kri_device *device, const char *kinds)
+{
+	char text[128] = "";
+	size_t count;
+
+	for (const char *kind = kinds; *kind; kind += count + strspn(kind + count, " ")) {
+		const char *example = "";
+
+		count = strcspn(kind, " ");
+		if (!strncmp(kind, "i2c", count))
+			example = "-0, -1, ...";
+		if (!strncmp(kind, "spi", count))
+			example = "-0.0, -0.1, ...";
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%.*s%s", *text ? " or " : "", (int)count,
+		         kind, example);
+	}
+	return kryos_fail(KRYOS_EDEVICE, "%s: a %s is on %s, not on %s", device->text, device->driver, text,
+	                  device->bus);
+}
+
+/* "spi-0.0": bus and chip select, so that there is no place beside. */
+static int check_spi_place(const struct kri_device *device)
+{
+	unsigned int bus, select;
+	char rest;
+
+	if (device->place[0])
+		return kryos_fail(KRYOS_EDEVICE,
+		                  "%s: nothing is allowed after the bus; as in %s@spi-0.0 (bus.chip select)",
+		                  device->text, device->driver);
+	if (sscanf(device->bus, "spi-%3u.%3u%c", &bus, &select, &rest) != 2)
+		return kryos_fail(KRYOS_EDEVICE, "%s: %s is no SPI device; bus and chip select are, as in %s@spi-0.0",
+		                  device->text, device->bus, device->driver);
+	return 0;
+}
+
 int kri_device_check_bus(const struct kri_device *device, const char *kind)
 {
-	if (kind && (kind_length(device->bus) != strlen(kind) || strncmp(device->bus, kind, strlen(kind)) != 0))
-		return kryos_fail(KRYOS_EDEVICE, "%s: a %s is on %s%s, not on %s", device->text, device->driver, kind,
-		                  strcmp(kind, "w1") && strcmp(kind, "gpio") ? "-0, -1, ..." : "", device->bus);
+	if (kind && !is_of_kind(device->bus, kind))
+		return fail_kind(device, kind);
+	if (!strncmp(device->bus, "spi-", 4))
+		return check_spi_place(device);
 	if (!strncmp(device->bus, "i2c-", 4))
 		return check_i2c_place(device);
 	if (!strcmp(device->bus, "w1"))

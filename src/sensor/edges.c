@@ -97,7 +97,7 @@ static void tell(struct kri_edges *edges, int64_t lasted_ns, int64_t t_boot_ns, 
 		            .t_boot_ns = t_boot_ns },
 	};
 
-	describe(edges, sensor->driver->channels[0].states, lasted_ns, seen, text, sizeof(text));
+	describe(edges, sensor->has.channels[0].states, lasted_ns, seen, text, sizeof(text));
 	kri_stamp(sensor->ctx, &event.sample, 1);
 	edges->untold = edges->lost = 0;
 	kri_timer_cancel(sensor->ctx, &edges->calm);

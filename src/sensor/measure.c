@@ -73,7 +73,7 @@ void kri_measured_fail(struct kri_measured *ret_measured, struct kryos_sensor *s
 	ret_measured->sensor = sensor;
 	ret_measured->code = code;
 	snprintf(ret_measured->text, sizeof(ret_measured->text), "%s", text);
-	ret_measured->count = sensor->driver->channel_count;
+	ret_measured->count = sensor->has.channel_count;
 	for (size_t i = 0; i < ret_measured->count; i++) {
 		ret_measured->samples[i].channel = sensor->channels[i];
 		ret_measured->samples[i].quality = (uint16_t)kri_judge_error(code);
@@ -162,13 +162,13 @@ static void decode(struct kri_measured *measured, const uint8_t *raw, int64_t t_
 	driver->decode(sensor->priv, raw, readings);
 	measured->code = 0;
 	measured->text[0] = '\0';
-	measured->count = driver->channel_count;
-	for (size_t i = 0; i < driver->channel_count; i++)
+	measured->count = sensor->has.channel_count;
+	for (size_t i = 0; i < measured->count; i++)
 		measured->samples[i] = (struct kryos_sample){
 			.channel = sensor->channels[i],
 			.value_micro = readings[i].value_micro,
-			.quality =
-				(uint16_t)kri_judge(&sensor->history[i], &driver->channels[i], &readings[i], t_boot_ns),
+			.quality = (uint16_t)kri_judge(&sensor->history[i], &sensor->has.channels[i], &readings[i],
+			                               t_boot_ns),
 			.t_boot_ns = t_boot_ns,
 		};
 }
@@ -195,7 +195,7 @@ static void note_failure(struct kri_batch *batch, size_t index, int code, bool i
 	}
 	/* Looked for anew next time: the place ("any" may be another probe), the claim, the chip itself. */
 	kri_dev_lost(sensor->dev);
-	for (size_t i = 0; i < sensor->driver->channel_count; i++)
+	for (size_t i = 0; i < sensor->has.channel_count; i++)
 		kri_judge_missing(&sensor->history[i]);
 	batch->progress[index].ended = true;
 }

@@ -45,13 +45,13 @@ static int add_channels(struct kryos_sensor *sensor)
 	char name[64];
 	int r = 0;
 
-	for (size_t i = 0; i < sensor->driver->channel_count && r >= 0; i++) {
-		int length = snprintf(name, sizeof(name), "%s.%s", sensor->name, sensor->driver->channels[i].quantity);
+	for (size_t i = 0; i < sensor->has.channel_count && r >= 0; i++) {
+		int length = snprintf(name, sizeof(name), "%s.%s", sensor->name, sensor->has.channels[i].quantity);
 
 		if (length < 0 || (size_t)length >= sizeof(name))
 			return kryos_fail(-EINVAL, "%s: quantity \"%.40s\" is too long for a channel's name",
-			                  sensor->name, sensor->driver->channels[i].quantity);
-		r = kryos_channel_add(sensor->ctx, name, sensor->driver->channels[i].unit, &sensor->channels[i]);
+			                  sensor->name, sensor->has.channels[i].quantity);
+		r = kryos_channel_add(sensor->ctx, name, sensor->has.channels[i].unit, &sensor->channels[i]);
 	}
 	return r;
 }
@@ -79,13 +79,36 @@ static int make(struct kryos_sensor *sensor, const char *text)
 	if (r < 0)
 		return r;
 	sensor->priv = calloc(1, sensor->driver->private_size ? sensor->driver->private_size : 1);
-	return sensor->priv ? add_channels(sensor) : -ENOMEM;
+	return sensor->priv ? 0 : -ENOMEM;
 }
 
-int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device)
+static int configure(struct kryos_sensor *sensor, const struct kryos_sensor_config *config)
 {
+	int64_t options[KRYOS_SENSOR_MAX_OPTIONS];
+	int r = kri_options_parse(sensor->driver, config->options, options);
+
+	if (r >= 0)
+		r = kri_sensor_describe(sensor->driver, kri_dev_place(sensor->dev), options, &sensor->has);
+	if (r < 0)
+		return r;
+	kri_dev_configure(sensor->dev, sensor->driver, options);
+	if (config->line && strcmp(sensor->driver->bus, "gpio") != 0)
+		return kryos_fail(-EINVAL, "a %s is no GPIO line, so nothing can be said of one",
+		                  sensor->driver->title);
+	if (config->line)
+		r = kri_line_config_copy(&kri_dev_line(sensor->dev)->request.config, config->line, sensor->name);
+	return r;
+}
+
+int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device,
+                        const struct kryos_sensor_config *config)
+{
+	struct kryos_sensor_config own = { 0 };
 	struct kryos_sensor *sensor;
 	int r = check_name(name);
+
+	if (r >= 0 && config)
+		r = kri_config_copy(&own, sizeof(own), config);
 
 	if (r < 0)
 		return r;
@@ -104,6 +127,10 @@ int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx,
 	sensor->ctx = kri_ctx_ref(ctx);
 	strcpy(sensor->name, name);
 	r = make(sensor, device);
+	if (r >= 0)
+		r = configure(sensor, &own);
+	if (r >= 0)
+		r = add_channels(sensor);
 	if (r < 0)
 		goto unref_sensor;
 	*ret_sensor = sensor;
@@ -115,23 +142,13 @@ release_name:
 	return fail_named(name, r);
 }
 
-int kri_sensor_set_line(struct kryos_sensor *sensor, const struct kryos_line_config *line)
-{
-	if (!line)
-		return 0;
-	if (strcmp(sensor->driver->bus, "gpio") != 0)
-		return kryos_fail(-EINVAL, "%s: a %s is no GPIO line, so nothing can be said of one", sensor->name,
-		                  sensor->driver->title);
-	return kri_line_config_copy(&kri_dev_line(sensor->dev)->request.config, line, sensor->name);
-}
-
 int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device)
 {
-	return kryos_sensor_open_line(ret_sensor, ctx, name, device, NULL);
+	return kryos_sensor_open_with(ret_sensor, ctx, name, device, NULL);
 }
 
-int kryos_sensor_open_line(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
-                           const char *device, const struct kryos_line_config *line)
+int kryos_sensor_open_with(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
+                           const char *device, const struct kryos_sensor_config *config)
 {
 	struct kri_measured measured;
 	struct kryos_sensor *sensor;
@@ -141,12 +158,10 @@ int kryos_sensor_open_line(struct kryos_sensor **ret_sensor, struct kryos_ctx *c
 		return r;
 	if (!ret_sensor)
 		return kryos_fail(-EINVAL, "no place for the sensor given");
-	r = kri_sensor_new_lazy(&sensor, ctx, name, device);
+	r = kri_sensor_new_lazy(&sensor, ctx, name, device, config);
 	if (r < 0)
 		return r;
-	r = kri_sensor_set_line(sensor, line);
-	if (r >= 0)
-		r = kri_measure(sensor, true, LIMIT_NS, &measured);
+	r = kri_measure(sensor, true, LIMIT_NS, &measured);
 	if (r < 0) {
 		char text[512];
 
@@ -261,16 +276,16 @@ int kryos_sensor_read(struct kryos_sensor *sensor, struct kryos_sample *samples,
 
 int kryos_sensor_get_channel_count(struct kryos_sensor *sensor)
 {
-	return sensor ? (int)sensor->driver->channel_count : kryos_fail(-EINVAL, "no sensor given");
+	return sensor ? (int)sensor->has.channel_count : kryos_fail(-EINVAL, "no sensor given");
 }
 
 int kryos_sensor_get_channel(struct kryos_sensor *sensor, unsigned int index, uint32_t *ret_channel)
 {
 	if (!sensor || !ret_channel)
 		return kryos_fail(-EINVAL, "no sensor given, or no place for its channel");
-	if (index >= sensor->driver->channel_count)
+	if (index >= sensor->has.channel_count)
 		return kryos_fail(-EINVAL, "%s: has %zu channels; there is no index %u", sensor->name,
-		                  sensor->driver->channel_count, index);
+		                  sensor->has.channel_count, index);
 	*ret_channel = sensor->channels[index];
 	return 0;
 }

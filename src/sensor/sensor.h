@@ -33,6 +33,20 @@ int kri_device_find_sensor(struct kryos_ctx *ctx, const struct kri_device *devic
 /* Whether bus ("i2c-1") is of kind ("i2c"), and place is one such a bus can have. KRYOS_EDEVICE. */
 int kri_device_check_bus(const struct kri_device *device, const char *kind);
 
+/* options.c */
+
+/* The value that text says, or -EINVAL with a sentence that does not name the option. */
+int kri_option_parse(const struct kryos_option_info *info, const char *text, int64_t *ret_value);
+/* NULL: the driver has none of that name. ret_place may be NULL. */
+const struct kryos_option_info *kri_option_find(const struct kryos_sensor_driver *driver, const char *name,
+                                                size_t *ret_place);
+/* "wires=3 element=pt1000" over the defaults; text may be NULL. -EINVAL names the option. */
+int kri_options_parse(const struct kryos_sensor_driver *driver, const char *text,
+                      int64_t ret_values[KRYOS_SENSOR_MAX_OPTIONS]);
+/* The channels a chip has at that place with these options. */
+int kri_sensor_describe(const struct kryos_sensor_driver *driver, const char *place, const int64_t *options,
+                        struct kryos_description *ret_description);
+
 /* bus.c */
 
 struct kri_bus;
@@ -69,6 +83,10 @@ void kri_bus_release_name(struct kryos_ctx *ctx, const char *name);
  * not touch the bus. KRYOS_EDEVICE, -ENOMEM.
  */
 int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, struct kryos_dev **ret_dev);
+/* What its driver asks of an SPI bus, and is told by kryos_dev_option. Before the first job. */
+void kri_dev_configure(struct kryos_dev *dev, const struct kryos_sensor_driver *driver, const int64_t *options);
+/* The place as it was written; "" where none was. */
+const char *kri_dev_place(const struct kryos_dev *dev);
 /* NULL is allowed. */
 struct kryos_dev *kri_dev_ref(struct kryos_dev *dev);
 void kri_dev_close(struct kryos_dev *dev);
@@ -139,6 +157,7 @@ struct kryos_sensor {
 	char name[32];
 	const struct kryos_sensor_driver *driver;
 	struct kryos_dev *dev;
+	struct kryos_description has; /* its channels, and their numbers: */
 	uint32_t channels[KRYOS_SENSOR_MAX_CHANNELS];
 
 	pthread_mutex_t lock;
@@ -159,9 +178,8 @@ struct kryos_sensor {
  * As kryos_sensor_open without touching the bus: an absent or wrong chip is not noticed. Does not
  * block. Its maker closes it; the context does not.
  */
-int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device);
-/* How its line is read; before the first job. NULL: its defaults. -EINVAL, also where it is no line. */
-int kri_sensor_set_line(struct kryos_sensor *sensor, const struct kryos_line_config *line);
+int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name, const char *device,
+                        const struct kryos_sensor_config *config);
 struct kryos_sensor *kri_sensor_ref(struct kryos_sensor *sensor);
 void kri_sensor_unref(struct kryos_sensor *sensor);
 

@@ -5,6 +5,7 @@
  */
 #include "station.h"
 #include <kryos/clock.h>
+#include <kryos/sensor.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,15 +101,24 @@ static int open_watchdog(struct kryos_station *station, const struct kri_station
 
 int kri_station_add_sensor(struct kryos_station *station, const struct kri_section *section)
 {
+	char *options = kri_station_options(section);
 	struct kryos_line_config line;
+	int r;
 
+	if (!options)
+		return -ENOMEM;
 	kri_station_line_config(section, &line);
-	return kryos_sampler_add_with(
+	r = kryos_sampler_add_with(
 		station->sampler, section->label, section->entries[KRI_SENSOR_ADDRESS].text,
 		KRYOS_SAMPLER_SENSOR_CONFIG(.every_ns = kri_station_number(section, KRI_SENSOR_EVERY),
 	                                    .record_ns = kri_station_number(section, KRI_SENSOR_RECORD),
 	                                    .place = kri_station_text(section, KRI_SENSOR_PLACE),
-	                                    .line = kri_station_is_line(section) ? &line : NULL));
+	                                    .sensor =
+	                                            KRYOS_SENSOR_CONFIG(.options = options,
+	                                                                .line = kri_station_is_line(section) ? &line
+	                                                                                                     : NULL)));
+	free(options);
+	return r;
 }
 
 int kri_station_open_sampler(struct kryos_station *station, const struct kri_station_file *file)

@@ -38,12 +38,12 @@ static void no_such_sensor(struct kri_judging *judging, const struct kri_section
 }
 
 /* "temperature", or of a recorded period "temperature.min" and ".max". */
-static bool has_quantity(const struct kryos_sensor_driver *driver, const char *quantity, bool periods)
+static bool has_quantity(const struct kryos_description *has, const char *quantity, bool periods)
 {
-	for (size_t i = 0; i < driver->channel_count; i++) {
-		size_t count = strlen(driver->channels[i].quantity);
+	for (size_t i = 0; i < has->channel_count; i++) {
+		size_t count = strlen(has->channels[i].quantity);
 
-		if (strncmp(quantity, driver->channels[i].quantity, count) != 0)
+		if (strncmp(quantity, has->channels[i].quantity, count) != 0)
 			continue;
 		if (!quantity[count])
 			return true;
@@ -58,6 +58,7 @@ bool kri_judge_channel(struct kri_judging *judging, const struct kri_section *se
 {
 	const char *dot = strchr(name, '.');
 	const struct kryos_sensor_driver *driver;
+	struct kryos_description has;
 	const struct kri_section *sensor;
 	char label[50], words[256] = "";
 
@@ -74,16 +75,15 @@ bool kri_judge_channel(struct kri_judging *judging, const struct kri_section *se
 		no_such_sensor(judging, section, key, name, label);
 		return false;
 	}
-	driver = kri_station_driver(judging->ctx, sensor);
-	if (!driver)
+	if (!kri_station_describe(judging->ctx, sensor, &driver, &has))
 		return false; /* its address is reported already */
 	if (wild && strcmp(dot + 1, "*") == 0)
 		return true;
-	if (has_quantity(driver, dot + 1, wild && kri_station_number(sensor, KRI_SENSOR_RECORD) > 0))
+	if (has_quantity(&has, dot + 1, wild && kri_station_number(sensor, KRI_SENSOR_RECORD) > 0))
 		return true;
-	for (size_t i = 0; i < driver->channel_count; i++)
+	for (size_t i = 0; i < has.channel_count; i++)
 		snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s%s.%s", i ? ", " : "", label,
-		         driver->channels[i].quantity);
+		         has.channels[i].quantity);
 	kri_wrong(judging, section, key, "\"%s\": a %s has no such channel; there is %s", name, driver->name, words);
 	return false;
 }
@@ -92,13 +92,14 @@ bool kri_judge_channel(struct kri_judging *judging, const struct kri_section *se
 static bool is_temperature(struct kri_judging *judging, const char *name)
 {
 	const struct kryos_sensor_driver *driver;
+	struct kryos_description has = { .channel_count = 0 };
 	char label[50];
 
 	snprintf(label, sizeof(label), "%.*s", (int)strcspn(name, "."), name);
-	driver = kri_station_driver(judging->ctx, kri_station_find(judging->file, KRI_SECTION_SENSOR, label));
-	for (size_t i = 0; i < driver->channel_count; i++)
-		if (strcmp(driver->channels[i].quantity, strchr(name, '.') + 1) == 0)
-			return strcmp(driver->channels[i].unit, "Cel") == 0;
+	kri_station_describe(judging->ctx, kri_station_find(judging->file, KRI_SECTION_SENSOR, label), &driver, &has);
+	for (size_t i = 0; i < has.channel_count; i++)
+		if (strcmp(has.channels[i].quantity, strchr(name, '.') + 1) == 0)
+			return strcmp(has.channels[i].unit, "Cel") == 0;
 	return false;
 }
 

@@ -19,6 +19,14 @@ static void free_section(struct kri_section *section)
 {
 	for (unsigned int key = 0; key < KRI_KEY_COUNT; key++)
 		free(section->entries[key].text);
+	while (section->options) {
+		struct kri_option *option = section->options;
+
+		section->options = option->next;
+		free(option->name);
+		free(option->text);
+		free(option);
+	}
 	free(section);
 }
 
@@ -173,9 +181,10 @@ static int find_key(enum kri_section_kind section, const char *name)
 	return -1;
 }
 
-static void unknown_key(struct kri_ini *ini, enum kri_section_kind section, const char *name, int line)
+void kri_station_unknown_key(struct kri_ini *ini, enum kri_section_kind section, const char *name, int line,
+                             const char *more)
 {
-	char words[400] = "", near[64];
+	char words[1024] = "", near[64];
 	const char *meant;
 
 	for (int key = 0; key < KRI_KEY_COUNT; key++) {
@@ -185,6 +194,7 @@ static void unknown_key(struct kri_ini *ini, enum kri_section_kind section, cons
 			snprintf(words + length, sizeof(words) - length, "%s%s", length ? " " : "",
 			         kri_station_keys[key].name);
 	}
+	snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s%s", *more ? " " : "", more);
 	meant = kri_suggest(name, words, near, sizeof(near));
 	if (meant)
 		kri_ini_error(ini, line, "[%s] has no key %s; did you mean %s?", kri_station_sections[section].name,
@@ -317,6 +327,34 @@ static bool take_text(struct kri_ini *ini, const struct kri_key_info *info, cons
 	}
 }
 
+static bool repeats(struct kri_ini *ini, const char *name, int line, int before)
+{
+	if (before)
+		kri_ini_error(ini, line, "%s was there before, on line %d; once is allowed", name, before);
+	return before != 0;
+}
+
+/* Kept as it is: whether the driver has such an option is judged when its address has been read. */
+static void take_option(struct kri_ini *ini, struct reading *reading, const char *name, const char *text, int line)
+{
+	struct kri_option **at = &reading->section->options, *option;
+
+	for (; *at; at = &(*at)->next)
+		if (!strcmp((*at)->name, name) && repeats(ini, name, line, (*at)->line))
+			return;
+	option = calloc(1, sizeof(*option));
+	if (!option) {
+		reading->no_memory = true;
+		return;
+	}
+	*at = option;
+	option->line = line;
+	option->name = strdup(name);
+	option->text = strdup(text);
+	if (!option->name || !option->text)
+		reading->no_memory = true;
+}
+
 static void take_entry(struct kri_ini *ini, void *data, const char *name, const char *text, int line)
 {
 	struct reading *reading = data;
@@ -330,16 +368,18 @@ static void take_entry(struct kri_ini *ini, void *data, const char *name, const 
 	if (!reading->section)
 		return; /* of a section that nobody can guess: one mistake, not ten */
 	key = find_key(reading->section->kind, name);
+	if (key < 0 && reading->section->kind == KRI_SECTION_SENSOR) {
+		take_option(ini, reading, name, text, line);
+		return;
+	}
 	if (key < 0) {
-		unknown_key(ini, reading->section->kind, name, line);
+		kri_station_unknown_key(ini, reading->section->kind, name, line, "");
 		return;
 	}
 	info = &kri_station_keys[key];
 	entry = &reading->section->entries[key];
-	if (entry->line) {
-		kri_ini_error(ini, line, "%s was there before, on line %d; once is allowed", name, entry->line);
+	if (repeats(ini, name, line, entry->line))
 		return;
-	}
 	entry->line = line;
 	if (!*text) {
 		kri_ini_error(ini, line, "%s has no value; leave the line out if it should have none", name);

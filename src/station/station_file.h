@@ -113,6 +113,13 @@ struct kri_entry {
 	int64_t number;
 };
 
+/* A key that the sensor's driver may have ("wires"): its options are known once its address is. */
+struct kri_option {
+	struct kri_option *next;
+	int line;
+	char *name, *text;
+};
+
 struct kri_section {
 	struct kri_section *next;
 	enum kri_section_kind kind;
@@ -121,6 +128,7 @@ struct kri_section {
 	bool guessed;  /* its header has another name, near this one */
 	bool repeated; /* was there before: judged key by key, then left out */
 	struct kri_entry entries[KRI_KEY_COUNT];
+	struct kri_option *options; /* in the order of the file */
 };
 
 /* What is right but worth knowing: a warning when the station opens, a remark of --check. */
@@ -155,6 +163,11 @@ int64_t kri_station_number(const struct kri_section *section, enum kri_key key);
 bool kri_station_is_line(const struct kri_section *sensor);
 /* What a sensor's section says of its line. */
 void kri_station_line_config(const struct kri_section *sensor, struct kryos_line_config *ret_config);
+/* "wires=3 element=pt1000", as kryos_sensor_open_with takes it; free() it. NULL: out of memory. */
+char *kri_station_options(const struct kri_section *sensor);
+/* Reports a key that a section does not have; more: further names it could have been, blanks between. */
+void kri_station_unknown_key(struct kri_ini *ini, enum kri_section_kind section, const char *name, int line,
+                             const char *more);
 /* Whether two sections (NULL is allowed) say the same. */
 bool kri_section_equal(const struct kri_section *one, const struct kri_section *other);
 /* Where the store is: the file's path, else $STATE_DIRECTORY, else /var/lib/kryos. At most size bytes. */

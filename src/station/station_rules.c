@@ -121,8 +121,8 @@ static int choose(void *data, const void *driver, void *userdata)
 	return takes;
 }
 
-static bool bus_exists(struct kri_judging *judging, const struct kri_section *section, enum kri_key key,
-                       const struct kri_device *device)
+bool kri_judge_bus(struct kri_judging *judging, const struct kri_section *section, enum kri_key key,
+                   const struct kri_device *device)
 {
 	struct choice choice = { .kind = KRI_BUS, .text = device->bus };
 
@@ -158,39 +158,9 @@ static bool judge_rtc(struct kri_judging *judging, const struct kri_section *sec
 	}
 	r = kri_device_check_bus(ret_device, driver->bus);
 	if (r >= 0)
-		return bus_exists(judging, section, KRI_CLOCK_RTC, ret_device);
+		return kri_judge_bus(judging, section, KRI_CLOCK_RTC, ret_device);
 refused:
 	kri_wrong(judging, section, KRI_CLOCK_RTC, "%s", kryos_strerror(r));
-	return false;
-}
-
-const struct kryos_sensor_driver *kri_station_driver(struct kryos_ctx *ctx, const struct kri_section *sensor)
-{
-	const struct kryos_sensor_driver *driver;
-	struct kri_device device;
-
-	if (!kri_has(sensor, KRI_SENSOR_ADDRESS) ||
-	    kri_device_parse(sensor->entries[KRI_SENSOR_ADDRESS].text, &device) < 0 ||
-	    kri_device_find_sensor(ctx, &device, &driver) < 0)
-		return NULL;
-	return driver;
-}
-
-static bool judge_address(struct kri_judging *judging, const struct kri_section *section, struct kri_device *ret_device)
-{
-	const struct kryos_sensor_driver *driver;
-	int r;
-
-	if (!kri_needs(judging, section, KRI_SENSOR_ADDRESS, "bme280@i2c-1:0x76"))
-		return false;
-	r = kri_device_parse(section->entries[KRI_SENSOR_ADDRESS].text, ret_device);
-	if (r >= 0)
-		r = kri_device_find_sensor(judging->ctx, ret_device, &driver);
-	if (r >= 0)
-		r = kri_device_check_bus(ret_device, driver->bus);
-	if (r >= 0)
-		return bus_exists(judging, section, KRI_SENSOR_ADDRESS, ret_device);
-	kri_wrong(judging, section, KRI_SENSOR_ADDRESS, "%s", kryos_strerror(r));
 	return false;
 }
 
@@ -250,7 +220,7 @@ static void judge_sensor(struct kri_judging *judging, struct places *places, con
 	struct kri_device device;
 	char text[32];
 
-	if (judge_address(judging, section, &device)) {
+	if (kri_judge_address(judging, section, &device)) {
 		judge_place(judging, places, section, KRI_SENSOR_ADDRESS, &device);
 		for (size_t i = 0; i < KRI_ARRAY_SIZE(line_keys); i++)
 			if (kri_has(section, line_keys[i]) && !kri_station_is_line(section))
@@ -278,7 +248,7 @@ static void judge_output(struct kri_judging *judging, struct places *places, con
 		r = kri_output_check(&device);
 	if (r < 0)
 		kri_wrong(judging, section, KRI_OUTPUT_ADDRESS, "%s", kryos_strerror(r));
-	else if (bus_exists(judging, section, KRI_OUTPUT_ADDRESS, &device))
+	else if (kri_judge_bus(judging, section, KRI_OUTPUT_ADDRESS, &device))
 		judge_place(judging, places, section, KRI_OUTPUT_ADDRESS, &device);
 }
 

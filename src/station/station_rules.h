@@ -3,6 +3,7 @@
 #ifndef KRI_STATION_RULES_H
 #define KRI_STATION_RULES_H
 
+#include "../sensor/sensor.h"
 #include "station_file.h"
 #include <kryos/sys/sensor.h>
 
@@ -21,8 +22,16 @@ void kri_wrong(struct kri_judging *judging, const struct kri_section *section, e
 bool kri_needs(struct kri_judging *judging, const struct kri_section *section, enum kri_key key, const char *example);
 bool kri_judge_file(struct kri_judging *judging, const struct kri_section *section, enum kri_key key);
 void kri_judge_secret(struct kri_judging *judging, const struct kri_section *section, enum kri_key key);
-/* The driver of a sensor's section; NULL where its address is missing or wrong. */
-const struct kryos_sensor_driver *kri_station_driver(struct kryos_ctx *ctx, const struct kri_section *sensor);
+/* Whether there is a driver for a device's bus; reported if not. */
+bool kri_judge_bus(struct kri_judging *judging, const struct kri_section *section, enum kri_key key,
+                   const struct kri_device *device);
+
+/* rules_sensor.c */
+/* Whether a sensor's address is one, with what is said of the chip; reported if not. */
+bool kri_judge_address(struct kri_judging *judging, const struct kri_section *section, struct kri_device *ret_device);
+/* The channels of a sensor's section; false where its address or an option of it is missing or wrong. */
+bool kri_station_describe(struct kryos_ctx *ctx, const struct kri_section *sensor,
+                          const struct kryos_sensor_driver **ret_driver, struct kryos_description *ret_description);
 
 /* rules_relay.c */
 void kri_judge_alarm(struct kri_judging *judging, const struct kri_section *section);

@@ -40,6 +40,29 @@ void kri_station_line_config(const struct kri_section *sensor, struct kryos_line
 		ret_config->bias = strcmp(bias, "off") == 0 ? KRYOS_BIAS_OFF : KRYOS_BIAS_PULL_DOWN;
 }
 
+char *kri_station_options(const struct kri_section *sensor)
+{
+	size_t size = 1, length = 0;
+	char *text;
+
+	for (const struct kri_option *option = sensor->options; option; option = option->next)
+		size += strlen(option->name) + strlen(option->text) + 2;
+	text = calloc(1, size);
+	for (const struct kri_option *option = sensor->options; text && option; option = option->next)
+		length += (size_t)snprintf(text + length, size - length, "%s=%s ", option->name, option->text);
+	return text;
+}
+
+static bool options_equal(const struct kri_section *one, const struct kri_section *other)
+{
+	const struct kri_option *a = one ? one->options : NULL, *b = other ? other->options : NULL;
+
+	for (; a && b; a = a->next, b = b->next)
+		if (strcmp(a->name, b->name) != 0 || strcmp(a->text, b->text) != 0)
+			return false;
+	return !a && !b;
+}
+
 bool kri_section_equal(const struct kri_section *one, const struct kri_section *other)
 {
 	for (unsigned int key = 0; key < KRI_KEY_COUNT; key++) {
@@ -48,7 +71,7 @@ bool kri_section_equal(const struct kri_section *one, const struct kri_section *
 		if (a && b ? strcmp(a, b) != 0 : a != b)
 			return false;
 	}
-	return true;
+	return options_equal(one, other);
 }
 
 const char *kri_station_store_path(const struct kri_station_file *file, char *buffer, size_t size)
@@ -171,6 +194,8 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 			print_value(stream, info->name, info->default_text, true);
 		}
 	}
+	for (const struct kri_option *option = section ? section->options : NULL; option; option = option->next)
+		print_value(stream, option->name, option->text, false);
 }
 
 void kri_station_file_print(const struct kri_station_file *file, FILE *stream)

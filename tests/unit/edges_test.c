@@ -119,7 +119,7 @@ static bool is_taken(void *data)
 static void add_door(struct bench *bench, const struct kryos_line_config *line)
 {
 	assert_ok(kryos_sampler_add_with(bench->sampler, "lid", "door@gpio:GPIO17",
-	                                 KRYOS_SAMPLER_SENSOR_CONFIG(.line = line)));
+	                                 KRYOS_SAMPLER_SENSOR_CONFIG(.sensor = KRYOS_SENSOR_CONFIG(.line = line))));
 	assert_true(process_until(bench->ctx, is_taken, bench, WAIT_MS));
 	advance(bench, KRYOS_SECONDS(50));
 	assert_int_equal(bench->samples, 1);
@@ -411,8 +411,9 @@ static void sensor_alone_reads_its_line_as_it_is_told(void **state)
 	struct kryos_sample sample;
 	struct bench *bench = *state;
 
-	assert_ok(kryos_sensor_open_line(&mains, bench->ctx, "grid", "mains@gpio:GPIO17",
-	                                 KRYOS_LINE_CONFIG(.active_low = 1, .bias = KRYOS_BIAS_PULL_DOWN)));
+	assert_ok(kryos_sensor_open_with(
+		&mains, bench->ctx, "grid", "mains@gpio:GPIO17",
+		KRYOS_SENSOR_CONFIG(.line = KRYOS_LINE_CONFIG(.active_low = 1, .bias = KRYOS_BIAS_PULL_DOWN))));
 	assert_int_equal(kryos_model_get_bias(bench->wire), KRYOS_BIAS_PULL_DOWN);
 	assert_int_equal(kryos_sensor_read(mains, &sample, 1), 1);
 	assert_int_equal(sample.value_micro, 1000000);
@@ -420,8 +421,8 @@ static void sensor_alone_reads_its_line_as_it_is_told(void **state)
 	assert_int_equal(kryos_sensor_read(mains, &sample, 1), 1);
 	assert_int_equal(sample.value_micro, 0);
 	kryos_sensor_close(mains);
-	assert_fails(-EINVAL, kryos_sensor_open_line(&mains, bench->ctx, "fridge", "ds18b20@w1:any",
-	                                             KRYOS_LINE_CONFIG(.active_low = 1)));
+	assert_fails(-EINVAL, kryos_sensor_open_with(&mains, bench->ctx, "fridge", "ds18b20@w1:any",
+	                                             KRYOS_SENSOR_CONFIG(.line = KRYOS_LINE_CONFIG(.active_low = 1))));
 	assert_string_equal(kryos_strerror(-EINVAL),
 	                    "fridge: a Maxim DS18B20 is no GPIO line, so nothing can be said of one");
 }
@@ -458,12 +459,17 @@ static void sensor_that_is_no_line_takes_no_line_config(void **state)
 	struct bench *bench = *state;
 
 	assert_fails(-EINVAL,
-	             kryos_sampler_add_with(bench->sampler, "fridge", "ds18b20@w1:any",
-	                                    KRYOS_SAMPLER_SENSOR_CONFIG(.line = KRYOS_LINE_CONFIG(.bias = 1))));
+	             kryos_sampler_add_with(
+			     bench->sampler, "fridge", "ds18b20@w1:any",
+			     KRYOS_SAMPLER_SENSOR_CONFIG(
+					     .sensor = KRYOS_SENSOR_CONFIG(.line = KRYOS_LINE_CONFIG(.bias = 1)))));
 	assert_says(-EINVAL, "fridge: a Maxim DS18B20 is no GPIO line");
-	assert_fails(-EINVAL,
-	             kryos_sampler_add_with(bench->sampler, "lid", "door@gpio:GPIO17",
-	                                    KRYOS_SAMPLER_SENSOR_CONFIG(.line = KRYOS_LINE_CONFIG(.debounce_ns = 1))));
+	assert_fails(
+		-EINVAL,
+		kryos_sampler_add_with(
+			bench->sampler, "lid", "door@gpio:GPIO17",
+			KRYOS_SAMPLER_SENSOR_CONFIG(
+					.sensor = KRYOS_SENSOR_CONFIG(.line = KRYOS_LINE_CONFIG(.debounce_ns = 1)))));
 	assert_says(-EINVAL, "lid: debounce_ns");
 	assert_fails(KRYOS_EDEVICE, kryos_sampler_add(bench->sampler, "lid", "door@gpio"));
 	assert_says(KRYOS_EDEVICE, "write door@gpio:GPIO17");

@@ -561,7 +561,7 @@ static void open_many(struct bench *bench, struct kryos_sensor **sensors)
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "s%d", i);
 		snprintf(device, sizeof(device), "toy@i2c-9:0x%02x", 0x10 + i);
-		assert_ok(kri_sensor_new_lazy(&sensors[i], bench->ctx, name, device));
+		assert_ok(kri_sensor_new_lazy(&sensors[i], bench->ctx, name, device, NULL));
 	}
 }
 
@@ -658,7 +658,7 @@ static void a_forgotten_batch_is_not_delivered(void **state)
 	struct kryos_sensor *sensor;
 	struct kri_batch *batch;
 
-	assert_ok(kri_sensor_new_lazy(&sensor, bench->ctx, "a", "toy@i2c-9:0x10"));
+	assert_ok(kri_sensor_new_lazy(&sensor, bench->ctx, "a", "toy@i2c-9:0x10", NULL));
 	toys->wait_ns = KRYOS_MILLISECONDS(50);
 	assert_ok(kri_batch_start(&batch, &sensor, 1, 0, KRYOS_SECONDS(5), collect, &collected));
 	kri_batch_forget(batch);
@@ -674,7 +674,7 @@ static void an_abandoned_batch_says_when_it_has_ended_and_nothing_else(void **st
 	struct kryos_sensor *sensor;
 	struct kri_batch *batch;
 
-	assert_ok(kri_sensor_new_lazy(&sensor, bench->ctx, "a", "toy@i2c-9:0x10"));
+	assert_ok(kri_sensor_new_lazy(&sensor, bench->ctx, "a", "toy@i2c-9:0x10", NULL));
 	toys->chips[0x10].present = false;
 	toys->wait_ns = KRYOS_MILLISECONDS(50);
 	assert_ok(kri_batch_start(&batch, &sensor, 1, 0, KRYOS_SECONDS(5), collect, &collected));
@@ -698,8 +698,8 @@ static void a_look_announces_what_is_not_there_without_waiting(void **state)
 	struct bench *bench = *state;
 	struct kryos_sensor *absent, *present;
 
-	assert_ok(kri_sensor_new_lazy(&absent, bench->ctx, "a", "bme280@i2c-1:0x77"));
-	assert_ok(kri_sensor_new_lazy(&present, bench->ctx, "b", "toy@i2c-9:0x10"));
+	assert_ok(kri_sensor_new_lazy(&absent, bench->ctx, "a", "bme280@i2c-1:0x77", NULL));
+	assert_ok(kri_sensor_new_lazy(&present, bench->ctx, "b", "toy@i2c-9:0x10", NULL));
 	assert_ok(kri_sensor_look(absent));
 	assert_ok(kri_sensor_look(present));
 	assert_true(process_until(bench->ctx, event_waits, bench, 5000));

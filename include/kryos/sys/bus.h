@@ -20,8 +20,10 @@ struct kryos_line_ops; /* kryos/sys/gpio.h */
 
 /* What one chip address on a bus is. Given to the bus driver with every call. */
 struct kryos_address {
-	uint32_t number; /* i2c: 7-bit address; spi: chip select */
+	uint32_t number; /* i2c: 7-bit address */
 	char text[64];   /* w1: "28-0316a2795bff"; gpio: "GPIO17"; the place as written otherwise */
+	/* spi: what the chip's driver asks for; set by the core. */
+	uint32_t spi_mode, spi_max_hz;
 };
 
 /* Each present on the address list of a bus; text as a device string's place. */
@@ -43,8 +45,9 @@ struct kryos_bus_driver {
 	int (*claim)(void *priv, const struct kryos_address *address);
 
 	/*
-	 * i2c, spi: writes out_count bytes, then, with a repeated start, reads in_count bytes. Either may be 0.
-	 * -ENXIO: no acknowledge; -EIO; -ETIMEDOUT; -EAGAIN: arbitration lost. < 1 s. NULL on w1.
+	 * i2c, spi: writes out_count bytes, then, with a repeated start or the chip still selected, reads in_count
+	 * bytes. Either may be 0. -ENXIO: no acknowledge; -EIO; -ETIMEDOUT; -EAGAIN: arbitration lost. < 1 s. NULL on
+	 * w1.
 	 */
 	int (*transfer)(void *priv, const struct kryos_address *address, const uint8_t *out, size_t out_count,
 	                uint8_t *in, size_t in_count);
@@ -86,6 +89,8 @@ KRYOS_EXPORT const struct kryos_address *kryos_dev_address(const struct kryos_de
 /* For drivers: sets the thread's error sentence and returns result (< 0). */
 KRYOS_API int kryos_fail(int result, const char *format, ...) KRYOS_PRINTF(2, 3);
 
+/* CRC-8 x^8+x^5+x^4+1 (0x31), init 0xff, not reflected: Sensirion's words (0xbe 0xef gives 0x92). */
+KRYOS_API uint8_t kryos_crc8_sensirion(const void *data, size_t count);
 /* CRC-8/MAXIM-DOW: x^8+x^5+x^4+1 reflected (0x8c), init 0; 1-Wire ROMs and scratchpads (Maxim AN27). */
 KRYOS_API uint8_t kryos_crc8_maxim(const void *data, size_t count);
 

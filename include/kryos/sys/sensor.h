@@ -21,6 +21,7 @@ KRYOS_BEGIN
 
 #define KRYOS_SENSOR_MAX_CHANNELS 8
 #define KRYOS_SENSOR_MAX_RAW 64
+#define KRYOS_SENSOR_MAX_OPTIONS 32
 
 struct kryos_channel_info {
 	const char *quantity;         /* "temperature", "humidity", "pressure", "voltage" */
@@ -32,6 +33,25 @@ struct kryos_channel_info {
 	 * has it for a switch). It may stand still for ever. NULL: a quantity.
 	 */
 	const char *states[2];
+	int64_t resolution_micro; /* one step of the chip as this driver sets it up; 0: the source does not say */
+	const char *accuracy;     /* the data sheet's words in short: "0.1 C, -20 to 50 C"; NULL: none is given */
+};
+
+/* What can be said of a chip beside where it is ("wires = 3"): a key of its section, a word of an option text. */
+struct kryos_option_info {
+	const char *name;    /* of [a-z0-9_] */
+	const char *doc;     /* a phrase: "resistance of the reference resistor" */
+	const char *choices; /* "2 3 4": one of these words, whose value is its place from 0; NULL: a number */
+	const char *unit;    /* of a number: "Ohm"; NULL: it has none */
+	int64_t value;       /* in force where nothing is said: micro-units, or the word's place */
+	int64_t min_micro, max_micro;
+};
+
+/* What describe fills in. The names are room for quantities that are made up there. */
+struct kryos_description {
+	struct kryos_channel_info channels[KRYOS_SENSOR_MAX_CHANNELS];
+	char names[KRYOS_SENSOR_MAX_CHANNELS][32];
+	size_t channel_count;
 };
 
 struct kryos_reading {
@@ -43,7 +63,8 @@ struct kryos_sensor_driver {
 	uint32_t size;
 	const char *name;  /* "bme280" */
 	const char *title; /* "Bosch BME280", for messages and documentation */
-	const char *bus;   /* bus prefix without separator: "i2c", "spi", "w1", "gpio" */
+	/* Bus prefix without separator: "i2c", "spi", "w1", "gpio"; several: "i2c spi". */
+	const char *bus;
 	const struct kryos_channel_info *channels;
 	size_t channel_count; /* at most KRYOS_SENSOR_MAX_CHANNELS */
 	size_t private_size;
@@ -60,7 +81,31 @@ struct kryos_sensor_driver {
 	void (*decode)(const void *priv, const uint8_t *raw, struct kryos_reading *ret_readings);
 	/* Puts the chip to rest. NULL: nothing to do. The chip may be gone. */
 	void (*remove)(void *priv, struct kryos_dev *dev);
+
+	/* What can be said of the chip, asked for by place in this table: kryos_dev_option. */
+	const struct kryos_option_info *options;
+	size_t option_count; /* at most KRYOS_SENSOR_MAX_OPTIONS */
+	/*
+	 * Pure: its channels, where the place or the options say what is measured; NULL: channels. Any thread, before
+	 * any other slot. KRYOS_EDEVICE with a sentence: there is no such thing.
+	 */
+	int (*describe)(const char *place, const int64_t *options, struct kryos_description *ret_description);
+
+	/* On SPI. */
+	unsigned int spi_mode;   /* 0 to 3 */
+	unsigned int spi_max_hz; /* 0: 1 MHz */
+
+	/* For documentation and for kryosctl's search. */
+	const char *datasheet; /* "Bosch BST-BME280-DS002-1.6" */
+	const char *addresses; /* on I2C: "0x76 0x77"; NULL: none */
+	const char *suits;     /* the cold-chain use its accuracy allows, a phrase */
+	int64_t conversion_ns; /* longest time from trigger to fetch with default options */
 };
+
+/* The value of one of the driver's options: micro-units, or the place of the word among its choices. On the worker. */
+KRYOS_EXPORT int64_t kryos_dev_option(const struct kryos_dev *dev, size_t option);
+/* "i2c", "spi": the kind of bus it is on, for a chip that speaks several. Static. */
+KRYOS_EXPORT const char *kryos_dev_bus_kind(const struct kryos_dev *dev);
 
 /* Adds a driver to a context; it takes precedence over a built-in one of the same name. Must outlive it. */
 KRYOS_API int kryos_register_sensor(struct kryos_ctx *ctx, const struct kryos_sensor_driver *driver);

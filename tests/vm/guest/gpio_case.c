@@ -263,10 +263,11 @@ static void start(void)
 	assert_ok(kryos_store_open(&station.store, station.ctx, in(station.folder, "store"), NULL));
 	assert_ok(kryos_sampler_new(&station.sampler, station.store, KRYOS_SAMPLER_CONFIG(.manual = 1)));
 	/* The bias off: a pull of the chip's own would be the test's. */
-	assert_ok(
-		kryos_sampler_add_with(station.sampler, "lid", "door@gpio:door",
-	                               KRYOS_SAMPLER_SENSOR_CONFIG(.line = KRYOS_LINE_CONFIG(.debounce_ns = DEBOUNCE_NS,
-	                                                                                     .bias = KRYOS_BIAS_OFF))));
+	assert_ok(kryos_sampler_add_with(
+		station.sampler, "lid", "door@gpio:door",
+		KRYOS_SAMPLER_SENSOR_CONFIG(
+				.sensor = KRYOS_SENSOR_CONFIG(.line = KRYOS_LINE_CONFIG(.debounce_ns = DEBOUNCE_NS,
+	                                                                                .bias = KRYOS_BIAS_OFF)))));
 	measure(&station);
 	assert_int_equal(station.sample.quality, KRYOS_QUALITY_GOOD);
 }
