@@ -20,11 +20,12 @@ kernels() {
 		# shellcheck disable=SC2046
 		packages+=("linux-image-$name" $(beside "$name"))
 	done
-	listed=$(apt-cache madison "${packages[@]}" 2>/dev/null | awk '{ print $1, $3 }')
+	# Of a package of this machine's architecture apt names it only where it knows of another.
+	listed=$(apt-cache madison "${packages[@]}" 2>/dev/null | awk '{ sub(/:amd64$/, "", $1); print $1, $3 }')
 	for name in $names; do
 		for version in $(awk -v image="linux-image-$name" '$1 == image { print $2 }' <<<"$listed"); do
 			for package in $(beside "$name"); do
-				grep -qxF "$package $version" <<<"$listed" || continue 2
+				grep -qxF "${package%:amd64} $version" <<<"$listed" || continue 2
 			done
 			echo "$name $version"
 		done
