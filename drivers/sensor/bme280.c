@@ -270,12 +270,21 @@ static const struct kryos_channel_info channels[CHANNELS] = {
 	                  .unit = "Cel",
 	                  .min_micro = INT64_C(-40000000),
 	                  .max_micro = INT64_C(85000000),
-	                  .max_rate_micro = INT64_C(30000000) },
-	[HUMIDITY] = { .quantity = "humidity", .unit = "%RH", .min_micro = 0, .max_micro = INT64_C(100000000) },
+	                  .max_rate_micro = INT64_C(30000000),
+	                  .resolution_micro = 2500,
+	                  .accuracy = "0.5 C at 25 C; 1 C, 0 to 65 C; 1.25 C, -20 to 0 C; 1.5 C below" },
+	[HUMIDITY] = { .quantity = "humidity",
+	               .unit = "%RH",
+	               .min_micro = 0,
+	               .max_micro = INT64_C(100000000),
+	               .resolution_micro = 8000,
+	               .accuracy = "3 %RH, 20 to 80 %RH at 25 C" },
 	[PRESSURE] = { .quantity = "pressure",
 	               .unit = "Pa",
 	               .min_micro = INT64_C(30000000000),
-	               .max_micro = INT64_C(110000000000) },
+	               .max_micro = INT64_C(110000000000),
+	               .resolution_micro = 660000,
+	               .accuracy = "100 Pa, 0 to 65 C; 170 Pa, -20 to 0 C" },
 };
 
 /*
@@ -320,4 +329,8 @@ const struct kryos_sensor_driver kri_sensor_bme280 = {
 	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
+	.datasheet = "Bosch BST-BME280-DS002",
+	.addresses = "0x76 0x77",
+	.suits = "ambient: air around the appliance; 1 C is not enough for a product",
+	.conversion_ns = MEASURE_NS,
 };

@@ -21,4 +21,5 @@ const struct kryos_sensor_driver kri_sensor_door = {
 	.fetch = kri_contact_fetch,
 	.decode = kri_contact_decode,
 	.remove = kri_contact_remove,
+	.suits = "how long and how often a door stands open",
 };

@@ -116,7 +116,9 @@ static const struct kryos_channel_info channels[] = {
 	  .unit = "Cel",
 	  .min_micro = INT64_C(-55000000),
 	  .max_micro = INT64_C(125000000),
-	  .max_rate_micro = MAX_RATE_MICRO },
+	  .max_rate_micro = MAX_RATE_MICRO,
+	  .resolution_micro = 62500,
+	  .accuracy = "0.5 C, -10 to 85 C; 2 C, -55 to 125 C" },
 };
 
 const struct kryos_sensor_driver kri_sensor_ds18b20 = {
@@ -130,4 +132,7 @@ const struct kryos_sensor_driver kri_sensor_ds18b20 = {
 	.probe = probe,
 	.fetch = fetch,
 	.decode = decode,
+	.datasheet = "Maxim 19-7487",
+	.suits = "vaccine fridge logger (0.5 C class) without any margin: calibrate it",
+	.conversion_ns = KRYOS_MILLISECONDS(750),
 };

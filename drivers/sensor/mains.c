@@ -18,4 +18,5 @@ const struct kryos_sensor_driver kri_sensor_mains = {
 	.fetch = kri_contact_fetch,
 	.decode = kri_contact_decode,
 	.remove = kri_contact_remove,
+	.suits = "whether a cut of the supply goes with an excursion",
 };

@@ -195,6 +195,23 @@ static void spoil(struct kryos_fake_bus *bus, enum kryos_fault fault, uint8_t *a
 	}
 }
 
+static void reset_model(struct kryos_model *model)
+{
+	if (model->ops->reset)
+		model->ops->reset(model);
+	else
+		model->ops->power_on(model);
+}
+
+/* What befalls the chip just before a transfer to it, rather than the transfer. */
+static void befall(struct kryos_model *model, enum kryos_fault fault)
+{
+	if (model && fault == KRYOS_FAULT_UNPLUG)
+		model->present = false;
+	if (model && fault == KRYOS_FAULT_RESET && model->present)
+		reset_model(model);
+}
+
 static int do_transfer(struct kryos_fake_bus *bus, const struct kryos_address *address, const uint8_t *out,
                        size_t out_count, uint8_t *in, size_t in_count)
 {
@@ -206,6 +223,7 @@ static int do_transfer(struct kryos_fake_bus *bus, const struct kryos_address *a
 		model->ops->missed(model);
 	if (r < 0)
 		return r;
+	befall(model, fault);
 	if (bus->freed || !model || !model->present)
 		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
 	if (out_count)
@@ -239,6 +257,7 @@ static int do_read_scratchpad(struct kryos_fake_bus *bus, const struct kryos_add
 	if (r < 0)
 		return r;
 	model = find_model(bus, address);
+	befall(model, fault);
 	if (bus->freed || !model || !model->present)
 		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
 	model->ops->convert(model, scratchpad);
@@ -368,6 +387,7 @@ int kri_fake_bus_lock(struct kryos_model *model, bool with_faults)
 	/* A line is one bit and has no checksum: a wrong one could not be told from a right one. */
 	if (fault == KRYOS_FAULT_FLIP || fault == KRYOS_FAULT_ZERO)
 		fault = KRYOS_FAULT_EIO;
+	befall(model, fault);
 	r = fail_so(bus, fault, model->address.text);
 	if (r >= 0 && (bus->freed || !model->present))
 		r = fail_so(bus, KRYOS_FAULT_NACK, model->address.text);
@@ -436,10 +456,7 @@ void kryos_model_set_present(struct kryos_model *model, int present)
 void kryos_model_reset(struct kryos_model *model)
 {
 	pthread_mutex_lock(&model->bus->lock);
-	if (model->ops->reset)
-		model->ops->reset(model);
-	else
-		model->ops->power_on(model);
+	reset_model(model);
 	pthread_mutex_unlock(&model->bus->lock);
 }
 

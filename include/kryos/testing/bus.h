@@ -73,7 +73,10 @@ enum kryos_fault {
 	KRYOS_FAULT_FLIP,    /* one bit of the answer flipped; the call succeeds */
 	KRYOS_FAULT_EMPTY,   /* w1: an empty file, as a bad checksum reads in the kernel */
 	KRYOS_FAULT_ZERO,    /* all-zero answer */
-	KRYOS_FAULT_HANG     /* the call does not return until the plan changes or the bus is freed */
+	KRYOS_FAULT_HANG,    /* the call does not return until the plan changes or the bus is freed */
+	/* What befalls the chip just before the transfer to it, which then goes on. */
+	KRYOS_FAULT_UNPLUG, /* unplugged, until kryos_model_set_present */
+	KRYOS_FAULT_RESET   /* a brown-out */
 };
 
 /* From the transfer numbered after (0: the next), times transfers (-1: for ever) fail so. One plan at a time. */
