@@ -12,6 +12,7 @@
  */
 #include "i2c_dev.h"
 #include "core/core.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <i2c/smbus.h>
@@ -325,6 +326,20 @@ static int i2c_transfer(void *priv, const struct kryos_address *address, const u
 	                  strerror(-r));
 }
 
+static void i2c_each(void (*found)(void *data, const char *name), void *data, void *userdata)
+{
+	DIR *folder = opendir("/dev");
+	struct dirent *entry;
+
+	(void)userdata;
+	while (folder && (entry = readdir(folder)))
+		if (strncmp(entry->d_name, "i2c-", 4) == 0 &&
+		    number_of(entry->d_name + 4, 10, "0123456789", 65535) >= 0)
+			found(data, entry->d_name);
+	if (folder)
+		closedir(folder);
+}
+
 const struct kryos_bus_driver kri_bus_i2c_dev = {
 	.size = sizeof(kri_bus_i2c_dev),
 	.prefix = "i2c-",
@@ -334,4 +349,5 @@ const struct kryos_bus_driver kri_bus_i2c_dev = {
 	.parse = i2c_parse,
 	.claim = i2c_claim,
 	.transfer = i2c_transfer,
+	.each = i2c_each,
 };

@@ -323,6 +323,12 @@ static int w1_list(void *priv, kryos_found_fn found, void *userdata)
 	return 0;
 }
 
+static void w1_each(void (*found)(void *data, const char *name), void *data, void *userdata)
+{
+	if (access(userdata ? userdata : ROOT, R_OK | X_OK) == 0)
+		found(data, "w1");
+}
+
 const struct kryos_bus_driver kri_bus_w1_sysfs = {
 	.size = sizeof(kri_bus_w1_sysfs),
 	.prefix = "w1",
@@ -332,4 +338,5 @@ const struct kryos_bus_driver kri_bus_w1_sysfs = {
 	.parse = w1_parse,
 	.read_scratchpad = w1_read_scratchpad,
 	.list = w1_list,
+	.each = w1_each,
 };

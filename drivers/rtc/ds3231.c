@@ -167,6 +167,7 @@ const struct kryos_rtc_driver kri_rtc_ds3231 = {
 	.size = sizeof(kri_rtc_ds3231),
 	.name = "ds3231",
 	.bus = "i2c",
+	.addresses = "0x68",
 	.open = ds3231_open,
 	.close = ds3231_close,
 	.read = ds3231_read,

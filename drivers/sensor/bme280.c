@@ -318,6 +318,7 @@ static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *r
 /* No remove: after a forced measurement the chip sleeps. */
 const struct kryos_sensor_driver kri_sensor_bme280 = {
 	.size = sizeof(kri_sensor_bme280),
+	.identify = identify,
 	.name = "bme280",
 	.title = "Bosch BME280",
 	.bus = "i2c",

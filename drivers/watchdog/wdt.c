@@ -163,6 +163,46 @@ static void wdt_close(void *priv, int disarm)
 	close(wdt->fd);
 }
 
+/* "/sys/class/watchdog/watchdog0/identity" and others (CONFIG_WATCHDOG_SYSFS); "" where there is none. */
+static void attribute(const char *device, const char *name, char *text, size_t size)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/class/watchdog/%.32s/%s", strrchr(device, '/') + 1, name);
+	file = fopen(path, "re");
+	if (!file || !fgets(text, (int)size, file))
+		*text = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (file)
+		fclose(file);
+}
+
+static int wdt_look(const char *device, char *ret_text, size_t size)
+{
+	char identity[64], state[16], timeout[16];
+
+	if (access(device, F_OK) < 0) {
+		snprintf(ret_text, size, "none: there is no %s", device);
+		return -ENOENT;
+	}
+	attribute(device, "identity", identity, sizeof(identity));
+	attribute(device, "state", state, sizeof(state));
+	attribute(device, "timeout", timeout, sizeof(timeout));
+	if (strcmp(state, "active") == 0) {
+		char holder[128];
+
+		name_holder(device, holder, sizeof(holder));
+		snprintf(ret_text, size, "%s", holder);
+		return -EBUSY;
+	}
+	snprintf(ret_text, size, "%s%s%s%s%s%s", device, *identity ? " (" : "", identity, *identity ? ")" : "",
+	         *timeout ? ", set to " : "", timeout);
+	if (*timeout)
+		strncat(ret_text, " s", size - strlen(ret_text) - 1);
+	return 0;
+}
+
 extern const struct kryos_watchdog_driver kri_watchdog_wdt;
 const struct kryos_watchdog_driver kri_watchdog_wdt = {
 	.size = sizeof(kri_watchdog_wdt),
@@ -172,4 +212,5 @@ const struct kryos_watchdog_driver kri_watchdog_wdt = {
 	.open = wdt_open,
 	.pet = wdt_pet,
 	.close = wdt_close,
+	.look = wdt_look,
 };

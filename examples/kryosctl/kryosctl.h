@@ -43,7 +43,7 @@ struct command {
 	int (*run)(const struct options *options, char *const *arguments, int count);
 };
 extern const struct command status_command, read_command, tail_command, export_command, queue_command, verify_command,
-	salvage_command, command_command;
+	salvage_command, command_command, scan_command, setup_command, doctor_command;
 
 /* "kryosctl: " and the sentence, on stderr; gives EXIT_FAILURE. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -56,6 +56,11 @@ int ask_daemon(const struct options *options, const char *command, struct kri_js
                struct kri_json **ret_result);
 /* Whether a failed ask means that no daemon runs. */
 bool nobody_answers(int result);
+
+/* scan.c */
+void print_finding(const struct kryos_finding *finding);
+/* Whether a daemon has the sensors. */
+bool daemon_answers(const struct options *options);
 
 /* show.c */
 /* Text from elsewhere: control characters would steer the terminal. */

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&status_command, &read_command,   &tail_command,    &export_command,
-	&queue_command,  &verify_command, &salvage_command, &command_command,
+	&setup_command,  &scan_command,  &doctor_command, &status_command,  &read_command,    &tail_command,
+	&export_command, &queue_command, &verify_command, &salvage_command, &command_command,
 };
 
 static const struct option long_options[] = {
@@ -216,11 +216,12 @@ int main(int argc, char **argv)
 		set_option(&options, key, optarg);
 	}
 	if (optind == argc)
-		return misused("a command is missing: status, read, tail, export, queue, verify, salvage or command");
+		return misused("a command is missing: status, setup, scan, doctor, read, tail, export, queue, verify, "
+		               "salvage or command");
 	command = find(argv[optind]);
 	if (!command)
-		return misused("there is no command \"%s\"; status, read, tail, export, queue, verify, salvage and "
-		               "command are",
+		return misused("there is no command \"%s\"; status, setup, scan, doctor, read, tail, export, "
+		               "queue, verify, salvage and command are",
 		               argv[optind]);
 	return run(command, &options, argc - optind, argv + optind);
 }

@@ -19,19 +19,21 @@ static void print_sample(struct kryos_ctx *ctx, const struct kryos_sample *sampl
 }
 
 /* Opens one chip by its device string; channels are called after the driver: bme280.temperature. */
-static int read_device(const struct options *options, const char *device)
+static int read_device(const struct options *options, const char *device, char *const *words, int count)
 {
 	struct kryos_sample samples[KRYOS_SENSOR_MAX_CHANNELS];
 	struct kryos_sensor *sensor = NULL;
 	struct kryos_ctx *ctx = NULL;
 	bool any = false;
-	char name[32];
+	char name[32], settings[512] = "";
 	int r;
 
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(device, "@"), device);
+	for (int i = 0; i < count; i++)
+		snprintf(settings + strlen(settings), sizeof(settings) - strlen(settings), "%s ", words[i]);
 	r = kryos_ctx_new(&ctx, NULL);
 	if (r >= 0)
-		r = kryos_sensor_open(&sensor, ctx, name, device);
+		r = kryos_sensor_open_with(&sensor, ctx, name, device, KRYOS_SENSOR_CONFIG(.options = settings));
 	if (r >= 0)
 		r = kryos_sensor_read(sensor, samples, KRYOS_SENSOR_MAX_CHANNELS);
 	if (r < 0)
@@ -51,10 +53,12 @@ static int run(const struct options *options, char *const *arguments, int count)
 	struct kri_json *result = NULL;
 	int r;
 
-	if (count > 1)
-		return misused("read: one device is allowed");
-	if (count == 1)
-		return read_device(options, arguments[0]);
+	for (int i = 1; i < count; i++)
+		if (!strchr(arguments[i], '='))
+			return misused("read: one device is allowed, and its options as in wires=3; \"%s\" is none",
+			               arguments[i]);
+	if (count > 0)
+		return read_device(options, arguments[0], arguments + 1, count - 1);
 	r = ask_daemon(options, "read", NULL, &result);
 	if (r < 0)
 		return complain("%s", kryos_strerror(r));
@@ -68,13 +72,14 @@ static int run(const struct options *options, char *const *arguments, int count)
 
 const struct command read_command = {
 	.name = "read",
-	.arguments = "[DEVICE]",
+	.arguments = "[DEVICE [OPTION=VALUE...]]",
 	.summary = "the newest readings, or one chip measured now",
 	.help = "Without DEVICE: asks the daemon for the newest reading of each channel.\n"
 		"With DEVICE: opens that chip itself and measures once; no daemon or store is needed, but one\n"
 		"that runs may be using the bus at the same time. A device is driver@bus:place:\n"
 		"  kryosctl read bme280@i2c-1:0x76\n"
 		"  kryosctl read ds18b20@w1:any\n"
+		"  kryosctl read max31865@spi-0.0 wires=3\n"
 		"Gives 1 when there is no good value.",
 	.options = TAKES_SOCKET | TAKES_JSON,
 	.run = run,

@@ -18,6 +18,7 @@
 #include <kryos/sensor.h>
 #include <kryos/station.h>
 #include <kryos/store.h>
+#include <kryos/survey.h>
 #include <kryos/watchdog.h>
 
 #endif

@@ -145,6 +145,14 @@ static const struct {
 	{ "ds18s20", "10-" }, { "ds1822", "22-" }, { "ds18b20", "28-" }, { "ds1825", "3b-" }, { "ds28ea00", "42-" },
 };
 
+const char *kri_dev_w1_driver(const char *place)
+{
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(families); i++)
+		if (!strncmp(place, families[i].prefix, strlen(families[i].prefix)))
+			return families[i].driver;
+	return NULL;
+}
+
 struct present {
 	const char *prefix; /* "": every device counts */
 	unsigned int count;

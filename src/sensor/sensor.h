@@ -87,6 +87,8 @@ int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, st
 void kri_dev_configure(struct kryos_dev *dev, const struct kryos_sensor_driver *driver, const int64_t *options);
 /* The place as it was written; "" where none was. */
 const char *kri_dev_place(const struct kryos_dev *dev);
+/* The driver that speaks to a 1-Wire chip ("28-..."), by its family; NULL: none is known. */
+const char *kri_dev_w1_driver(const char *place);
 /* NULL is allowed. */
 struct kryos_dev *kri_dev_ref(struct kryos_dev *dev);
 void kri_dev_close(struct kryos_dev *dev);

@@ -14,6 +14,8 @@ struct kri_station_relay {
 	char name[32];
 	struct kryos_relay *relay;
 	struct kryos_task *task;
+	int64_t cert_until_ns; /* the earliest end of its certificates; INT64_MAX: none ends, or none is known */
+	char cert_path[256];   /* the file of that one */
 };
 
 /* An event that belongs in the store, on its way from the thread that pushed it. */

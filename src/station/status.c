@@ -187,6 +187,10 @@ static struct kri_json *relay_json(struct kryos_station *station, const struct k
 		add_seconds(json, "last_ack_age", kri_real_ns() - status.last_ack_boot_ns);
 	else
 		kri_json_add_null(json, "last_ack_age");
+	if (relay->cert_until_ns == INT64_MAX)
+		kri_json_add_null(json, "certificate_until");
+	else
+		kri_json_add_time(json, "certificate_until", relay->cert_until_ns);
 	add_error(json, status.error, status.text);
 	return json;
 }
@@ -210,6 +214,24 @@ static struct kri_json *watchdog_json(struct kryos_station *station)
 	kri_json_add_time(watchdog, "late_time", status.late_wall_ns);
 	add_error(watchdog, 0, "");
 	return watchdog;
+}
+
+/* A month is what a programme needs to bring a new one to a clinic. */
+static void each_old_certificate(struct kryos_station *station, const struct kryos_time *now, kri_problem_fn problem,
+                                 void *data)
+{
+	char text[400], time[KRYOS_TEXT_MAX];
+
+	if (now->trust < KRYOS_TRUST_RTC)
+		return;
+	for (const struct kri_station_relay *relay = station->relays; relay; relay = relay->next) {
+		if (relay->cert_until_ns == INT64_MAX || relay->cert_until_ns - now->t_wall_ns > KRYOS_DAYS(30))
+			continue;
+		snprintf(text, sizeof(text), "relay %s: the certificate in %s %s %s", relay->name, relay->cert_path,
+		         relay->cert_until_ns <= now->t_wall_ns ? "ended on" : "ends on",
+		         kryos_time_text(relay->cert_until_ns, time));
+		problem(data, text);
+	}
 }
 
 void kri_station_each_problem(struct kryos_station *station, kri_problem_fn problem, void *data)
@@ -241,6 +263,7 @@ void kri_station_each_problem(struct kryos_station *station, kri_problem_fn prob
 		problem(data, text);
 	}
 	kri_station_each_lost_output(station, problem, data);
+	each_old_certificate(station, &now, problem, data);
 	for (const struct kri_remark *remark = station->file->remarks; remark; remark = remark->next)
 		problem(data, remark->text);
 }

@@ -290,6 +290,13 @@ static int fake_list(void *priv, kryos_found_fn found, void *userdata)
 	return 0;
 }
 
+static void fake_each(void (*found)(void *data, const char *name), void *data, void *userdata)
+{
+	struct kryos_fake_bus *bus = userdata;
+
+	found(data, bus->name);
+}
+
 static int fake_recover(void *priv)
 {
 	struct fake_private *fake = priv;
@@ -333,6 +340,7 @@ int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name)
 		.transfer = bus->wire == KRI_WIRE_I2C ? fake_transfer : NULL,
 		.read_scratchpad = bus->wire == KRI_WIRE_W1 ? fake_read_scratchpad : NULL,
 		.list = bus->wire == KRI_WIRE_W1 ? fake_list : NULL,
+		.each = fake_each,
 		.recover = bus->wire == KRI_WIRE_GPIO ? NULL : fake_recover,
 		.line = bus->wire == KRI_WIRE_GPIO ? &kri_fake_line_ops : NULL,
 	};

@@ -62,6 +62,9 @@ struct kryos_bus_driver {
 	/* Lists what is present without disturbing it. NULL: cannot. < 1 s. */
 	int (*list)(void *priv, kryos_found_fn found, void *userdata);
 
+	/* Names the buses of this driver that there are ("i2c-1"). Opens none. NULL: cannot. < 100 ms. */
+	void (*each)(void (*found)(void *data, const char *name), void *data, void *userdata);
+
 	/* Frees a stuck bus. KRYOS_ESTUCK: could not. NULL: cannot. < 1 s. */
 	int (*recover)(void *priv);
 

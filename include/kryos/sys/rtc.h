@@ -25,6 +25,7 @@ struct kryos_rtc_driver {
 	uint32_t size;
 	const char *name; /* "ds3231", "rtc" */
 	const char *bus;  /* "i2c"; NULL: a node */
+	const char *addresses; /* on I2C: "0x68"; NULL: none */
 	size_t private_size;
 
 	/* Identifies the chip or opens the node. -ENODEV, KRYOS_ECHIP, -EBUSY (then the core tries the kernel's node).

@@ -82,6 +82,12 @@ struct kryos_sensor_driver {
 	/* Puts the chip to rest. NULL: nothing to do. The chip may be gone. */
 	void (*remove)(void *priv, struct kryos_dev *dev);
 
+	/*
+	 * Whether this chip is there, by reading alone: 0; KRYOS_ECHIP: another; else the bus's error. For a search, so
+	 * it may meet any chip. NULL: this chip can't be told from others.
+	 */
+	int (*identify)(struct kryos_dev *dev);
+
 	/* What can be said of the chip, asked for by place in this table: kryos_dev_option. */
 	const struct kryos_option_info *options;
 	size_t option_count; /* at most KRYOS_SENSOR_MAX_OPTIONS */

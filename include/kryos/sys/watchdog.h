@@ -24,6 +24,11 @@ struct kryos_watchdog_driver {
 	int (*pet)(void *priv);
 	/* Closes: disarm 1 stops the hardware (magic close), 0 leaves it running. */
 	void (*close)(void *priv, int disarm);
+	/*
+	 * What can be said of a device without opening it, which would start it: 0 and a sentence; -ENOENT: none;
+	 * -EBUSY: somebody has it. NULL: nothing.
+	 */
+	int (*look)(const char *device, char *ret_text, size_t size);
 };
 
 KRYOS_API int kryos_register_watchdog(struct kryos_ctx *ctx, const struct kryos_watchdog_driver *driver,
