@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/core.h"
 #include "station/station_file.h"
 #include "support.h"
 #include <kryos/station.h>
 #include <kryos/sys/rtc.h>
+#include <kryos/sys/sensor.h>
 #include <kryos/sys/transport.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,18 +147,24 @@ static void write_file(const char *path, const char *text, unsigned int mode)
 	assert_int_equal(chmod(path, mode), 0);
 }
 
-/* "~" in text is the scratch folder. */
+/* "~" in text is the scratch folder, "^" the sensor drivers of this build. */
 static char *expanded(const char *text, const char *folder)
 {
+	char drivers[1024] = "", *result, *to;
 	size_t count = 0, size = strlen(text) + 1;
-	char *result, *to;
 
+	for (const void *const *driver = kri_builtin_drivers[KRI_SENSOR]; *driver; driver++) {
+		strcat(drivers, *drivers ? ", " : "");
+		strcat(drivers, ((const struct kryos_sensor_driver *)*driver)->name);
+	}
 	for (const char *at = text; *at; at++)
-		count += *at == '~';
-	result = to = malloc(size + count * strlen(folder));
+		count += *at == '~' || *at == '^';
+	result = to = malloc(size + count * (strlen(folder) + strlen(drivers)));
 	for (; *text; text++) {
 		if (*text == '~')
 			to = stpcpy(to, folder);
+		else if (*text == '^')
+			to = stpcpy(to, drivers);
 		else
 			*to++ = *text;
 	}
@@ -468,8 +476,7 @@ static void every_mistake_is_named_in_one_run(void **state)
 		"(ds18b20@w1:28-0316a2795bff); one chip has one section\n"
 		":18: every: 2d is not allowed: 100ms to 1d is\n"
 		":19: [sensor Door]: a name of 1 to 31 of a-z 0-9 _ - is allowed, as in [sensor one]\n"
-		":20: address: bme208@i2c-1:0x76: no sensor driver \"bme208\"; there is bme280, ds18b20, "
-		"door, mains\n"
+		":20: address: bme208@i2c-1:0x76: no sensor driver \"bme208\"; there is ^\n"
 		":22: address: bme280@i2c-1:0x99: 0x99 is no i2c address; 0x03 to 0x77 are allowed\n"
 		":24: record: a period of 1min holds no measurement of every 5min; \"every\", or 5min and more, is "
 		"allowed\n"
