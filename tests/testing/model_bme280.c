@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bosch BME280, from its data sheet BST-BME280-DS002: memory map in section 5.3, registers in 5.4,
- * compensation in double precision in 8.1, which is what this model inverts.
+ * compensation in double precision in 8.1, which is what this model inverts. And BMP280, from BST-BMP280-DS001: the
+ * same without humidity, whose registers read 0 (4.2), and with another chip id (4.3.1).
  */
 #include "model.h"
 #include <errno.h>
@@ -12,6 +13,7 @@ struct bme280_model {
 	struct kryos_model model;
 	uint8_t reg[256];
 	uint8_t pointer;
+	bool dry;                           /* a BMP280 */
 	unsigned int humidity_oversampling; /* what ctrl_hum said when ctrl_meas was last written, 5.4.3 */
 	double temperature, humidity, pressure;
 	bool starting;   /* does not answer the first transfer after a soft reset (start-up time, 1.1) */
@@ -138,8 +140,10 @@ static void measure(struct bme280_model *chip)
 		humidity = invert(chip, humidity_of, chip->humidity, t_fine, 0xffff);
 	store_20_bits(chip, 0xf7, pressure);
 	store_20_bits(chip, 0xfa, temperature);
-	chip->reg[0xfd] = (uint8_t)(humidity >> 8);
-	chip->reg[0xfe] = (uint8_t)humidity;
+	if (!chip->dry) {
+		chip->reg[0xfd] = (uint8_t)(humidity >> 8);
+		chip->reg[0xfe] = (uint8_t)humidity;
+	}
 	chip->reg[0xf3] &= (uint8_t)~0x08;
 	if ((chip->reg[0xf4] & 3) != 3)
 		chip->reg[0xf4] &= (uint8_t)~3; /* forced mode falls back to sleep, 3.3.3 */
@@ -151,7 +155,7 @@ static void clear_registers(struct bme280_model *chip)
 	memset(chip->reg + 0xf2, 0, 5);
 	store_20_bits(chip, 0xf7, 0x80000);
 	store_20_bits(chip, 0xfa, 0x80000);
-	chip->reg[0xfd] = 0x80;
+	chip->reg[0xfd] = chip->dry ? 0 : 0x80;
 	chip->reg[0xfe] = 0;
 	chip->humidity_oversampling = 0;
 	chip->busy_left = 0;
@@ -165,8 +169,11 @@ static void power_on(struct kryos_model *model)
 
 	if (!chip->reg[0xd0]) { /* the very first time: what is burnt in */
 		memcpy(chip->reg + 0x88, power_on_0x88, sizeof(power_on_0x88));
-		memcpy(chip->reg + 0xe1, power_on_0xe1, sizeof(power_on_0xe1));
-		chip->reg[0xd0] = 0x60;
+		if (chip->dry)
+			chip->reg[0xa1] = 0;
+		else
+			memcpy(chip->reg + 0xe1, power_on_0xe1, sizeof(power_on_0xe1));
+		chip->reg[0xd0] = chip->dry ? 0x58 : 0x60;
 		chip->temperature = 20;
 		chip->humidity = 50;
 		chip->pressure = 101325;
@@ -176,6 +183,12 @@ static void power_on(struct kryos_model *model)
 	chip->starting = false;
 }
 
+static void power_on_dry(struct kryos_model *model)
+{
+	self(model)->dry = true;
+	power_on(model);
+}
+
 static int set(struct kryos_model *model, const char *quantity, int64_t value_micro)
 {
 	struct bme280_model *chip = self(model);
@@ -183,7 +196,7 @@ static int set(struct kryos_model *model, const char *quantity, int64_t value_mi
 
 	if (strcmp(quantity, "temperature") == 0)
 		chip->temperature = value;
-	else if (strcmp(quantity, "humidity") == 0)
+	else if (strcmp(quantity, "humidity") == 0 && !chip->dry)
 		chip->humidity = value;
 	else if (strcmp(quantity, "pressure") == 0)
 		chip->pressure = value;
@@ -215,7 +228,8 @@ static void write_register(struct bme280_model *chip, uint8_t reg, uint8_t value
 		}
 		break;
 	case 0xf2:
-		chip->reg[reg] = value & 0x07;
+		if (!chip->dry)
+			chip->reg[reg] = value & 0x07;
 		break;
 	case 0xf4:
 		chip->reg[reg] = value;
@@ -298,18 +312,22 @@ static void set_busy(struct kryos_model *model, int polls)
 	}
 }
 
-static const struct kri_model_ops bme280_ops = {
-	.power_on = power_on,
-	.set = set,
-	.peek = peek,
-	.poke = poke,
-	.write = write_bytes,
-	.read = read_bytes,
-	.missed = missed,
-	.set_busy = set_busy,
-};
+#define OPS(power_on_)                                                                                                 \
+	{                                                                                                              \
+		.power_on = power_on_, .set = set, .peek = peek, .poke = poke, .write = write_bytes,                   \
+		.read = read_bytes, .missed = missed, .set_busy = set_busy                                             \
+	}
 
 int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
 {
-	return kri_model_add(bus, place, &bme280_ops, sizeof(struct bme280_model), ret_model);
+	static const struct kri_model_ops ops = OPS(power_on);
+
+	return kri_model_add(bus, place, &ops, sizeof(struct bme280_model), ret_model);
+}
+
+int kryos_fake_bus_add_bmp280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
+{
+	static const struct kri_model_ops ops = OPS(power_on_dry);
+
+	return kri_model_add(bus, place, &ops, sizeof(struct bme280_model), ret_model);
 }

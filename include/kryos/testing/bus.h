@@ -24,6 +24,7 @@ KRYOS_API int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx
 
 /* Chips. place as in a device string. The bus owns the model. */
 KRYOS_API int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_bmp280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds18b20(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds3231(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 
@@ -42,7 +43,8 @@ KRYOS_EXPORT void kryos_model_reset(struct kryos_model *model);
 /* Registers (i2c) or scratchpad bytes (w1), for tests. -ERANGE. */
 KRYOS_API int kryos_model_peek(struct kryos_model *model, unsigned int reg);
 KRYOS_API int kryos_model_poke(struct kryos_model *model, unsigned int reg, uint8_t value);
-/* bme280: how often each measurement from the next on is found unfinished; -1: for ever, until set again. */
+/* Chips that convert: how often each measurement from the next on is found unfinished; -1: for ever, until set again.
+ */
 KRYOS_EXPORT void kryos_model_set_busy(struct kryos_model *model, int polls);
 /*
  * ds3231: what its counters run from: ns since 1970, to which they are set; the oscillator-stop flag stays. Without

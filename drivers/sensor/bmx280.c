@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bmx280.h"
+#include "core/core.h"
+#include <string.h>
+
+enum {
+	REG_CALIBRATION = 0x88, /* to 0xA1 */
+	REG_ID = 0xd0,
+	REG_RESET = 0xe0,
+	CALIBRATION = 26,
+	STATUS_COPYING = 0x01,
+	RESET_WORD = 0xb6,
+};
+
+/* 2 ms of start-up (1.1) and copying the calibration; a poll takes at least 30 us even at the fastest bus clock. */
+#define START_POLLS 100
+
+int kri_bmx280_read(struct kryos_dev *dev, uint8_t reg, uint8_t *bytes, size_t count)
+{
+	uint8_t again[CALIBRATION];
+	int r = kryos_dev_read_registers(dev, reg, bytes, count);
+
+	if (r >= 0)
+		r = kryos_dev_read_registers(dev, reg, again, count);
+	if (r >= 0 && memcmp(bytes, again, count) != 0)
+		r = kryos_fail(KRYOS_ECRC, "%s: two readings of registers 0x%02x to 0x%02x differ", kryos_dev_name(dev),
+		               reg, (unsigned int)(reg + count - 1));
+	return r;
+}
+
+int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id)
+{
+	return kri_bmx280_read(dev, REG_ID, ret_id, 1);
+}
+
+/* Until it has started the chip may not acknowledge; from then on status bit 0 says that calibration is copied. */
+static int reset(struct kryos_dev *dev)
+{
+	uint8_t status = STATUS_COPYING;
+	int r = kryos_dev_write_register(dev, REG_RESET, RESET_WORD), i;
+
+	for (i = 0; r >= 0 && i < START_POLLS; i++) {
+		r = kryos_dev_read_registers(dev, BMX280_STATUS, &status, 1);
+		if (r >= 0 && !(status & STATUS_COPYING))
+			return 0;
+		if (r == -ENXIO)
+			r = 0;
+	}
+	if (r < 0)
+		return r;
+	return kryos_fail(-ETIMEDOUT, "%s: did not come back from a reset", kryos_dev_name(dev));
+}
+
+int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev)
+{
+	uint8_t a[CALIBRATION];
+	int r = reset(dev);
+
+	if (r >= 0)
+		r = kri_bmx280_read(dev, REG_CALIBRATION, a, sizeof(a));
+	if (r < 0)
+		return r;
+	*chip = (struct kri_bmx280){
+		.t1 = kri_bmx280_u16(a),
+		.t2 = kri_bmx280_s16(a + 2),
+		.t3 = kri_bmx280_s16(a + 4),
+		.p1 = kri_bmx280_u16(a + 6),
+		.p2 = kri_bmx280_s16(a + 8),
+		.p3 = kri_bmx280_s16(a + 10),
+		.p4 = kri_bmx280_s16(a + 12),
+		.p5 = kri_bmx280_s16(a + 14),
+		.p6 = kri_bmx280_s16(a + 16),
+		.p7 = kri_bmx280_s16(a + 18),
+		.p8 = kri_bmx280_s16(a + 20),
+		.p9 = kri_bmx280_s16(a + 22),
+		.h1 = a[25],
+	};
+	/* A bus that reads all zero or all one, twice, would do for a chip with strange values. */
+	if (!chip->t1 || chip->t1 == 0xffff || !chip->p1 || chip->p1 == 0xffff)
+		return kryos_fail(-EIO, "%s: the chip holds no calibration (T1 %d, P1 %d)", kryos_dev_name(dev),
+		                  (int)chip->t1, (int)chip->p1);
+	return 0;
+}
+
+int kri_bmx280_check(struct kryos_dev *dev, uint8_t status, uint8_t ctrl_meas, uint8_t config)
+{
+	if (config != BMX280_MARK || (ctrl_meas & ~BMX280_FORCED) != BMX280_SLEEP)
+		return kryos_fail(KRYOS_ECHIP, "%s: lost its settings: it was reset or exchanged", kryos_dev_name(dev));
+	return status & BMX280_STATUS_MEASURING ? -EAGAIN : 0;
+}
+
+int64_t kri_bmx280_divide(int64_t number, int64_t by)
+{
+	return (number + (number < 0 ? -by / 2 : by / 2)) / by;
+}
+
+/*
+ * Section 4.2.3's integer code, widened to 64 bits where the original overflows with extreme trimming values; >> of
+ * a negative number is arithmetic there as with our compilers, and rounds differently than /.
+ */
+int64_t kri_bmx280_fine_temperature(const struct kri_bmx280 *chip, int64_t code)
+{
+	int64_t distance = (code >> 4) - chip->t1;
+
+	return ((((code >> 3) - chip->t1 * 2) * chip->t2) >> 11) + ((((distance * distance) >> 12) * chip->t3) >> 14);
+}
+
+/* As in the double precision code (8.1); the integer code's last step rounds to 0.01 C, coarser than the chip. */
+int64_t kri_bmx280_temperature(int64_t t_fine)
+{
+	return kri_bmx280_divide(t_fine * 1000000, 5120);
+}
+
+/* Q24.8 Pa. False where trimming values make no sense together: a step would divide by zero or not fit 64 bits. */
+static bool compensate_pressure(const struct kri_bmx280 *chip, int64_t code, int64_t t_fine, int64_t *ret_q8)
+{
+	int64_t var1 = t_fine - 128000, var2, p;
+
+	var2 = var1 * var1 * chip->p6 + var1 * chip->p5 * (INT64_C(1) << 17) + chip->p4 * (INT64_C(1) << 35);
+	var1 = ((var1 * var1 * chip->p3) >> 8) + var1 * chip->p2 * (INT64_C(1) << 12);
+	if (__builtin_mul_overflow((INT64_C(1) << 47) + var1, chip->p1, &var1) || var1 >> 33 == 0)
+		return false;
+	var1 >>= 33;
+	p = 1048576 - code;
+	if (__builtin_mul_overflow(p * (INT64_C(1) << 31) - var2, INT64_C(3125), &p))
+		return false;
+	p /= var1;
+	if (p < 0 || p >= INT64_C(1) << 36) /* 16 times what any air has */
+		return false;
+	var1 = (chip->p9 * (p >> 13) * (p >> 13)) >> 25;
+	var2 = (chip->p8 * p) >> 19;
+	*ret_q8 = ((p + var1 + var2) >> 8) + chip->p7 * 16;
+	return true;
+}
+
+struct kryos_reading kri_bmx280_pressure(const struct kri_bmx280 *chip, int64_t code, int64_t t_fine)
+{
+	int64_t q8;
+
+	if (!compensate_pressure(chip, code, t_fine, &q8))
+		return (struct kryos_reading){ .quality = KRYOS_QUALITY_RANGE };
+	return (struct kryos_reading){ .value_micro = kri_bmx280_divide(q8 * 1000000, 256),
+		                       .quality = KRYOS_QUALITY_GOOD };
+}
