@@ -65,8 +65,8 @@ struct kryos_sensor_driver {
 	const char *title; /* "Bosch BME280", for messages and documentation */
 	/* Bus prefix without separator: "i2c", "spi", "w1", "gpio"; several: "i2c spi". */
 	const char *bus;
-	const struct kryos_channel_info *channels;
-	size_t channel_count; /* at most KRYOS_SENSOR_MAX_CHANNELS */
+	const struct kryos_channel_info *channels; /* with describe: what it may have, for documentation; or NULL */
+	size_t channel_count;                      /* at most KRYOS_SENSOR_MAX_CHANNELS */
 	size_t private_size;
 	size_t raw_size; /* what fetch fills, at most KRYOS_SENSOR_MAX_RAW */
 

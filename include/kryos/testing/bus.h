@@ -23,6 +23,7 @@ KRYOS_EXPORT void kryos_fake_bus_free(struct kryos_fake_bus *bus);
 KRYOS_API int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx *ctx);
 
 /* Chips. place as in a device string. The bus owns the model. */
+KRYOS_API int kryos_fake_bus_add_ads1115(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_bmp280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds18b20(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
@@ -32,15 +33,21 @@ KRYOS_API int kryos_fake_bus_add_ds3231(struct kryos_fake_bus *bus, const char *
 KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 
 /*
- * What a model measures, by quantity ("temperature", "humidity", "pressure"; any of a line: from 500000 up it is
- * active, without an edge); quantised as the chip does. -ENOENT.
+ * What a model measures, by quantity; quantised as the chip does. -ENOENT.
+ *
+ *     bme280     "temperature", "humidity", "pressure"
+ *     ds18b20    "temperature"
+ *     ads1115    "voltage" to "voltage3" at its pins, or "temperature" of an NTC of 10 kOhm (B 3977 K) from AIN0 to
+ *                ground, in series with 10 kOhm to 3.3 V
+ *     a line     any: from 500000 up it is active, without an edge
  */
 KRYOS_API int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t value_micro);
 /* Unplugs and plugs in; plugging in is a power-on. */
 KRYOS_EXPORT void kryos_model_set_present(struct kryos_model *model, int present);
 /* A brown-out: registers go to their power-on values. */
 KRYOS_EXPORT void kryos_model_reset(struct kryos_model *model);
-/* Registers (i2c) or scratchpad bytes (w1), for tests. -ERANGE. */
+/* Registers (i2c; byte 2n is the first of register n where they have 16 bits) or scratchpad bytes (w1), for tests.
+ * -ERANGE. */
 KRYOS_API int kryos_model_peek(struct kryos_model *model, unsigned int reg);
 KRYOS_API int kryos_model_poke(struct kryos_model *model, unsigned int reg, uint8_t value);
 /* Chips that convert: how often each measurement from the next on is found unfinished; -1: for ever, until set again.
