@@ -28,6 +28,7 @@ KRYOS_API int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *
 KRYOS_API int kryos_fake_bus_add_bmp280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds18b20(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds3231(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_ina226(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 
 /* A GPIO line, on a bus called gpio. Its wire is low until it is driven. */
 KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
@@ -39,6 +40,7 @@ KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *pl
  *     ds18b20    "temperature"
  *     ads1115    "voltage" to "voltage3" at its pins, or "temperature" of an NTC of 10 kOhm (B 3977 K) from AIN0 to
  *                ground, in series with 10 kOhm to 3.3 V
+ *     ina226     "voltage", and "current" through 0.1 Ohm
  *     a line     any: from 500000 up it is active, without an edge
  */
 KRYOS_API int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t value_micro);
