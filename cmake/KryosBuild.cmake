@@ -77,6 +77,8 @@ function(kryos_driver kind name)
       set_property(GLOBAL APPEND PROPERTY KRYOS_DRIVER_LIBRARIES ${D_LIBRARIES})
     endif()
     set_property(GLOBAL APPEND PROPERTY KRYOS_DRIVERS_${kind} ${name})
+  else()
+    set_property(GLOBAL APPEND PROPERTY KRYOS_DRIVERS_OFF_${kind} ${name})
   endif()
 endfunction()
 
