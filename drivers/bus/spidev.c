@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SPI through Linux's spidev (Documentation/spi/spidev.rst): "spi-0.1" is /dev/spidev0.1, the chip at select 1 of
+ * bus 0. So each chip is a bus of its own with a worker of its own; the kernel takes turns on the wires they share.
+ *
+ * A transfer is one message: what is written, then what is read, with the chip selected all the time.
+ *
+ * There is no list, claim or recover. A chip select does not say whether a chip is there; one that a kernel driver
+ * holds has no node; and no chip can hold the wires against the master.
+ */
+#include "core/core.h"
+#include <fcntl.h>
+#include <grp.h>
+#include <kryos/sys/bus.h>
+#include <limits.h>
+#include <linux/spi/spidev.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What spidev takes in one message unless its parameter bufsiz says otherwise. */
+#define MAX_MESSAGE 4096
+
+struct spidev_private {
+	int fd;
+	char name[16], node[32];
+	/* As the board is wired, not as a chip wants it: an inverted chip select. */
+	uint32_t wiring;
+	uint32_t mode; /* in force */
+};
+
+static int spidev_result(int errnum)
+{
+	switch (errnum) {
+	case ETIMEDOUT:
+		return -ETIMEDOUT;
+	case ENODEV: /* the controller was unplugged, or the chip's node was taken away */
+	case ESHUTDOWN:
+		return -ENODEV;
+	default:
+		return -EIO;
+	}
+}
+
+static int fail_access(const struct spidev_private *bus)
+{
+	struct stat status;
+	struct group group, *found = NULL;
+	char buffer[1024];
+
+	if (stat(bus->node, &status) == 0)
+		(void)getgrgid_r(status.st_gid, &group, buffer, sizeof(buffer), &found);
+	return kryos_fail(-EACCES, "%s: not allowed; its group is \"%s\": is the user of this process in it?",
+	                  bus->node, found ? found->gr_name : "spi");
+}
+
+/* The node may be missing because a kernel driver has the chip; where it has not, who asks for the bus says more. */
+static int fail_missing(const struct spidev_private *bus)
+{
+	char path[64], target[PATH_MAX];
+	const char *device = bus->name + strlen("spi-"), *slash;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/sys/bus/spi/devices/spi%s/driver", device);
+	length = readlink(path, target, sizeof(target) - 1);
+	target[length < 0 ? 0 : length] = '\0';
+	slash = strrchr(target, '/');
+	if (!slash || !slash[1])
+		return -ENODEV;
+	return kryos_fail(-EBUSY,
+	                  "%s is held by the kernel's driver %s; to let it go, as root in /sys/bus/spi: echo spi%s > "
+	                  "drivers/%s/unbind; echo spidev > devices/spi%s/driver_override; echo spi%s > "
+	                  "drivers/spidev/bind",
+	                  bus->name, slash + 1, device, slash + 1, device, device);
+}
+
+static int spidev_open(void *priv, const char *name, void *userdata)
+{
+	struct spidev_private *bus = priv;
+	unsigned int number, select;
+	uint32_t mode;
+	char rest;
+	int error;
+
+	(void)userdata;
+	if (strlen(name) >= sizeof(bus->name) || sscanf(name, "spi-%3u.%3u%c", &number, &select, &rest) != 2)
+		return kryos_fail(KRYOS_EDEVICE, "%s: no such bus; SPI devices are called spi-0.0, spi-0.1, ...", name);
+	snprintf(bus->name, sizeof(bus->name), "%s", name);
+	snprintf(bus->node, sizeof(bus->node), "/dev/spidev%u.%u", number, select);
+	bus->fd = open(bus->node, O_RDWR | O_CLOEXEC);
+	error = errno;
+	if (bus->fd < 0 && (error == ENOENT || error == ENXIO || error == ENODEV))
+		return fail_missing(bus);
+	if (bus->fd < 0 && (error == EACCES || error == EPERM))
+		return fail_access(bus);
+	if (bus->fd < 0)
+		return kryos_fail(-error, "%s: %s: %s", name, bus->node, strerror(error));
+	if (ioctl(bus->fd, SPI_IOC_RD_MODE32, &mode) < 0) {
+		error = errno;
+		close(bus->fd);
+		return kryos_fail(spidev_result(error), "%s: %s is no SPI device: %s", name, bus->node,
+		                  strerror(error));
+	}
+	bus->wiring = mode & SPI_CS_HIGH;
+	bus->mode = mode;
+	return 0;
+}
+
+static void spidev_close(void *priv)
+{
+	struct spidev_private *bus = priv;
+
+	close(bus->fd);
+	bus->fd = -1;
+}
+
+static int spidev_parse(void *priv, const char *place, struct kryos_address *ret_address)
+{
+	const struct spidev_private *bus = priv;
+
+	if (place[0])
+		return kryos_fail(KRYOS_EDEVICE, "%s: \"%s\" is too much; the chip select is all the place there is",
+		                  bus->name, place);
+	*ret_address = (struct kryos_address){ .number = 0 };
+	return 0;
+}
+
+/* Kept by the kernel for this chip select, and by who used it before us. */
+static int set_mode(struct spidev_private *bus, uint32_t mode)
+{
+	mode |= bus->wiring;
+	if (mode == bus->mode)
+		return 0;
+	if (ioctl(bus->fd, SPI_IOC_WR_MODE32, &mode) < 0)
+		return -errno;
+	bus->mode = mode;
+	return 0;
+}
+
+static int send_message(const struct spidev_private *bus, uint32_t hz, const uint8_t *out, size_t out_count,
+                        uint8_t *in, size_t in_count)
+{
+	struct spi_ioc_transfer transfers[2];
+	unsigned int count = 0;
+
+	memset(transfers, 0, sizeof(transfers));
+	if (out_count) {
+		transfers[count].tx_buf = (uintptr_t)out;
+		transfers[count++].len = (uint32_t)out_count;
+	}
+	if (in_count) {
+		transfers[count].rx_buf = (uintptr_t)in;
+		transfers[count++].len = (uint32_t)in_count;
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		transfers[i].speed_hz = hz;
+		transfers[i].bits_per_word = 8;
+	}
+	return ioctl(bus->fd, count == 2 ? SPI_IOC_MESSAGE(2) : SPI_IOC_MESSAGE(1), transfers) < 0 ? -errno : 0;
+}
+
+static const char *explain(int result)
+{
+	switch (result) {
+	case -ETIMEDOUT:
+		return "the controller did not finish in time";
+	case -ENODEV:
+		return "the controller has gone";
+	default:
+		return "transfer failed";
+	}
+}
+
+static int spidev_transfer(void *priv, const struct kryos_address *address, const uint8_t *out, size_t out_count,
+                           uint8_t *in, size_t in_count)
+{
+	struct spidev_private *bus = priv;
+	int r, result;
+
+	if (out_count + in_count > MAX_MESSAGE)
+		return kryos_fail(-EINVAL, "%s: a transfer has at most %d bytes", bus->name, MAX_MESSAGE);
+	if (!out_count && !in_count)
+		return 0;
+	r = set_mode(bus, address->spi_mode);
+	if (r < 0) {
+		result = spidev_result(-r);
+		return kryos_fail(result, "%s: the controller does not take SPI mode %u (%s)", bus->name,
+		                  address->spi_mode, strerror(-r));
+	}
+	r = send_message(bus, address->spi_max_hz, out, out_count, in, in_count);
+	if (r >= 0)
+		return 0;
+	result = spidev_result(-r);
+	return kryos_fail(result, "%s: %s (%s)", bus->name, explain(result), strerror(-r));
+}
+
+const struct kryos_bus_driver kri_bus_spidev = {
+	.size = sizeof(kri_bus_spidev),
+	.prefix = "spi-",
+	.private_size = sizeof(struct spidev_private),
+	.open = spidev_open,
+	.close = spidev_close,
+	.parse = spidev_parse,
+	.transfer = spidev_transfer,
+};
