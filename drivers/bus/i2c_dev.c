@@ -207,10 +207,31 @@ static void holder_of(int number, uint32_t address, char *name, size_t size)
 	snprintf(name, size, "%s", slash && slash[1] ? slash + 1 : "a kernel driver");
 }
 
+/* "; its channels are i2c-4 (0), i2c-5 (1)" of a multiplexer that a kernel driver holds: it made a bus of each. */
+static void channels_of(int number, uint32_t address, char *text, size_t size)
+{
+	char path[64], target[PATH_MAX];
+	size_t length = 0;
+
+	*text = '\0';
+	for (unsigned int channel = 0; channel < 8; channel++) {
+		const char *slash;
+		ssize_t count;
+
+		snprintf(path, sizeof(path), "/sys/bus/i2c/devices/%d-%04x/channel-%u", number, address, channel);
+		count = readlink(path, target, sizeof(target) - 1);
+		target[count < 0 ? 0 : count] = '\0';
+		slash = strrchr(target, '/');
+		if (slash && length < size)
+			length += (size_t)snprintf(text + length, size - length, "%s%.16s (%u)",
+			                           length ? ", " : "; its channels are the buses ", slash + 1, channel);
+	}
+}
+
 static int i2c_claim(void *priv, const struct kryos_address *address)
 {
 	struct i2c_private *bus = priv;
-	char holder[128];
+	char holder[128], channels[256];
 	int error;
 
 	if (ioctl(bus->fd, I2C_SLAVE, (unsigned long)address->number) == 0)
@@ -220,6 +241,12 @@ static int i2c_claim(void *priv, const struct kryos_address *address)
 		return kryos_fail(kri_i2c_result(error), "i2c-%d: address 0x%02x: %s", bus->number, address->number,
 		                  strerror(error));
 	holder_of(bus->number, address->number, holder, sizeof(holder));
+	channels_of(bus->number, address->number, channels, sizeof(channels));
+	if (*channels)
+		return kryos_fail(-EBUSY,
+		                  "the multiplexer at 0x%02x on i2c-%d is held by the kernel's driver %s%s; name "
+		                  "one of them instead",
+		                  address->number, bus->number, holder, channels);
 	return kryos_fail(-EBUSY,
 	                  "address 0x%02x on i2c-%d is held by the kernel's driver %s; to let it go: echo "
 	                  "%d-%04x > /sys/bus/i2c/drivers/%s/unbind",

@@ -97,6 +97,19 @@ static int start_rtc(struct chips *chips, struct kryos_model *model)
 	return kryos_model_poke(model, 0x0f, 0);
 }
 
+/* "0x70.3:0x76" is behind a multiplexer, which several chips may share. */
+static int add_mux(struct kryos_fake_bus *bus, const char *place)
+{
+	char mux[8];
+	int r;
+
+	if (!strchr(place, ':'))
+		return 0;
+	snprintf(mux, sizeof(mux), "%.*s", (int)strcspn(place, "."), place);
+	r = kryos_fake_bus_add_mux(bus, mux, NULL);
+	return r == -EEXIST ? 0 : r;
+}
+
 static int add_model(struct chips *chips, struct kryos_fake_bus *bus, enum kind kind, const char *place,
                      struct kryos_model **ret_model)
 {
@@ -154,6 +167,8 @@ int chips_add(struct chips *chips, struct kryos_ctx *ctx, const char *name, cons
 	chip->kind = kind;
 	strcpy(chip->device, device);
 	r = get_bus(chips, ctx, bus_name, &bus);
+	if (r >= 0)
+		r = add_mux(bus, colon + 1);
 	if (r >= 0)
 		r = add_model(chips, bus, chip->kind, colon + 1, &chip->model);
 	if (r < 0) {

@@ -3,7 +3,8 @@
  * Sensor: one chip on one bus, with one or more channels.
  *
  * A device is named by one string everywhere: driver@bus:place ("bme280@i2c-1:0x76",
- * "ds18b20@w1:28-0316a2795bff", "ds18b20@w1:any" where exactly one is present). Its channels are
+ * "ds18b20@w1:28-0316a2795bff", "ds18b20@w1:any" where exactly one is present); "sht4x@i2c-1:0x70.3:0x44" is behind
+ * channel 3 of the multiplexer at 0x70 (docs/api/bus.md). Its channels are
  * "<name>.<quantity>", for example "fridge.temperature". All chips of a bus share one worker
  * thread; calls that wait say how long and are safe from any thread.
  */

@@ -29,6 +29,7 @@ struct kri_bus {
 	/* The worker's. */
 	void *priv;
 	unsigned int generation;
+	struct kri_muxes muxes;
 };
 
 struct name {
@@ -218,6 +219,7 @@ static int make_bus(struct kryos_ctx *ctx, const struct kri_device *device, stru
 	atomic_init(&bus->refs, 2); /* the worker's and the table's */
 	atomic_init(&bus->hangs, false);
 	atomic_init(&bus->open, false);
+	atomic_init(&bus->muxes.there, 0);
 	bus->ctx = kri_ctx_ref(ctx);
 	bus->driver = search.driver;
 	bus->userdata = search.userdata;
@@ -265,6 +267,11 @@ struct kryos_ctx *kri_bus_ctx(struct kri_bus *bus)
 const char *kri_bus_name(const struct kri_bus *bus)
 {
 	return bus->name;
+}
+
+struct kri_muxes *kri_bus_muxes(struct kri_bus *bus)
+{
+	return &bus->muxes;
 }
 
 struct kri_worker *kri_bus_worker(struct kri_bus *bus)

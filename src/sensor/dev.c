@@ -15,7 +15,8 @@ struct kryos_dev {
 
 	/* The worker's. */
 	struct kryos_address address;
-	unsigned int generation; /* of the bus when address was resolved; 0: it is not */
+	unsigned int generation;  /* of the bus when address was resolved; 0: it is not */
+	struct kri_mux_place mux; /* set before the first job */
 	bool claimed;
 	struct kri_line line;
 
@@ -52,6 +53,7 @@ static int fail_for(const struct kryos_dev *dev, int result)
 int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, struct kryos_dev **ret_dev)
 {
 	struct kryos_dev *dev = calloc(1, sizeof(*dev));
+	const char *chip;
 	int r;
 
 	if (!dev)
@@ -68,6 +70,10 @@ int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, st
 		free(dev);
 		return r;
 	}
+	/* From the first chip behind it on, and before any job: what it has open is in every other chip's way. */
+	if (!strncmp(dev->device.bus, "i2c-", 4) && kri_mux_parse(dev->device.place, &dev->mux, &chip) >= 0 &&
+	    dev->mux.address)
+		kri_muxes_add(kri_bus_muxes(dev->bus), dev->mux.address);
 	*ret_dev = dev;
 	return 0;
 }
@@ -229,6 +235,22 @@ static int resolve_any(struct kryos_dev *dev)
 	return 0;
 }
 
+/* Bus drivers know nothing of multiplexers: theirs is the chip's own address. */
+static int parse_place(struct kryos_dev *dev, const struct kryos_bus_driver *driver, void *priv)
+{
+	const char *chip;
+	int r;
+
+	if (!dev->mux.address)
+		return driver->parse(priv, dev->device.place, &dev->address);
+	r = kri_mux_parse(dev->device.place, &dev->mux, &chip);
+	if (r >= 0)
+		r = driver->parse(priv, chip, &dev->address);
+	if (r >= 0)
+		snprintf(dev->address.text, sizeof(dev->address.text), "%s", dev->device.place);
+	return r;
+}
+
 static int resolve(struct kryos_dev *dev, unsigned int generation)
 {
 	void *priv;
@@ -243,7 +265,7 @@ static int resolve(struct kryos_dev *dev, unsigned int generation)
 	} else {
 		memset(&dev->address, 0, sizeof(dev->address));
 		kri_say_nothing();
-		r = driver->parse(priv, dev->device.place, &dev->address);
+		r = parse_place(dev, driver, priv);
 		if (r < 0)
 			return fail_for(dev, r);
 	}
@@ -270,13 +292,22 @@ int kri_dev_ready(struct kryos_dev *dev, bool shared)
 		if (r < 0)
 			return r;
 	}
-	if (shared || dev->claimed || !driver->claim)
+	/* Another process, or a reset, may have changed it since the last measurement. */
+	kri_muxes_forget(kri_bus_muxes(dev->bus));
+	if (dev->claimed || !driver->claim)
 		return 0;
 	kri_say_nothing();
-	r = driver->claim(priv, &dev->address);
+	r = 0;
+	if (dev->mux.address) {
+		struct kryos_address mux = kri_mux_address(dev->mux.address);
+
+		r = driver->claim(priv, &mux);
+	}
+	if (r >= 0 && !shared)
+		r = driver->claim(priv, &dev->address);
 	if (r < 0)
 		return fail_for(dev, r);
-	dev->claimed = true;
+	dev->claimed = !shared;
 	return 0;
 }
 
@@ -321,12 +352,23 @@ struct exchange {
 	bool scratchpad;
 };
 
+/* Behind a multiplexer -ENXIO is the chip's alone: what the multiplexer does not acknowledge is -EIO. */
 static int exchange_once(struct kryos_dev *dev, const struct kryos_bus_driver *driver, void *priv,
                          const struct exchange *x)
 {
+	struct kri_muxes *muxes = kri_bus_muxes(dev->bus);
+	int r, blame = 1;
+
 	if (x->scratchpad)
 		return driver->read_scratchpad(priv, &dev->address, x->in);
-	return driver->transfer(priv, &dev->address, x->out, x->out_count, x->in, x->in_count);
+	for (int i = 0; i < 2 && blame > 0; i++) {
+		r = kri_muxes_select(muxes, driver, priv, &dev->mux);
+		if (r < 0)
+			return r;
+		r = driver->transfer(priv, &dev->address, x->out, x->out_count, x->in, x->in_count);
+		blame = r == -ENXIO ? kri_muxes_blame(muxes, driver, priv, &dev->mux) : 0;
+	}
+	return blame < 0 ? blame : r;
 }
 
 /*
@@ -357,6 +399,7 @@ static int exchange(struct kryos_dev *dev, const struct exchange *x)
 		}
 		if ((r == KRYOS_ESTUCK || r == -ETIMEDOUT) && !recovered && driver->recover) {
 			recovered = true;
+			kri_muxes_forget(kri_bus_muxes(dev->bus));
 			if (driver->recover(priv) >= 0) {
 				kri_log(ctx, KRYOS_LOG_WARNING, "sensor", r, "%s: %s was stuck and has been freed",
 				        dev->device.text, dev->device.bus);

@@ -77,19 +77,31 @@ int kri_device_parse(const char *text, struct kri_device *ret_device)
 
 static int check_i2c_place(const struct kri_device *device)
 {
-	const char *digits;
+	const char *digits, *place;
+	struct kri_mux_place mux;
 	unsigned long address;
+	char text[256];
 
 	if (!device->place[0])
 		return kryos_fail(KRYOS_EDEVICE, "%s: no address; write %s@%s:0x76, with the chip's own", device->text,
 		                  device->driver, device->bus);
-	digits = device->place + 2;
-	address = strtoul(device->place, NULL, 16);
+	if (kri_mux_parse(device->place, &mux, &place) < 0) {
+		snprintf(text, sizeof(text), "%s", kryos_strerror(KRYOS_EDEVICE));
+		return kryos_fail(KRYOS_EDEVICE, "%s: %s", device->text, text);
+	}
+	if (strchr(place, ':'))
+		return kryos_fail(KRYOS_EDEVICE, "%s: one multiplexer is allowed between the bus and a chip, not two",
+		                  device->text);
+	digits = place + 2;
+	address = strtoul(place, NULL, 16);
 	/* I2C specification UM10204, 3.1.12: 0x00-0x02 and 0x78-0x7f are reserved. */
-	if (strncmp(device->place, "0x", 2) != 0 || !digits[0] || digits[strspn(digits, HEX "ABCDEF")] ||
-	    address < 0x03 || address > 0x77)
+	if (strncmp(place, "0x", 2) != 0 || !digits[0] || digits[strspn(digits, HEX "ABCDEF")] || address < 0x03 ||
+	    address > 0x77)
 		return kryos_fail(KRYOS_EDEVICE, "%s: %s is no i2c address; 0x03 to 0x77 are allowed", device->text,
-		                  device->place);
+		                  place);
+	if (address == mux.address)
+		return kryos_fail(KRYOS_EDEVICE, "%s: 0x%02x is the multiplexer, which hides a chip of its address",
+		                  device->text, mux.address);
 	return 0;
 }
 

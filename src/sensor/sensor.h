@@ -47,6 +47,37 @@ int kri_options_parse(const struct kryos_sensor_driver *driver, const char *text
 int kri_sensor_describe(const struct kryos_sensor_driver *driver, const char *place, const int64_t *options,
                         struct kryos_description *ret_description);
 
+/* mux.c: I2C multiplexers, between a bus and some of its chips. On the bus's worker, but where said. */
+
+/* A channel of one. */
+struct kri_mux_place {
+	unsigned int address; /* 0: none; the chip is on the bus itself */
+	unsigned int channel;
+};
+/* Those of one bus. */
+struct kri_muxes {
+	atomic_uint there;  /* a bit for each address from 0x70 */
+	unsigned int known; /* those whose open channels are known */
+	uint8_t open[8];
+};
+/* Takes "0x70.3:" off the front of a place; nothing where none stands there. Pure. KRYOS_EDEVICE. */
+int kri_mux_parse(const char *place, struct kri_mux_place *ret_place, const char **ret_chip);
+struct kryos_address kri_mux_address(unsigned int mux);
+/* There is one at this address. Any thread. */
+void kri_muxes_add(struct kri_muxes *muxes, unsigned int mux);
+/* Nothing is known of what is open. */
+void kri_muxes_forget(struct kri_muxes *muxes);
+/* Opens the way to a place and closes all others. -EIO: the multiplexer does not acknowledge; KRYOS_ECHIP: it is none.
+ */
+int kri_muxes_select(struct kri_muxes *muxes, const struct kryos_bus_driver *driver, void *priv,
+                     const struct kri_mux_place *place);
+/*
+ * Whose fault it is that nobody acknowledges at a place that was selected: 0: the chip's; 1: the multiplexer lost the
+ * channel, so that a second try is worth it; < 0: the multiplexer's.
+ */
+int kri_muxes_blame(struct kri_muxes *muxes, const struct kryos_bus_driver *driver, void *priv,
+                    const struct kri_mux_place *place);
+
 /* bus.c */
 
 struct kri_bus;
@@ -61,6 +92,8 @@ struct kri_worker *kri_bus_worker(struct kri_bus *bus);
 /* As kri_worker_call; remembers a job that did not end, so that kri_bus_hangs() is true until one does. */
 int kri_bus_call(struct kri_bus *bus, struct kri_job *job, int64_t timeout_ns);
 bool kri_bus_hangs(struct kri_bus *bus);
+
+struct kri_muxes *kri_bus_muxes(struct kri_bus *bus);
 
 /* On the bus's worker only. Opens it if it is not open. */
 int kri_bus_ready(struct kri_bus *bus);

@@ -164,6 +164,27 @@ refused:
 	return false;
 }
 
+/*
+ * A chip on the bus itself, and a multiplexer, answer whatever channel is open; chips behind different channels may
+ * have one address.
+ */
+static bool same_i2c_place(const struct kri_device *one, const struct kri_device *other)
+{
+	struct kri_mux_place mux_one, mux_other;
+	const char *chip_one, *chip_other;
+	unsigned long a, b;
+
+	if (kri_mux_parse(one->place, &mux_one, &chip_one) < 0 ||
+	    kri_mux_parse(other->place, &mux_other, &chip_other) < 0)
+		return false; /* reported where it was checked */
+	a = strtoul(chip_one, NULL, 16);
+	b = strtoul(chip_other, NULL, 16);
+	if (a == mux_other.address || b == mux_one.address)
+		return true;
+	return a == b && (!mux_one.address || !mux_other.address ||
+	                  (mux_one.address == mux_other.address && mux_one.channel == mux_other.channel));
+}
+
 static bool same_place(const struct kri_device *one, const struct kri_device *other)
 {
 	char *end_one, *end_other;
@@ -171,6 +192,8 @@ static bool same_place(const struct kri_device *one, const struct kri_device *ot
 
 	if (strcmp(one->bus, other->bus) != 0)
 		return false;
+	if (strncmp(one->bus, "i2c-", 4) == 0)
+		return same_i2c_place(one, other);
 	if (strcmp(one->bus, "gpio") == 0)
 		return strcmp(one->place, other->place) == 0;
 	if (strcasecmp(one->place, other->place) == 0)
@@ -182,6 +205,11 @@ static bool same_place(const struct kri_device *one, const struct kri_device *ot
 	/* "any" is for the only chip of its kind on a bus. */
 	return strcmp(one->driver, other->driver) == 0 &&
 	       (strcmp(one->place, "any") == 0 || strcmp(other->place, "any") == 0);
+}
+
+static bool is_behind_mux(const struct kri_device *device)
+{
+	return strncmp(device->bus, "i2c-", 4) == 0 && strchr(device->place, ':');
 }
 
 /* The chips of a file so far, for those that would be two at one place. */
@@ -201,9 +229,13 @@ static void judge_place(struct kri_judging *judging, struct places *places, cons
 
 		if (!same_place(device, &places->used[i].device))
 			continue;
-		kri_wrong(judging, section, key, "%s is taken by [%s%s%s] on line %d (%s); one chip has one section",
-		          device->text, kri_station_sections[other->kind].name, *other->label ? " " : "", other->label,
-		          other->line, places->used[i].device.text);
+		kri_wrong(judging, section, key, "%s is taken by [%s%s%s] on line %d (%s); %s", device->text,
+		          kri_station_sections[other->kind].name, *other->label ? " " : "", other->label, other->line,
+		          places->used[i].device.text,
+		          is_behind_mux(device) || is_behind_mux(&places->used[i].device)
+		                  ? "what is on a bus itself, multiplexers too, shares its address with nothing "
+		                    "behind a channel, nor do two chips on one channel"
+		                  : "one chip has one section");
 		return;
 	}
 	if (places->count < KRI_ARRAY_SIZE(places->used)) {

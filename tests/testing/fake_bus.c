@@ -72,6 +72,19 @@ static void fake_close(void *priv)
 	bus_unref_unlock(fake->bus);
 }
 
+/* What a chip is behind, "0x70.3:" before its own address; leaves 0 where it is on the bus itself. */
+static const char *parse_mux(const char *place, uint32_t *ret_mux, uint32_t *ret_channel)
+{
+	unsigned int mux, channel;
+	int length = 0;
+
+	if (sscanf(place, "0x%2x.%1u:%n", &mux, &channel, &length) != 2 || !length)
+		return place;
+	*ret_mux = mux;
+	*ret_channel = channel;
+	return place + length;
+}
+
 static int parse_i2c(const char *bus, const char *place, struct kryos_address *ret_address)
 {
 	char *end = NULL;
@@ -124,17 +137,30 @@ static int fake_parse(void *priv, const char *place, struct kryos_address *ret_a
 	return bus_parse(fake->bus, place, ret_address);
 }
 
-static bool same_place(const struct kryos_fake_bus *bus, const struct kryos_address *a, const struct kryos_address *b)
+static bool same_address(const struct kryos_fake_bus *bus, const struct kryos_address *a, const struct kryos_address *b)
 {
 	return bus->wire != KRI_WIRE_I2C ? strcmp(a->text, b->text) == 0 : a->number == b->number;
 }
 
-static struct kryos_model *find_model(struct kryos_fake_bus *bus, const struct kryos_address *address)
+static bool is_reached(struct kryos_fake_bus *bus, const struct kryos_model *model)
+{
+	struct kryos_model *mux = bus->models;
+
+	if (!model->mux)
+		return true;
+	while (mux && !(mux->ops->opens && mux->address.number == model->mux))
+		mux = mux->next;
+	return mux && mux->present && mux->ops->opens(mux, model->channel);
+}
+
+/* The chip at an address behind what is open, or the next one of that address; NULL: none. */
+static struct kryos_model *find_model(struct kryos_fake_bus *bus, const struct kryos_address *address,
+                                      const struct kryos_model *after)
 {
 	struct kryos_model *model;
 
-	for (model = bus->models; model; model = model->next)
-		if (same_place(bus, &model->address, address))
+	for (model = after ? after->next : bus->models; model; model = model->next)
+		if (same_address(bus, &model->address, address) && is_reached(bus, model))
 			return model;
 	return NULL;
 }
@@ -212,10 +238,37 @@ static void befall(struct kryos_model *model, enum kryos_fault fault)
 		reset_model(model);
 }
 
+/* Of chips that answer together a bit is low where one of them holds it low; acknowledging is such a bit. */
+static int exchange(struct kryos_model *model, const uint8_t *out, size_t out_count, uint8_t *in, size_t in_count)
+{
+	struct kryos_fake_bus *bus = model->bus;
+	uint8_t bytes[256];
+	int result = -ENXIO;
+
+	if (in_count > sizeof(bytes))
+		return -EIO;
+	memset(in, 0xff, in_count);
+	for (struct kryos_model *next; model; model = next) {
+		int r = 0;
+
+		next = find_model(bus, &model->address, model);
+		if (!model->present)
+			continue;
+		if (out_count)
+			r = model->ops->write(model, out, out_count);
+		if (r >= 0 && in_count)
+			r = model->ops->read(model, bytes, in_count);
+		for (size_t i = 0; r >= 0 && i < in_count; i++)
+			in[i] &= bytes[i];
+		result = r >= 0 ? 0 : result;
+	}
+	return result;
+}
+
 static int do_transfer(struct kryos_fake_bus *bus, const struct kryos_address *address, const uint8_t *out,
                        size_t out_count, uint8_t *in, size_t in_count)
 {
-	struct kryos_model *model = find_model(bus, address);
+	struct kryos_model *model = find_model(bus, address, NULL);
 	enum kryos_fault fault = next_fault(bus);
 	int r = fail_so(bus, fault, address->text);
 
@@ -224,13 +277,7 @@ static int do_transfer(struct kryos_fake_bus *bus, const struct kryos_address *a
 	if (r < 0)
 		return r;
 	befall(model, fault);
-	if (bus->freed || !model || !model->present)
-		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
-	if (out_count)
-		r = model->ops->write(model, out, out_count);
-	if (r >= 0 && in_count)
-		r = model->ops->read(model, in, in_count);
-	if (r < 0)
+	if (bus->freed || !model || exchange(model, out, out_count, in, in_count) < 0)
 		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
 	spoil(bus, fault, in, in_count);
 	return 0;
@@ -256,7 +303,7 @@ static int do_read_scratchpad(struct kryos_fake_bus *bus, const struct kryos_add
 
 	if (r < 0)
 		return r;
-	model = find_model(bus, address);
+	model = find_model(bus, address, NULL);
 	befall(model, fault);
 	if (bus->freed || !model || !model->present)
 		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
@@ -369,7 +416,7 @@ struct kryos_model *kri_fake_bus_take(void *priv, const struct kryos_address *ad
 	struct kryos_model *model;
 
 	pthread_mutex_lock(&fake->bus->lock);
-	model = find_model(fake->bus, address);
+	model = find_model(fake->bus, address, NULL);
 	if (model)
 		fake->bus->refs++;
 	pthread_mutex_unlock(&fake->bus->lock);
@@ -407,34 +454,42 @@ void kri_fake_bus_unlock(struct kryos_model *model)
 	pthread_mutex_unlock(&model->bus->lock);
 }
 
+static bool same_place(const struct kryos_model *a, const struct kryos_model *b)
+{
+	return same_address(a->bus, &a->address, &b->address) && a->mux == b->mux && a->channel == b->channel;
+}
+
 int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kri_model_ops *ops, size_t size,
                   struct kryos_model **ret_model)
 {
 	struct kryos_address address;
 	struct kryos_model *model, **end;
+	uint32_t mux = 0, channel = 0;
 	int r;
 
 	if (!bus || !place)
 		return -EINVAL;
 	if (bus->wire != ops->wire)
 		return kryos_fail(-EINVAL, "%s: that chip does not fit on this bus", bus->name);
-	r = bus_parse(bus, place, &address);
+	r = bus_parse(bus, bus->wire == KRI_WIRE_I2C ? parse_mux(place, &mux, &channel) : place, &address);
 	if (r < 0)
 		return r;
 	model = calloc(1, size);
 	if (!model)
 		return -ENOMEM;
-	*model = (struct kryos_model){ .ops = ops, .bus = bus, .address = address, .present = true };
+	*model = (struct kryos_model){
+		.ops = ops, .bus = bus, .address = address, .mux = mux, .channel = channel, .present = true
+	};
 	ops->power_on(model);
 
 	pthread_mutex_lock(&bus->lock);
-	if (find_model(bus, &address)) {
+	for (end = &bus->models; *end && !same_place(*end, model); end = &(*end)->next)
+		;
+	if (*end) {
 		pthread_mutex_unlock(&bus->lock);
 		free(model);
 		return kryos_fail(-EEXIST, "%s: a chip is already at %s", bus->name, place);
 	}
-	for (end = &bus->models; *end; end = &(*end)->next)
-		;
 	*end = model;
 	pthread_mutex_unlock(&bus->lock);
 	if (ret_model)

@@ -27,6 +27,8 @@ struct kri_model_ops {
 	void (*missed)(struct kryos_model *model);
 	/* w1: converts, then gives the scratchpad. */
 	void (*convert)(struct kryos_model *model, uint8_t scratchpad[9]);
+	/* i2c: of a multiplexer, whether a channel is open. NULL: it is none. */
+	bool (*opens)(struct kryos_model *model, unsigned int channel);
 	/* NULL: it has no clock, or nothing that can be busy. */
 	void (*set_clock)(struct kryos_model *model, int64_t (*now_ns)(void *userdata), void *userdata);
 	void (*set_busy)(struct kryos_model *model, int polls);
@@ -37,6 +39,7 @@ struct kryos_model {
 	struct kryos_fake_bus *bus;
 	struct kryos_model *next;
 	struct kryos_address address;
+	uint32_t mux, channel; /* what it is behind; 0: it is on the bus itself */
 	bool present;
 };
 

@@ -19,6 +19,7 @@ static void device_strings_are_taken_apart(void **state)
 		{ "rtc@/dev/rtc0", "rtc", "/dev/rtc0", "" },
 		{ "rtc@/dev/by-path/a:b", "rtc", "/dev/by-path/a:b", "" },
 		{ "x@y:z:w", "x", "y", "z:w" },
+		{ "sht4x@i2c-1:0x70.3:0x44", "sht4x", "i2c-1", "0x70.3:0x44" },
 	};
 	struct kri_device device;
 
@@ -113,6 +114,16 @@ static void places_are_checked_for_their_bus(void **state)
 		{ "a@i2c-1:0x7g", "i2c", "0x03 to 0x77" },
 		{ "a@i2c-1:0x10000000000000076", "i2c", "0x03 to 0x77" },
 		{ "a@i2c-1", "i2c", "no address" },
+		{ "a@i2c-1:0x70.0:0x44", "i2c", NULL },
+		{ "a@i2c-1:0x77.7:0x70", "i2c", NULL },
+		{ "a@i2c-1:0x70.8:0x44", "i2c", "0x70.8 is no channel of a multiplexer" },
+		{ "a@i2c-1:0x78.0:0x44", "i2c", "0x70.0 to 0x77.7 are" },
+		{ "a@i2c-1:0x70:0x44", "i2c", "0x70 is no channel of a multiplexer" },
+		{ "a@i2c-1:0x70.10:0x44", "i2c", "0x70.10 is no channel of a multiplexer" },
+		{ "a@i2c-1:0x70.1", "i2c", "0x70.1 is no i2c address" },
+		{ "a@i2c-1:0x70.1:0x78", "i2c", "0x78 is no i2c address; 0x03 to 0x77" },
+		{ "a@i2c-1:0x70.1:0x70", "i2c", "0x70 is the multiplexer" },
+		{ "a@i2c-1:0x70.1:0x71.2:0x44", "i2c", "one multiplexer is allowed" },
 		{ "a@w1:any", "w1", NULL },
 		{ "a@w1:28-0316a2795bff", "w1", NULL },
 		{ "a@w1:28-0316A2795BFF", "w1", "1-Wire place" },

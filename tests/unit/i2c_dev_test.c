@@ -51,13 +51,25 @@ STAND_IN int open(const char *path, int flags, ...)
 
 STAND_IN ssize_t readlink(const char *path, char *buffer, size_t size)
 {
-	static const char target[] = "../../../../bus/i2c/drivers/rtc-ds1307";
+	static const struct {
+		const char *path, *target;
+	} links[] = {
+		{ "/sys/bus/i2c/devices/7-0068/driver", "../../../../bus/i2c/drivers/rtc-ds1307" },
+		{ "/sys/bus/i2c/devices/7-0070/driver", "../../../../bus/i2c/drivers/pca954x" },
+		{ "/sys/bus/i2c/devices/7-0070/channel-0", "../i2c-10" },
+		{ "/sys/bus/i2c/devices/7-0070/channel-3", "../i2c-13" },
+	};
 
-	if (strcmp(path, "/sys/bus/i2c/devices/7-0068/driver") != 0)
-		return syscall(SYS_readlinkat, AT_FDCWD, path, buffer, size);
-	assert_true(size >= sizeof(target));
-	memcpy(buffer, target, sizeof(target) - 1);
-	return sizeof(target) - 1;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(links); i++) {
+		size_t length = strlen(links[i].target);
+
+		if (strcmp(path, links[i].path) != 0)
+			continue;
+		assert_true(size >= length);
+		memcpy(buffer, links[i].target, length);
+		return (ssize_t)length;
+	}
+	return syscall(SYS_readlinkat, AT_FDCWD, path, buffer, size);
 }
 
 static int message(const struct i2c_msg *m)
@@ -344,7 +356,7 @@ static void i2c_dev_refuses_a_short_block(void **state)
 
 static void i2c_dev_names_the_kernel_driver_that_holds_an_address(void **state)
 {
-	struct kryos_address rtc = { .number = 0x68, .text = "0x68" };
+	struct kryos_address rtc = { .number = 0x68, .text = "0x68" }, mux = { .number = 0x70, .text = "0x70" };
 	uint8_t bytes[2], reg = 0x0f;
 
 	(void)state;
@@ -355,6 +367,9 @@ static void i2c_dev_names_the_kernel_driver_that_holds_an_address(void **state)
 	assert_says(-EBUSY, "0x68 on i2c-7 is held by the kernel's driver rtc-ds1307");
 	assert_fails(-EBUSY, kri_bus_i2c_dev.claim(priv, &chip));
 	assert_says(-EBUSY, "a kernel driver");
+	assert_fails(-EBUSY, kri_bus_i2c_dev.claim(priv, &mux));
+	assert_says(-EBUSY, "the multiplexer at 0x70 on i2c-7 is held by the kernel's driver pca954x; its channels are "
+	                    "the buses i2c-10 (0), i2c-13 (3)");
 	assert_ok(transfer(&reg, 1, bytes, 2)); /* on purpose, as for the status register of a bound clock */
 	assert_int_equal(bytes[0], 0x0f);
 	pull_out();

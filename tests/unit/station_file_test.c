@@ -224,6 +224,9 @@ static void assert_refuses(struct fixture *fixture, const char *text, const char
 }
 
 #define SENSOR "[sensor fridge]\naddress = ds18b20@w1:28-0316a2795bff\n"
+#define SHARES                                                                                                         \
+	"what is on a bus itself, multiplexers too, shares its address with nothing behind a channel, nor do two "     \
+	"chips on one channel"
 #define DOOR "[sensor lid]\naddress = door@gpio:GPIO17\n"
 #define LAMP "[output alarm]\naddress = lamp@gpio:GPIO22\n"
 
@@ -595,6 +598,27 @@ static void neighbours_of_a_mistake_are_right(void **state)
 		fixture, "[clock]\nrtc = ds3231@i2c-1:0x68\n[sensor b]\naddress = bme280@i2c-1:0x68\n",
 		":4: address: bme280@i2c-1:0x68 is taken by [clock] on line 1 (ds3231@i2c-1:0x68); one chip has one "
 		"section");
+	assert_reads(fixture, "[sensor a]\naddress = bme280@i2c-1:0x70.0:0x76\n"
+	                      "[sensor b]\naddress = bme280@i2c-1:0x70.1:0x76\n"
+	                      "[sensor c]\naddress = bme280@i2c-1:0x71.0:0x76\n"
+	                      "[sensor d]\naddress = bme280@i2c-1:0x77\n");
+	assert_refuses(fixture,
+	               "[sensor a]\naddress = bme280@i2c-1:0x70.1:0x76\n"
+	               "[sensor b]\naddress = bme280@i2c-1:0x70.1:0X76\n",
+	               ":4: address: bme280@i2c-1:0x70.1:0X76: 0X76 is no i2c address; 0x03 to 0x77 are allowed");
+	assert_refuses(fixture,
+	               "[sensor a]\naddress = bme280@i2c-1:0x70.1:0x76\n"
+	               "[sensor b]\naddress = bme280@i2c-1:0x70.1:0x076\n",
+	               ":4: address: bme280@i2c-1:0x70.1:0x076 is taken by [sensor a] on line 1 "
+	               "(bme280@i2c-1:0x70.1:0x76); " SHARES);
+	assert_refuses(
+		fixture,
+		"[sensor a]\naddress = bme280@i2c-1:0x70.1:0x76\n[sensor b]\naddress = bme280@i2c-1:0x76\n"
+		"[sensor c]\naddress = bme280@i2c-1:0x76.1:0x77\n",
+		":4: address: bme280@i2c-1:0x76 is taken by [sensor a] on line 1 (bme280@i2c-1:0x70.1:0x76); " SHARES
+		"\n"
+		":6: address: bme280@i2c-1:0x76.1:0x77 is taken by [sensor a] on line 1 "
+		"(bme280@i2c-1:0x70.1:0x76); " SHARES);
 	assert_reads(fixture, SENSOR "every = 5min\nrecord = 5min\n");
 	assert_reads(fixture, SENSOR "every = 5min\nrecord = every\n");
 	assert_refuses(fixture, SENSOR "record = 0s\n",

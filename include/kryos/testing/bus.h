@@ -22,13 +22,19 @@ KRYOS_EXPORT void kryos_fake_bus_free(struct kryos_fake_bus *bus);
 /* Makes device strings of this context with the bus's name reach it. */
 KRYOS_API int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx *ctx);
 
-/* Chips. place as in a device string. The bus owns the model. */
+/*
+ * Chips. place as in a device string. The bus owns the model. Those that answer to one address at a time, behind open
+ * channels or not, all answer: what is read is the AND of them, as on a wire.
+ */
 KRYOS_API int kryos_fake_bus_add_ads1115(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_bmp280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds18b20(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds3231(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ina226(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+
+/* A TCA9548A, on an i2c bus ("0x70"); it may also be added after the chips behind it ("0x70.3:0x44"). */
+KRYOS_API int kryos_fake_bus_add_mux(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 
 /* A GPIO line, on a bus called gpio. Its wire is low until it is driven. */
 KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
