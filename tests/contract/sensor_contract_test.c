@@ -242,6 +242,9 @@ static void try_fault_at_read(const struct fixture *fixture, enum kryos_fault fa
 	check_no_lie(&rig, samples, "under a fault at", at);
 	if (times < 0 && at == 0 && fault != KRYOS_FAULT_RESET && samples[0].quality == KRYOS_QUALITY_GOOD)
 		fail_msg("%s: good although fault %d never ends", fixture->driver, fault);
+	/* It answers all the time. */
+	if (fault == KRYOS_FAULT_RESET && times == 1 && samples[0].quality == KRYOS_QUALITY_ABSENT)
+		fail_msg("%s: absent although it was only reset, before transfer %d", fixture->driver, at);
 	/* Once more under the plan, from which the core may have gone on to probe. */
 	read_it(&rig, samples);
 	check_no_lie(&rig, samples, "under a fault later than", at);
