@@ -27,6 +27,7 @@ struct kryos_fake_bus {
 	unsigned int plan;  /* which plan, for those who hang in one */
 	bool held_low;
 	unsigned int transfers, recoveries;
+	uint8_t idle; /* spi: what is read where no chip drives the wire */
 };
 
 struct fake_private {
@@ -122,12 +123,27 @@ static int parse_line(const char *bus, const char *place, struct kryos_address *
 	return 0;
 }
 
+static int parse_spi(const char *bus, const char *place, struct kryos_address *ret_address)
+{
+	if (place[0])
+		return kryos_fail(KRYOS_EDEVICE, "%s: \"%s\" is too much; the chip select is all the place there is",
+		                  bus, place);
+	*ret_address = (struct kryos_address){ .number = 0 };
+	return 0;
+}
+
 static int bus_parse(const struct kryos_fake_bus *bus, const char *place, struct kryos_address *ret_address)
 {
-	if (bus->wire == KRI_WIRE_GPIO)
+	switch (bus->wire) {
+	case KRI_WIRE_GPIO:
 		return parse_line(bus->name, place, ret_address);
-	return bus->wire == KRI_WIRE_W1 ? parse_w1(bus->name, place, ret_address)
-	                                : parse_i2c(bus->name, place, ret_address);
+	case KRI_WIRE_SPI:
+		return parse_spi(bus->name, place, ret_address);
+	case KRI_WIRE_W1:
+		return parse_w1(bus->name, place, ret_address);
+	default:
+		return parse_i2c(bus->name, place, ret_address);
+	}
 }
 
 static int fake_parse(void *priv, const char *place, struct kryos_address *ret_address)
@@ -153,16 +169,39 @@ static bool is_reached(struct kryos_fake_bus *bus, const struct kryos_model *mod
 	return mux && mux->present && mux->ops->opens(mux, model->channel);
 }
 
-/* The chip at an address behind what is open, or the next one of that address; NULL: none. */
+/*
+ * The chip at an address behind what is open, or the next one of that address; NULL: none. Chips may take turns at one
+ * place: one that is plugged in goes first.
+ */
 static struct kryos_model *find_model(struct kryos_fake_bus *bus, const struct kryos_address *address,
                                       const struct kryos_model *after)
 {
-	struct kryos_model *model;
+	struct kryos_model *model, *first = NULL;
 
-	for (model = after ? after->next : bus->models; model; model = model->next)
-		if (same_address(bus, &model->address, address) && is_reached(bus, model))
+	for (model = after ? after->next : bus->models; model; model = model->next) {
+		if (!same_address(bus, &model->address, address) || !is_reached(bus, model))
+			continue;
+		if (model->present)
 			return model;
-	return NULL;
+		if (!first)
+			first = model;
+	}
+	return first;
+}
+
+static bool same_place(const struct kryos_model *a, const struct kryos_model *b)
+{
+	return same_address(a->bus, &a->address, &b->address) && a->mux == b->mux && a->channel == b->channel;
+}
+
+/* Whether another chip is plugged in at a model's place. */
+static bool is_taken(const struct kryos_model *model)
+{
+	const struct kryos_model *other = model->bus->models;
+
+	while (other && (other == model || !other->present || !same_place(other, model)))
+		other = other->next;
+	return other;
 }
 
 /* Counts a transfer and gives the fault that hits it. Locked; waits there as long as the plan says to hang. */
@@ -283,6 +322,34 @@ static int do_transfer(struct kryos_fake_bus *bus, const struct kryos_address *a
 	return 0;
 }
 
+/*
+ * Nobody acknowledges anything on SPI: where no chip drives the wire, or none understands what is sent, the transfer
+ * succeeds and reads an idle wire. A line that is held low is the one by which chips answer.
+ */
+static int do_spi_transfer(struct kryos_fake_bus *bus, const struct kryos_address *address, const uint8_t *out,
+                           size_t out_count, uint8_t *in, size_t in_count)
+{
+	struct kryos_model *model = find_model(bus, address, NULL);
+	enum kryos_fault fault = next_fault(bus);
+	bool heard;
+	int r = 0;
+
+	if (fault == KRYOS_FAULT_EIO || fault == KRYOS_FAULT_EMPTY || fault == KRYOS_FAULT_TIMEOUT ||
+	    fault == KRYOS_FAULT_HANG)
+		return fail_so(bus, fault, bus->name);
+	befall(model, fault);
+	heard = fault != KRYOS_FAULT_NACK && !bus->freed && model && model->present &&
+	        model->ops->spi_modes >> address->spi_mode & 1 && address->spi_max_hz <= model->ops->spi_max_hz;
+	if (in_count)
+		memset(in, bus->idle, in_count);
+	if (heard)
+		r = model->ops->write(model, out, out_count);
+	if (heard && r >= 0 && in_count && model->ops->read(model, in, in_count) < 0)
+		memset(in, bus->idle, in_count);
+	spoil(bus, fault == KRYOS_FAULT_STUCK ? KRYOS_FAULT_ZERO : fault, in, in_count);
+	return 0;
+}
+
 static int fake_transfer(void *priv, const struct kryos_address *address, const uint8_t *out, size_t out_count,
                          uint8_t *in, size_t in_count)
 {
@@ -290,7 +357,8 @@ static int fake_transfer(void *priv, const struct kryos_address *address, const 
 	int r;
 
 	pthread_mutex_lock(&fake->bus->lock);
-	r = do_transfer(fake->bus, address, out, out_count, in, in_count);
+	r = (fake->bus->wire == KRI_WIRE_SPI ? do_spi_transfer : do_transfer)(fake->bus, address, out, out_count, in,
+	                                                                      in_count);
 	pthread_mutex_unlock(&fake->bus->lock);
 	return r;
 }
@@ -370,10 +438,11 @@ int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name)
 	if (!bus)
 		return -ENOMEM;
 	memcpy(bus->name, name, strlen(name) + 1);
-	if (strncmp(name, "gpio", 4) == 0)
-		bus->wire = KRI_WIRE_GPIO;
-	else
-		bus->wire = strncmp(name, "w1", 2) == 0 ? KRI_WIRE_W1 : KRI_WIRE_I2C;
+	bus->wire = strncmp(name, "gpio", 4) == 0   ? KRI_WIRE_GPIO
+	            : strncmp(name, "w1", 2) == 0   ? KRI_WIRE_W1
+	            : strncmp(name, "spi-", 4) == 0 ? KRI_WIRE_SPI
+	                                            : KRI_WIRE_I2C;
+	bus->idle = 0xff;
 	bus->refs = 1;
 	pthread_mutex_init(&bus->lock, NULL);
 	pthread_cond_init(&bus->changed, NULL);
@@ -384,11 +453,11 @@ int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name)
 		.open = fake_open,
 		.close = fake_close,
 		.parse = fake_parse,
-		.transfer = bus->wire == KRI_WIRE_I2C ? fake_transfer : NULL,
+		.transfer = bus->wire == KRI_WIRE_I2C || bus->wire == KRI_WIRE_SPI ? fake_transfer : NULL,
 		.read_scratchpad = bus->wire == KRI_WIRE_W1 ? fake_read_scratchpad : NULL,
 		.list = bus->wire == KRI_WIRE_W1 ? fake_list : NULL,
 		.each = fake_each,
-		.recover = bus->wire == KRI_WIRE_GPIO ? NULL : fake_recover,
+		.recover = bus->wire == KRI_WIRE_GPIO || bus->wire == KRI_WIRE_SPI ? NULL : fake_recover,
 		.line = bus->wire == KRI_WIRE_GPIO ? &kri_fake_line_ops : NULL,
 	};
 	*ret_bus = bus;
@@ -408,6 +477,11 @@ void kryos_fake_bus_free(struct kryos_fake_bus *bus)
 int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx *ctx)
 {
 	return bus ? kryos_register_bus(ctx, &bus->driver, bus) : -EINVAL;
+}
+
+enum kri_wire kri_fake_bus_wire(const struct kryos_fake_bus *bus)
+{
+	return bus->wire;
 }
 
 struct kryos_model *kri_fake_bus_take(void *priv, const struct kryos_address *address)
@@ -454,11 +528,6 @@ void kri_fake_bus_unlock(struct kryos_model *model)
 	pthread_mutex_unlock(&model->bus->lock);
 }
 
-static bool same_place(const struct kryos_model *a, const struct kryos_model *b)
-{
-	return same_address(a->bus, &a->address, &b->address) && a->mux == b->mux && a->channel == b->channel;
-}
-
 int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kri_model_ops *ops, size_t size,
                   struct kryos_model **ret_model)
 {
@@ -483,13 +552,13 @@ int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kr
 	ops->power_on(model);
 
 	pthread_mutex_lock(&bus->lock);
-	for (end = &bus->models; *end && !same_place(*end, model); end = &(*end)->next)
-		;
-	if (*end) {
+	if (is_taken(model)) {
 		pthread_mutex_unlock(&bus->lock);
 		free(model);
-		return kryos_fail(-EEXIST, "%s: a chip is already at %s", bus->name, place);
+		return kryos_fail(-EEXIST, "%s: a chip is already at %s", bus->name, place[0] ? place : bus->name);
 	}
+	for (end = &bus->models; *end; end = &(*end)->next)
+		;
 	*end = model;
 	pthread_mutex_unlock(&bus->lock);
 	if (ret_model)
@@ -510,9 +579,11 @@ int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t val
 void kryos_model_set_present(struct kryos_model *model, int present)
 {
 	pthread_mutex_lock(&model->bus->lock);
-	if (present && !model->present)
-		model->ops->power_on(model);
-	model->present = present != 0;
+	if (!present || !is_taken(model)) {
+		if (present && !model->present)
+			model->ops->power_on(model);
+		model->present = present != 0;
+	}
 	pthread_mutex_unlock(&model->bus->lock);
 }
 
@@ -559,6 +630,14 @@ void kryos_model_set_busy(struct kryos_model *model, int polls)
 	pthread_mutex_unlock(&model->bus->lock);
 }
 
+void kryos_model_set_wiring(struct kryos_model *model, enum kryos_wiring wiring)
+{
+	pthread_mutex_lock(&model->bus->lock);
+	if (model->ops->set_wiring)
+		model->ops->set_wiring(model, wiring);
+	pthread_mutex_unlock(&model->bus->lock);
+}
+
 void kryos_fake_bus_plan(struct kryos_fake_bus *bus, enum kryos_fault fault, int after, int times)
 {
 	pthread_mutex_lock(&bus->lock);
@@ -569,6 +648,13 @@ void kryos_fake_bus_plan(struct kryos_fake_bus *bus, enum kryos_fault fault, int
 	bus->plan++;
 	bus->held_low = false;
 	pthread_cond_broadcast(&bus->changed);
+	pthread_mutex_unlock(&bus->lock);
+}
+
+void kryos_fake_bus_set_idle(struct kryos_fake_bus *bus, int level)
+{
+	pthread_mutex_lock(&bus->lock);
+	bus->idle = level ? 0xff : 0x00;
 	pthread_mutex_unlock(&bus->lock);
 }
 

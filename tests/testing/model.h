@@ -10,7 +10,7 @@
 #include <kryos/testing/bus.h>
 #include <stdbool.h>
 
-enum kri_wire { KRI_WIRE_I2C, KRI_WIRE_W1, KRI_WIRE_GPIO };
+enum kri_wire { KRI_WIRE_I2C, KRI_WIRE_W1, KRI_WIRE_GPIO, KRI_WIRE_SPI };
 
 struct kri_model_ops {
 	enum kri_wire wire;
@@ -20,7 +20,10 @@ struct kri_model_ops {
 	int (*set)(struct kryos_model *model, const char *quantity, int64_t value_micro);
 	int (*peek)(struct kryos_model *model, unsigned int reg);
 	int (*poke)(struct kryos_model *model, unsigned int reg, uint8_t value);
-	/* i2c: what follows the address byte after a start; -ENXIO: not acknowledged. */
+	/*
+	 * i2c: what follows the address byte after a start; -ENXIO: not acknowledged. spi: what follows the chip
+	 * select, then what is clocked out behind it; < 0: the chip drives nothing.
+	 */
 	int (*write)(struct kryos_model *model, const uint8_t *bytes, size_t count);
 	int (*read)(struct kryos_model *model, uint8_t *bytes, size_t count);
 	/* A transfer to it failed on its way: time has passed. NULL: nothing comes of that. */
@@ -32,6 +35,9 @@ struct kri_model_ops {
 	/* NULL: it has no clock, or nothing that can be busy. */
 	void (*set_clock)(struct kryos_model *model, int64_t (*now_ns)(void *userdata), void *userdata);
 	void (*set_busy)(struct kryos_model *model, int polls);
+	void (*set_wiring)(struct kryos_model *model, enum kryos_wiring wiring);
+	/* spi: 1 << mode for each that it understands, and its fastest clock. */
+	unsigned int spi_modes, spi_max_hz;
 };
 
 struct kryos_model {
@@ -46,6 +52,8 @@ struct kryos_model {
 /* Allocates size zeroed bytes, powers the chip on, and puts it on the bus. KRYOS_EDEVICE, -EEXIST, -EINVAL, -ENOMEM. */
 int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kri_model_ops *ops, size_t size,
                   struct kryos_model **ret_model);
+
+enum kri_wire kri_fake_bus_wire(const struct kryos_fake_bus *bus);
 
 /* model_line.c, and what it needs of the bus: a line outlives both the context and the bus where a call hangs. */
 extern const struct kryos_line_ops kri_fake_line_ops;

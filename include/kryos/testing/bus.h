@@ -15,7 +15,7 @@ KRYOS_BEGIN
 struct kryos_fake_bus;
 struct kryos_model;
 
-/* A bus that answers to name ("i2c-1", "w1", "gpio"). Chips are added before or after it is in use. */
+/* A bus that answers to name ("i2c-1", "spi-0.0", "w1", "gpio"). Chips are added before or after it is in use. */
 KRYOS_API int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name);
 /* Frees the bus and its models. After the context that uses it. */
 KRYOS_EXPORT void kryos_fake_bus_free(struct kryos_fake_bus *bus);
@@ -23,14 +23,17 @@ KRYOS_EXPORT void kryos_fake_bus_free(struct kryos_fake_bus *bus);
 KRYOS_API int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx *ctx);
 
 /*
- * Chips. place as in a device string. The bus owns the model. Those that answer to one address at a time, behind open
- * channels or not, all answer: what is read is the AND of them, as on a wire.
+ * Chips. place as in a device string; "" on SPI, whose name is that of one chip select. The bus owns the model. Once a
+ * chip is unplugged another may take its place (-EEXIST: a chip is there). Those that answer to one address at a time,
+ * behind open channels or not, all answer: what is read is the AND of them, as on a wire.
  */
 KRYOS_API int kryos_fake_bus_add_ads1115(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_bmp280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds18b20(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ds3231(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_max31865(struct kryos_fake_bus *bus, const char *place,
+                                          struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sht3x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sht4x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ina226(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
@@ -49,10 +52,11 @@ KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *pl
  *     ads1115    "voltage" to "voltage3" at its pins, or "temperature" of an NTC of 10 kOhm (B 3977 K) from AIN0 to
  *                ground, in series with 10 kOhm to 3.3 V
  *     ina226     "voltage", and "current" through 0.1 Ohm
+ *     max31865   "temperature"; how it is soldered: "element", "reference" and "lead" in Ohm, at first 100, 430 and 0
  *     a line     any: from 500000 up it is active, without an edge
  */
 KRYOS_API int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t value_micro);
-/* Unplugs and plugs in; plugging in is a power-on. */
+/* Unplugs and plugs in; plugging in is a power-on, and does nothing where another chip is in its place. */
 KRYOS_EXPORT void kryos_model_set_present(struct kryos_model *model, int present);
 /* A brown-out: registers go to their power-on values. */
 KRYOS_EXPORT void kryos_model_reset(struct kryos_model *model);
@@ -63,6 +67,15 @@ KRYOS_API int kryos_model_poke(struct kryos_model *model, unsigned int reg, uint
 /* Chips that convert: how often each measurement from the next on is found unfinished; -1: for ever, until set again.
  */
 KRYOS_EXPORT void kryos_model_set_busy(struct kryos_model *model, int polls);
+/* How a probe is connected to its chip: max31865, max31856. */
+enum kryos_wiring {
+	KRYOS_WIRING_GOOD = 0,
+	KRYOS_WIRING_OPEN,
+	KRYOS_WIRING_SHORT,  /* across the probe; of a thermocouple: it measures the junction, and nothing tells */
+	KRYOS_WIRING_GROUND, /* a lead touches ground, and the value looks right */
+	KRYOS_WIRING_OVER    /* a lead touches more than the supply */
+};
+KRYOS_EXPORT void kryos_model_set_wiring(struct kryos_model *model, enum kryos_wiring wiring);
 /*
  * ds3231: what its counters run from: ns since 1970, to which they are set; the oscillator-stop flag stays. Without
  * it, and after a power-on, they count from 2000-01-01. Called with the bus locked. NULL: the system's boot clock.
@@ -85,12 +98,12 @@ KRYOS_API int kryos_model_get_bias(struct kryos_model *line);
 
 enum kryos_fault {
 	KRYOS_FAULT_NONE = 0,
-	KRYOS_FAULT_NACK, /* -ENXIO; w1: -ENODEV */
+	KRYOS_FAULT_NACK, /* -ENXIO; w1: -ENODEV; spi: the chip hears nothing, and an idle wire is read */
 	KRYOS_FAULT_EIO,
 	KRYOS_FAULT_TIMEOUT, /* -ETIMEDOUT */
-	KRYOS_FAULT_STUCK,   /* line held low until recovery: KRYOS_ESTUCK */
+	KRYOS_FAULT_STUCK,   /* line held low until recovery: KRYOS_ESTUCK; spi: the chip's answers are all zero */
 	KRYOS_FAULT_FLIP,    /* one bit of the answer flipped; the call succeeds */
-	KRYOS_FAULT_EMPTY,   /* w1: an empty file, as a bad checksum reads in the kernel */
+	KRYOS_FAULT_EMPTY,   /* -EIO; w1: an empty file, as a bad checksum reads in the kernel */
 	KRYOS_FAULT_ZERO,    /* all-zero answer */
 	KRYOS_FAULT_HANG,    /* the call does not return until the plan changes or the bus is freed */
 	/* What befalls the chip just before the transfer to it, which then goes on. */
@@ -100,6 +113,8 @@ enum kryos_fault {
 
 /* From the transfer numbered after (0: the next), times transfers (-1: for ever) fail so. One plan at a time. */
 KRYOS_EXPORT void kryos_fake_bus_plan(struct kryos_fake_bus *bus, enum kryos_fault fault, int after, int times);
+/* spi: what is read where no chip drives the wire: all ones, or with level 0 all zeros. */
+KRYOS_EXPORT void kryos_fake_bus_set_idle(struct kryos_fake_bus *bus, int level);
 /* How many transfers, and recoveries, were asked for so far. */
 KRYOS_API unsigned int kryos_fake_bus_transfers(struct kryos_fake_bus *bus);
 KRYOS_API unsigned int kryos_fake_bus_recoveries(struct kryos_fake_bus *bus);
