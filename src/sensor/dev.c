@@ -334,8 +334,8 @@ int kri_dev_fail(struct kryos_dev *dev, int result)
 	unsigned int generation;
 	const struct kryos_bus_driver *driver = kri_bus_driver(dev->bus, NULL, &generation);
 
-	/* Nothing answers on a line: who looked for it says more. */
-	if (driver->line)
+	/* Nothing answers on a line, or at a chip select, as such: who looked for it says more. */
+	if (driver->line || !dev->address.text[0])
 		return fail_for(dev, result);
 	/*
 	 * Drivers say "not there" in many words, and only here is it known where else there is something; but where the
