@@ -27,7 +27,7 @@ static void print_sample_row(const struct kryos_record *record, FILE *stream)
 	const struct kryos_sample *sample = &record->sample;
 
 	fprintf(stream, "%s,%s,%s,", kryos_time_text(sample->t_wall_ns, when), record->channel,
-	        sample->quality == KRYOS_QUALITY_GOOD ? kryos_value_text(sample->value_micro, value) : "");
+	        kryos_quality_is_measured(sample->quality) ? kryos_value_text(sample->value_micro, value) : "");
 	print_field(stream, record->unit);
 	fprintf(stream, ",%s,%s,%" PRId64 ",%" PRIu32 ",%" PRIu32 ",%" PRId64 ",", kryos_quality_name(sample->quality),
 	        kryos_trust_name(sample->trust), record->seq, sample->round, sample->boot, sample->t_boot_ns);

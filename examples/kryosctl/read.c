@@ -40,7 +40,7 @@ static int read_device(const struct options *options, const char *device, char *
 		complain("%s", kryos_strerror(r));
 	for (int i = 0; i < r; i++) {
 		print_sample(ctx, &samples[i], options->json);
-		any = any || samples[i].quality == KRYOS_QUALITY_GOOD;
+		any = any || kryos_quality_is_measured(samples[i].quality);
 	}
 	kryos_ctx_free(ctx);
 	if (r >= 0 && !any)

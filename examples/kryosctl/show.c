@@ -90,7 +90,7 @@ static struct kri_json *sample_json(const struct kryos_record *record)
 
 	kri_json_add_time(json, "time", record->sample.t_wall_ns);
 	kri_json_add_string(json, "channel", record->channel);
-	if (record->sample.quality == KRYOS_QUALITY_GOOD)
+	if (kryos_quality_is_measured(record->sample.quality))
 		kri_json_add_micro(json, "value", record->sample.value_micro);
 	else
 		kri_json_add_null(json, "value");
@@ -158,9 +158,9 @@ void print_record(const struct kryos_record *record, bool json, FILE *stream)
 		fputs(*record->event->text ? "  " : "", stream);
 		print_text(stream, record->event->text);
 		fputc('\n', stream);
-	} else if (sample->quality == KRYOS_QUALITY_GOOD) {
-		fprintf(stream, "%s  %s %s  good\n", record->channel, kryos_value_text(sample->value_micro, value),
-		        record->unit);
+	} else if (kryos_quality_is_measured(sample->quality)) {
+		fprintf(stream, "%s  %s %s  %s\n", record->channel, kryos_value_text(sample->value_micro, value),
+		        record->unit, kryos_quality_name(sample->quality));
 	} else {
 		fprintf(stream, "%s  %s\n", record->channel, kryos_quality_name(sample->quality));
 	}

@@ -51,7 +51,10 @@ enum kryos_event_type {
 	KRYOS_EVENT_AUDIT = 16,       /* who did what, in text; stored */
 	KRYOS_EVENT_STATE = 17,       /* name: a channel that is code (0, 1) since sample's time; value_ns; stored */
 	KRYOS_EVENT_OUTPUT_LOST = 18, /* name, text why; stored */
-	KRYOS_EVENT_OUTPUT_BACK = 19  /* name; stored */
+	KRYOS_EVENT_OUTPUT_BACK = 19, /* name; stored */
+	KRYOS_EVENT_DISAGREES = 20,   /* name: a channel that differs too much from its twin; text, sample; stored */
+	KRYOS_EVENT_AGREES = 21,      /* name: a channel that agrees with its twin again; text, sample; stored */
+	KRYOS_EVENT_CALIBRATION = 22  /* name: a channel whose limits or calibration are others now; text; stored */
 };
 
 struct kryos_event {

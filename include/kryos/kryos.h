@@ -4,6 +4,7 @@
 #define KRYOS_KRYOS_H
 
 #include <kryos/base.h>
+#include <kryos/channel.h>
 #include <kryos/clock.h>
 #include <kryos/command.h>
 #include <kryos/ctx.h>

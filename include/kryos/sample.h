@@ -35,6 +35,13 @@ enum kryos_quality {
 	KRYOS_QUALITY_CHIP = 13          /* another chip than the configured one answers */
 };
 
+/*
+ * 1 where value_micro is what was measured: good, extrapolated. Such values are shown, sent and counted as what they
+ * are, with their quality. 0: it must not be taken for a measurement. Of stuck, rate and disagrees it is doubtful
+ * rather than wrong: it may begin or prolong an excursion, and never ends one.
+ */
+KRYOS_EXPORT int kryos_quality_is_measured(unsigned int quality);
+
 /* How far wall time can be believed. Ordered. */
 enum kryos_trust {
 	KRYOS_TRUST_NONE = 0,  /* nothing is known; t_wall_ns is what the system clock said */

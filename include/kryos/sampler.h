@@ -6,8 +6,8 @@
  * absent, or wrong, is accepted: each round records why there is no value, and it is looked for
  * until it is back. Slow buses and disks delay nobody: what has not answered when the round ends
  * is recorded as timeout. A sensor of two states (a door) is measured as every other, and each change is
- * announced and stored when it happens besides (KRYOS_EVENT_STATE). Runs inside kryos_ctx_process. One thread at a
- * time.
+ * announced and stored when it happens besides (KRYOS_EVENT_STATE). Two probes that have to agree (kryos/channel.h)
+ * are compared when their round ends. Runs inside kryos_ctx_process. One thread at a time.
  */
 #ifndef KRYOS_SAMPLER_H
 #define KRYOS_SAMPLER_H
@@ -40,6 +40,7 @@ struct kryos_sampler_sensor_config {
 	const char *place; /* what its first temperature measures of: "vaccine", "freezer", "ambient", ...; copied;
 	                      NULL: "" */
 	const struct kryos_sensor_config *sensor; /* what is said of the chip (kryos/sensor.h); NULL: nothing */
+	const char *who; /* who says it, for the record of a change: at most 31 bytes, copied; NULL: "program" */
 };
 #define KRYOS_SAMPLER_SENSOR_CONFIG(...) KRYOS_CONFIG_OF(kryos_sampler_sensor_config, __VA_ARGS__)
 
@@ -52,7 +53,8 @@ KRYOS_EXPORT void kryos_sampler_free(struct kryos_sampler *sampler);
 
 /*
  * Adds a sensor (name and device as for kryos_sensor_open). Only a malformed string, an unknown
- * driver or a name in use fail (KRYOS_EDEVICE, -EEXIST); an absent or wrong chip does not. Does not
+ * driver or a name in use fail (KRYOS_EDEVICE, -EEXIST); an absent or wrong chip does not. -EINVAL also where two
+ * probes that have to agree are not measured equally often, or one has to be added with the other's unit. Does not
  * block: the chip is looked for on its bus's worker.
  */
 KRYOS_API int kryos_sampler_add(struct kryos_sampler *sampler, const char *name, const char *device);
@@ -70,7 +72,7 @@ struct kryos_sampler_status {
 	uint32_t sensors;
 	uint64_t rounds;  /* finished */
 	uint64_t late;    /* begun more than one interval late, or skipped */
-	uint64_t failed;  /* samples whose quality was not good */
+	uint64_t failed;  /* samples that were no measurement */
 	uint64_t refused; /* samples the store did not take */
 };
 /* Fill size. Does not block. */

@@ -16,7 +16,8 @@
 
 KRYOS_BEGIN
 
-struct kryos_line_config; /* kryos/line.h */
+struct kryos_channel_config; /* kryos/channel.h */
+struct kryos_line_config;    /* kryos/line.h */
 struct kryos_sensor;
 
 /*
@@ -35,10 +36,17 @@ struct kryos_sensor_config {
 	uint32_t reserved;
 	const char *options; /* the driver's (docs/sensors.md), blanks between: "wires=3 element=pt1000"; NULL: none */
 	const struct kryos_line_config *line; /* of one that is a GPIO line (kryos/line.h); NULL: its defaults */
+	/*
+	 * What is said of its channels, in any order, each once; the list ends with NULL. NULL: nothing. A single
+	 * sensor has nobody to agree with, and no store for changes: only a sampler looks at these.
+	 */
+	const struct kryos_channel_config *const *channels;
 };
 #define KRYOS_SENSOR_CONFIG(...) KRYOS_CONFIG_OF(kryos_sensor_config, __VA_ARGS__)
 
-/* The same with a config, which may be NULL. -EINVAL: an option that the driver has not, or a value it does not allow.
+/*
+ * The same with a config, which may be NULL. -EINVAL: an option that the driver has not, or a value it does not allow;
+ * what is said of a channel that the sensor has not, or that contradicts itself (the text says which field).
  */
 KRYOS_API int kryos_sensor_open_with(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
                                      const char *device, const struct kryos_sensor_config *config);

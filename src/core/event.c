@@ -119,6 +119,9 @@ static const char *const type_names[] = {
 	[KRYOS_EVENT_STATE] = "state",
 	[KRYOS_EVENT_OUTPUT_LOST] = "output-lost",
 	[KRYOS_EVENT_OUTPUT_BACK] = "output-back",
+	[KRYOS_EVENT_DISAGREES] = "disagrees",
+	[KRYOS_EVENT_AGREES] = "agrees",
+	[KRYOS_EVENT_CALIBRATION] = "calibration",
 };
 
 const char *kryos_event_type_name(unsigned int type)

@@ -93,6 +93,11 @@ const char *kryos_quality_name(unsigned int quality)
 	return quality < KRI_ARRAY_SIZE(quality_names) ? quality_names[quality] : "?";
 }
 
+int kryos_quality_is_measured(unsigned int quality)
+{
+	return quality == KRYOS_QUALITY_GOOD || quality == KRYOS_QUALITY_EXTRAPOLATED;
+}
+
 const char *kryos_trust_name(unsigned int trust)
 {
 	return trust < KRI_ARRAY_SIZE(trust_names) ? trust_names[trust] : "?";
@@ -152,9 +157,8 @@ void kryos_sample_print(struct kryos_ctx *ctx, const struct kryos_sample *sample
 
 	fprintf(stream, "%s %s  %s  ", kri_second_text(sample->t_wall_ns, when), kryos_trust_name(sample->trust),
 	        kryos_channel_name(ctx, sample->channel));
-	if (sample->quality == KRYOS_QUALITY_GOOD)
-		fprintf(stream, "%s %s  good\n", kryos_value_text(sample->value_micro, value),
+	if (kryos_quality_is_measured(sample->quality))
+		fprintf(stream, "%s %s  ", kryos_value_text(sample->value_micro, value),
 		        kryos_channel_unit(ctx, sample->channel));
-	else
-		fprintf(stream, "%s\n", kryos_quality_name(sample->quality));
+	fprintf(stream, "%s\n", kryos_quality_name(sample->quality));
 }

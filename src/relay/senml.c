@@ -57,7 +57,7 @@ static void add_identity(struct kri_json *to, const struct kryos_record *record)
 		kri_json_add_bool(to, "salvaged", true);
 }
 
-/* The qualities with which value_micro is what the chip said, though no measurement. */
+/* The qualities with which value_micro is a number that must not be taken for a measurement. */
 static bool has_raw_value(unsigned int quality)
 {
 	switch (quality) {
@@ -65,7 +65,6 @@ static bool has_raw_value(unsigned int quality)
 	case KRYOS_QUALITY_POWER_ON:
 	case KRYOS_QUALITY_STUCK:
 	case KRYOS_QUALITY_RATE:
-	case KRYOS_QUALITY_EXTRAPOLATED:
 	case KRYOS_QUALITY_DISAGREES:
 		return true;
 	default:
@@ -79,7 +78,7 @@ static void add_sample(struct kri_json *to, const struct kryos_record *record)
 	const char *quality = kryos_quality_name(sample->quality);
 
 	kri_json_add_string(to, "n", record->channel);
-	if (sample->quality == KRYOS_QUALITY_GOOD) {
+	if (kryos_quality_is_measured(sample->quality)) {
 		if (record->unit && *record->unit)
 			kri_json_add_string(to, "u", record->unit);
 		kri_json_add_micro(to, "v", sample->value_micro);

@@ -22,8 +22,10 @@ void kri_record_add(struct kri_record *record, int64_t length_ns, const struct k
 	record->end_ns = kri_record_end(sample->t_boot_ns, length_ns);
 	record->last = *sample;
 	record->readings++;
-	if (sample->quality != KRYOS_QUALITY_GOOD)
+	if (!kryos_quality_is_measured(sample->quality))
 		return;
+	if (sample->quality != KRYOS_QUALITY_GOOD)
+		record->doubt = sample->quality;
 	if (!record->good || value < record->min_micro)
 		record->min_micro = value;
 	if (!record->good || value > record->max_micro)
@@ -52,7 +54,7 @@ void kri_record_take(struct kri_record *record, uint32_t min_channel, uint32_t m
 	for (int i = 0; i < 3; i++) {
 		ret_samples[i] = record->last;
 		if (record->good)
-			ret_samples[i].quality = KRYOS_QUALITY_GOOD;
+			ret_samples[i].quality = record->doubt;
 	}
 	ret_samples[1].channel = min_channel;
 	ret_samples[2].channel = max_channel;

@@ -99,7 +99,7 @@ static void hand_over(struct kri_round *round)
 			sample->round = round->number;
 			sample->t_wall_ns = round->t_wall_ns;
 			sample->trust = round->trust;
-			round->sampler->status.failed += sample->quality != KRYOS_QUALITY_GOOD;
+			round->sampler->status.failed += !kryos_quality_is_measured(sample->quality);
 			if (samples)
 				count += collect(item->probe, channel, sample, samples + count);
 			else

@@ -25,8 +25,9 @@
 
 /* The readings of one channel in one period so far. */
 struct kri_record {
-	int64_t end_ns; /* of the period, which holds what was measured after end - length, until end */
-	uint32_t readings, good;
+	int64_t end_ns;              /* of the period, which holds what was measured after end - length, until end */
+	uint32_t readings, good;     /* good: measured */
+	uint16_t doubt;              /* the quality of a measured one that is not good; else good */
 	int64_t sum_whole, sum_rest; /* of the good ones: whole units and millionths, so that nothing overflows */
 	int64_t min_micro, max_micro;
 	struct kryos_sample last;

@@ -2,44 +2,53 @@
 /*
  * Whether a reading can be believed, from the reading, the channel, and what came before. Pure.
  *
- * Range and rate have their limits from the driver. A value that has not moved is another matter: a
- * probe in glycol in a good fridge, quantised at 0.0625 C (DS18B20 at 12 bit), stands still for
- * hours, at night and over a weekend, and calling that a fault would cost more trust than the fault.
- * Over a whole day doors, compressor and room move any probe by one step; so only a value that is
- * the same to the last bit for more than a day is called stuck. A channel of two states may stay in one for ever.
+ *     what the chip says is wrong                    as it says; not corrected
+ *     outside what the chip measures                 range; not corrected
+ *     correction, by calibration
+ *     outside the limits that somebody set           range; as the chip said
+ *     the same raw value for too long                stuck
+ *     too far from the last one believed             rate
+ *     beyond the calibration's points                extrapolated
+ *
+ * The driver has limits of range and rate, and what is said of the channel (kryos/channel.h) may have narrower ones. A
+ * value that has not moved is another matter: a probe in glycol in a good fridge, quantised at 0.0625 C (DS18B20 at 12
+ * bit), stands still for hours, at night and over a weekend, and calling that a fault would cost more trust than the
+ * fault. Over a whole day doors, compressor and room move any probe by one step; so only a value that is the same to
+ * the last bit for more than a day is called stuck, where nothing else is said. A channel of two states may stay in one
+ * for ever.
  */
 #include "sensor.h"
 
-#define STUCK_NS KRYOS_HOURS(24)
 /* A probe that is read twice a day may well be found at the same value: a day needs this many readings. */
 #define STUCK_READINGS 24
 /* Two readings in quick succession differ by noise and quantisation, whatever the rate. */
 #define LEAST_INTERVAL_NS KRYOS_SECONDS(1)
 
-/* How far a value may have moved in this time; INT64_MAX if it may be anywhere. */
-static int64_t allowed_move(const struct kryos_channel_info *info, int64_t elapsed_ns)
+/* How far a value may have moved in this time at so much in per_ms; INT64_MAX if it may be anywhere. */
+static int64_t allowed_move(int64_t rate_micro, int64_t per_ms, int64_t elapsed_ns)
 {
-	int64_t move, milliseconds;
+	int64_t move;
 
 	if (elapsed_ns < LEAST_INTERVAL_NS)
 		elapsed_ns = LEAST_INTERVAL_NS;
-	milliseconds = elapsed_ns / KRYOS_MILLISECONDS(1);
-	if (__builtin_mul_overflow(info->max_rate_micro, milliseconds, &move))
+	if (rate_micro <= 0 || __builtin_mul_overflow(rate_micro, elapsed_ns / KRYOS_MILLISECONDS(1), &move))
 		return INT64_MAX;
-	return move / 1000;
+	return move / per_ms;
 }
 
-static bool is_near(const struct kryos_channel_info *info, int64_t value_micro, int64_t before_micro,
-                    int64_t elapsed_ns)
+static bool is_near(const struct kryos_channel_info *info, const struct kri_channel *channel, int64_t value_micro,
+                    int64_t before_micro, int64_t elapsed_ns)
 {
-	int64_t moved;
+	int64_t drivers = allowed_move(info->max_rate_micro, 1000, elapsed_ns);
+	int64_t own = allowed_move(channel->rate_micro, 60000, elapsed_ns), moved;
 
 	if (__builtin_sub_overflow(value_micro, before_micro, &moved) || moved == INT64_MIN)
-		return false;
-	return (moved < 0 ? -moved : moved) <= allowed_move(info, elapsed_ns);
+		return info->max_rate_micro <= 0 && channel->rate_micro <= 0;
+	moved = moved < 0 ? -moved : moved;
+	return moved <= drivers && moved <= own;
 }
 
-static bool is_stuck(struct kri_history *history, int64_t value_micro, int64_t t_boot_ns)
+static bool is_stuck(struct kri_history *history, int64_t frozen_ns, int64_t value_micro, int64_t t_boot_ns)
 {
 	if (!history->has_value || history->value_micro != value_micro) {
 		history->has_value = true;
@@ -50,39 +59,56 @@ static bool is_stuck(struct kri_history *history, int64_t value_micro, int64_t t
 	}
 	if (history->repeats < UINT32_MAX)
 		history->repeats++;
-	return t_boot_ns - history->since_ns > STUCK_NS && history->repeats >= STUCK_READINGS;
+	return t_boot_ns - history->since_ns > frozen_ns && history->repeats >= STUCK_READINGS;
 }
 
-enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_channel_info *info,
-                             const struct kryos_reading *reading, int64_t t_boot_ns)
+/* Whether it is near the last one believed, or has really moved there (the probe was taken out). */
+static bool is_credible(struct kri_history *history, const struct kryos_channel_info *info,
+                        const struct kri_channel *channel, int64_t value_micro, int64_t t_boot_ns)
 {
-	int64_t value = reading->value_micro;
-	bool stuck;
-
-	/* What the chip itself says is wrong tells nothing about the next value. */
-	if (reading->quality != KRYOS_QUALITY_GOOD)
-		return reading->quality;
-	if (value < info->min_micro || value > info->max_micro)
-		return KRYOS_QUALITY_RANGE;
-	stuck = !info->states[0] && is_stuck(history, value, t_boot_ns);
-	if (info->max_rate_micro > 0 && history->has_good &&
-	    !is_near(info, value, history->good_micro, t_boot_ns - history->good_ns)) {
-		/* A second reading near the first far one: it has really moved (the probe was taken out). */
-		bool confirmed = history->has_suspect &&
-		                 is_near(info, value, history->suspect_micro, t_boot_ns - history->suspect_ns);
+	if (history->has_good &&
+	    !is_near(info, channel, value_micro, history->good_micro, t_boot_ns - history->good_ns)) {
+		/* A second reading near the first far one: so it has. */
+		bool confirmed = history->has_suspect && is_near(info, channel, value_micro, history->suspect_micro,
+		                                                 t_boot_ns - history->suspect_ns);
 
 		if (!confirmed) {
 			history->has_suspect = true;
-			history->suspect_micro = value;
+			history->suspect_micro = value_micro;
 			history->suspect_ns = t_boot_ns;
-			return KRYOS_QUALITY_RATE;
+			return false;
 		}
 	}
 	history->has_suspect = false;
 	history->has_good = true;
-	history->good_micro = value;
+	history->good_micro = value_micro;
 	history->good_ns = t_boot_ns;
-	return stuck ? KRYOS_QUALITY_STUCK : KRYOS_QUALITY_GOOD;
+	return true;
+}
+
+enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_channel_info *info,
+                             const struct kri_channel *channel, const struct kryos_reading *reading, int64_t t_boot_ns,
+                             int64_t *ret_micro)
+{
+	int64_t raw = reading->value_micro, value;
+	bool stuck, extrapolated;
+
+	*ret_micro = raw;
+	/* What the chip itself says is wrong tells nothing about the next value. */
+	if (reading->quality != KRYOS_QUALITY_GOOD)
+		return reading->quality;
+	if (raw < info->min_micro || raw > info->max_micro)
+		return KRYOS_QUALITY_RANGE;
+	if (!kri_channel_correct(channel, raw, &value, &extrapolated) || value < channel->min_micro ||
+	    value > channel->max_micro)
+		return KRYOS_QUALITY_RANGE;
+	*ret_micro = value;
+	stuck = !info->states[0] && is_stuck(history, channel->frozen_ns, raw, t_boot_ns);
+	if (!is_credible(history, info, channel, value, t_boot_ns))
+		return KRYOS_QUALITY_RATE;
+	if (stuck)
+		return KRYOS_QUALITY_STUCK;
+	return extrapolated ? KRYOS_QUALITY_EXTRAPOLATED : KRYOS_QUALITY_GOOD;
 }
 
 void kri_judge_missing(struct kri_history *history)

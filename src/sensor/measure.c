@@ -163,14 +163,13 @@ static void decode(struct kri_measured *measured, const uint8_t *raw, int64_t t_
 	measured->code = 0;
 	measured->text[0] = '\0';
 	measured->count = sensor->has.channel_count;
-	for (size_t i = 0; i < measured->count; i++)
-		measured->samples[i] = (struct kryos_sample){
-			.channel = sensor->channels[i],
-			.value_micro = readings[i].value_micro,
-			.quality = (uint16_t)kri_judge(&sensor->history[i], &sensor->has.channels[i], &readings[i],
-			                               t_boot_ns),
-			.t_boot_ns = t_boot_ns,
-		};
+	for (size_t i = 0; i < measured->count; i++) {
+		struct kryos_sample *sample = &measured->samples[i];
+
+		*sample = (struct kryos_sample){ .channel = sensor->channels[i], .t_boot_ns = t_boot_ns };
+		sample->quality = (uint16_t)kri_judge(&sensor->history[i], &sensor->has.channels[i], &sensor->said[i],
+		                                      &readings[i], t_boot_ns, &sample->value_micro);
+	}
 }
 
 /* Noise on the wire, or a chip that was reset under us and answers once it is set up again. */

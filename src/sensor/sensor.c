@@ -82,6 +82,55 @@ static int make(struct kryos_sensor *sensor, const char *text)
 	return sensor->priv ? 0 : -ENOMEM;
 }
 
+static const struct kryos_channel_info *find_channel(const struct kryos_sensor *sensor, const char *quantity,
+                                                     size_t *ret_index)
+{
+	for (size_t i = 0; quantity && i < sensor->has.channel_count; i++) {
+		if (!strcmp(sensor->has.channels[i].quantity, quantity)) {
+			*ret_index = i;
+			return &sensor->has.channels[i];
+		}
+	}
+	return NULL;
+}
+
+/* What is said of the channels, each once. */
+static int take_channels(struct kryos_sensor *sensor, const struct kryos_channel_config *const *configs)
+{
+	bool said[KRYOS_SENSOR_MAX_CHANNELS] = { false };
+	struct kryos_channel_config config;
+	int r = 0;
+
+	for (size_t i = 0; i < sensor->has.channel_count; i++)
+		kri_channel_take(&sensor->said[i], NULL);
+	for (; configs && *configs && r >= 0; configs++) {
+		const struct kryos_channel_info *info;
+		const char *field;
+		char text[256];
+		size_t i = 0;
+
+		memset(&config, 0, sizeof(config));
+		r = kri_config_copy(&config, sizeof(config), *configs);
+		if (r < 0)
+			return r;
+		info = find_channel(sensor, config.quantity, &i);
+		if (!info)
+			return kryos_fail(-EINVAL, "a %s has no channel \"%.40s\", of which something is said",
+			                  sensor->driver->title, config.quantity ? config.quantity : "");
+		if (said[i])
+			return kryos_fail(-EINVAL, "%s: something is said of it twice; once is allowed",
+			                  info->quantity);
+		said[i] = true;
+		r = kri_channel_check(&config, info, &field);
+		if (r < 0) {
+			snprintf(text, sizeof(text), "%s", kryos_strerror(r));
+			return kryos_fail(r, "%s: %s: %s", info->quantity, field, text);
+		}
+		kri_channel_take(&sensor->said[i], &config);
+	}
+	return r;
+}
+
 static int configure(struct kryos_sensor *sensor, const struct kryos_sensor_config *config)
 {
 	int64_t options[KRYOS_SENSOR_MAX_OPTIONS];
@@ -89,6 +138,8 @@ static int configure(struct kryos_sensor *sensor, const struct kryos_sensor_conf
 
 	if (r >= 0)
 		r = kri_sensor_describe(sensor->driver, kri_dev_place(sensor->dev), options, &sensor->has);
+	if (r >= 0)
+		r = take_channels(sensor, config->channels);
 	if (r < 0)
 		return r;
 	kri_dev_configure(sensor->dev, sensor->driver, options);

@@ -9,6 +9,7 @@
 #define KRI_SENSOR_H
 
 #include "../core/core.h"
+#include <kryos/channel.h>
 #include <kryos/sensor.h>
 #include <kryos/sys/gpio.h>
 #include <kryos/sys/sensor.h>
@@ -167,6 +168,29 @@ struct kri_line *kri_dev_line(struct kryos_dev *dev);
 int kri_line_config_copy(struct kryos_line_config *ret_config, const struct kryos_line_config *config,
                          const char *name);
 
+/* channel.c: pure. What is said of a channel (kryos/channel.h), as judging needs it. */
+
+#define KRI_CHANNEL_TEXT 470 /* the text of what is said of one is shorter: two of them fit an event */
+
+struct kri_channel {
+	int64_t min_micro, max_micro; /* of the corrected value */
+	int64_t rate_micro;           /* per minute; 0: none */
+	int64_t frozen_ns;
+	int64_t offset_micro;
+	size_t point_count; /* 0: the offset */
+	struct kryos_calibration_point points[KRYOS_CALIBRATION_MAX_POINTS];
+};
+/* -EINVAL: *ret_field ("min", "points") says what of it is wrong, the sentence why and what is allowed. */
+int kri_channel_check(const struct kryos_channel_config *config, const struct kryos_channel_info *info,
+                      const char **ret_field);
+/* Of one that was checked; NULL: nothing is said. */
+void kri_channel_take(struct kri_channel *ret_channel, const struct kryos_channel_config *config);
+/* False: the corrected value is beyond all numbers. Between points rounded to the nearest millionth, halves up. */
+bool kri_channel_correct(const struct kri_channel *channel, int64_t raw_micro, int64_t *ret_micro,
+                         bool *ret_extrapolated);
+/* "min=-30 max=50 offset=-0.12 certificate=NPL-2026-0815"; "": nothing. Returns the length it has, or would have. */
+size_t kri_channel_text(const struct kryos_channel_config *config, char *text, size_t size);
+
 /* judge.c: pure. What the readings of one channel so far say about the next. */
 
 struct kri_history {
@@ -176,8 +200,10 @@ struct kri_history {
 	int64_t value_micro, since_ns;     /* what it has stood at, and since when */
 	uint32_t repeats;                  /* readings at value_micro */
 };
+/* *ret_micro: the value corrected, with the qualities good, stuck, rate and extrapolated; else as the chip said. */
 enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_channel_info *info,
-                             const struct kryos_reading *reading, int64_t t_boot_ns);
+                             const struct kri_channel *channel, const struct kryos_reading *reading, int64_t t_boot_ns,
+                             int64_t *ret_micro);
 /* After a measurement that gave nothing: a sensor that was away has not stood still. */
 void kri_judge_missing(struct kri_history *history);
 /* The quality of samples for a measurement that failed with this code. */
@@ -194,6 +220,7 @@ struct kryos_sensor {
 	struct kryos_dev *dev;
 	struct kryos_description has; /* its channels, and their numbers: */
 	uint32_t channels[KRYOS_SENSOR_MAX_CHANNELS];
+	struct kri_channel said[KRYOS_SENSOR_MAX_CHANNELS]; /* of each; fixed before the first job */
 
 	pthread_mutex_t lock;
 	enum { KRI_UNKNOWN, KRI_PRESENT, KRI_LOST } presence; /* what was announced last; under lock */

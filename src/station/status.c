@@ -42,7 +42,7 @@ struct kri_json *kri_station_readings(struct kryos_station *station)
 		struct kri_json *reading = kri_json_object();
 
 		kri_json_add_string(reading, "channel", kryos_channel_name(station->ctx, sample.channel));
-		if (sample.quality == KRYOS_QUALITY_GOOD)
+		if (kryos_quality_is_measured(sample.quality))
 			kri_json_add_micro(reading, "value", sample.value_micro);
 		else
 			kri_json_add_null(reading, "value");

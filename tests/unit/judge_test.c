@@ -14,9 +14,22 @@ static const struct kryos_channel_info any_rate = {
 	.quantity = "pressure", .unit = "Pa", .min_micro = INT64_MIN, .max_micro = INT64_MAX
 };
 
+static enum kryos_quality judge_of(struct kri_history *history, const struct kryos_channel_info *info,
+                                   const struct kryos_reading *reading, int64_t t_boot_ns)
+{
+	struct kri_channel nothing_said;
+	int64_t value = -1;
+	enum kryos_quality quality;
+
+	kri_channel_take(&nothing_said, NULL);
+	quality = kri_judge(history, info, &nothing_said, reading, t_boot_ns, &value);
+	assert_true(value == reading->value_micro);
+	return quality;
+}
+
 static enum kryos_quality judge(struct kri_history *history, int64_t value, int64_t t_boot_ns)
 {
-	return kri_judge(history, &probe, &(struct kryos_reading){ .value_micro = value }, t_boot_ns);
+	return judge_of(history, &probe, &(struct kryos_reading){ .value_micro = value }, t_boot_ns);
 }
 
 static void what_the_chip_says_is_wrong_stays_so_and_teaches_nothing(void **state)
@@ -27,9 +40,9 @@ static void what_the_chip_says_is_wrong_stays_so_and_teaches_nothing(void **stat
 	(void)state;
 	assert_int_equal(judge(&history, C(5), 0), KRYOS_QUALITY_GOOD);
 	before = history;
-	assert_int_equal(kri_judge(&history, &probe, &reading, KRYOS_SECONDS(1)), KRYOS_QUALITY_POWER_ON);
+	assert_int_equal(judge_of(&history, &probe, &reading, KRYOS_SECONDS(1)), KRYOS_QUALITY_POWER_ON);
 	reading.quality = KRYOS_QUALITY_OPEN;
-	assert_int_equal(kri_judge(&history, &probe, &reading, KRYOS_SECONDS(1)), KRYOS_QUALITY_OPEN);
+	assert_int_equal(judge_of(&history, &probe, &reading, KRYOS_SECONDS(1)), KRYOS_QUALITY_OPEN);
 	assert_memory_equal(&history, &before, sizeof(before));
 }
 
@@ -104,12 +117,12 @@ static void extreme_values_do_not_overflow(void **state)
 
 	(void)state;
 	info.max_rate_micro = INT64_MAX;
-	assert_int_equal(kri_judge(&history, &info, &(struct kryos_reading){ .value_micro = INT64_MIN }, 0),
+	assert_int_equal(judge_of(&history, &info, &(struct kryos_reading){ .value_micro = INT64_MIN }, 0),
 	                 KRYOS_QUALITY_GOOD);
 	assert_int_equal(
-		kri_judge(&history, &info, &(struct kryos_reading){ .value_micro = INT64_MAX }, KRYOS_SECONDS(5)),
+		judge_of(&history, &info, &(struct kryos_reading){ .value_micro = INT64_MAX }, KRYOS_SECONDS(5)),
 		KRYOS_QUALITY_RATE);
-	assert_int_equal(kri_judge(&history, &any_rate, &(struct kryos_reading){ .value_micro = 0 }, KRYOS_SECONDS(6)),
+	assert_int_equal(judge_of(&history, &any_rate, &(struct kryos_reading){ .value_micro = 0 }, KRYOS_SECONDS(6)),
 	                 KRYOS_QUALITY_GOOD);
 }
 
@@ -185,6 +198,103 @@ static void a_noisy_fridge_is_good_throughout(void **state)
 	}
 }
 
+/* With what is said of the channel; *ret_micro as kri_judge. */
+static enum kryos_quality judge_said(struct kri_history *history, const struct kryos_channel_config *config,
+                                     int64_t value, int64_t t_boot_ns, int64_t *ret_micro)
+{
+	struct kryos_reading reading = { .value_micro = value };
+	struct kri_channel channel;
+	const char *field = NULL;
+
+	assert_ok(kri_channel_check(config, &probe, &field));
+	kri_channel_take(&channel, config);
+	return kri_judge(history, &probe, &channel, &reading, t_boot_ns, ret_micro);
+}
+
+static void limits_that_were_set_are_of_the_corrected_value_and_belong_to_the_range(void **state)
+{
+	const struct kryos_channel_config *config = KRYOS_CHANNEL_CONFIG(.has = KRYOS_CHANNEL_MIN | KRYOS_CHANNEL_MAX,
+	                                                                 .max_micro = C(50), .offset_micro = C(-0.25));
+	struct kri_history history = { 0 };
+	int64_t value = 0;
+
+	(void)state;
+	/* min is 0, a value as any other. */
+	assert_int_equal(judge_said(&history, config, C(0.25), 0, &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(value, 0);
+	assert_int_equal(judge_said(&history, config, C(0.25) - 1, KRYOS_SECONDS(1), &value), KRYOS_QUALITY_RANGE);
+	assert_int_equal(value, C(0.25) - 1);
+	assert_int_equal(judge_said(&history, config, C(50.25), KRYOS_SECONDS(100), &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(value, C(50));
+	assert_int_equal(judge_said(&history, config, C(50.25) + 1, KRYOS_SECONDS(101), &value), KRYOS_QUALITY_RANGE);
+	assert_int_equal(value, C(50.25) + 1);
+	/* The chip's own limits are of what the chip says, whatever the correction would make of it. */
+	assert_int_equal(judge_said(&history, KRYOS_CHANNEL_CONFIG(.offset_micro = C(-1)), C(125) + 1, 0, &value),
+	                 KRYOS_QUALITY_RANGE);
+	assert_int_equal(value, C(125) + 1);
+}
+
+static void a_rate_per_minute_is_judged_besides_the_drivers(void **state)
+{
+	const struct kryos_channel_config *config = KRYOS_CHANNEL_CONFIG(.rate_micro = C(5));
+	struct kri_history history = { 0 };
+	int64_t value;
+
+	(void)state;
+	assert_int_equal(judge_said(&history, config, C(5), 0, &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge_said(&history, config, C(10), KRYOS_MINUTES(1), &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge_said(&history, config, C(15) + 1, KRYOS_MINUTES(2), &value), KRYOS_QUALITY_RATE);
+	assert_int_equal(value, C(15) + 1);
+	assert_int_equal(judge_said(&history, config, C(15), KRYOS_MINUTES(3), &value), KRYOS_QUALITY_GOOD);
+	/* Twelve seconds are a fifth of a minute. */
+	assert_int_equal(judge_said(&history, config, C(16), KRYOS_SECONDS(192), &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge_said(&history, config, C(17) + 1, KRYOS_SECONDS(204), &value), KRYOS_QUALITY_RATE);
+	/* The driver's limit holds where a longer interval would allow more. */
+	history = (struct kri_history){ 0 };
+	config = KRYOS_CHANNEL_CONFIG(.rate_micro = C(60));
+	assert_int_equal(judge_said(&history, config, C(5), 0, &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge_said(&history, config, C(6) + 1, KRYOS_SECONDS(1), &value), KRYOS_QUALITY_RATE);
+}
+
+static void frozen_is_as_long_as_was_said_or_never(void **state)
+{
+	const struct kryos_channel_config *config = KRYOS_CHANNEL_CONFIG(.frozen_ns = KRYOS_HOURS(2));
+	struct kri_history history = { 0 };
+	int64_t value;
+
+	(void)state;
+	for (int minute = 0; minute <= 120; minute++)
+		assert_int_equal(judge_said(&history, config, C(5), KRYOS_MINUTES(minute), &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge_said(&history, config, C(5), KRYOS_MINUTES(121), &value), KRYOS_QUALITY_STUCK);
+	assert_int_equal(value, C(5));
+	config = KRYOS_CHANNEL_CONFIG(.frozen_ns = KRYOS_FROZEN_NEVER);
+	for (int day = 0; day < 100; day++)
+		assert_int_equal(judge_said(&history, config, C(5), KRYOS_DAYS(day), &value), KRYOS_QUALITY_GOOD);
+}
+
+/* A probe calibrated at 0, 5 and 25 that reads -2 has measured a freeze. */
+static void beyond_the_points_a_value_is_corrected_and_says_so(void **state)
+{
+	static const struct kryos_calibration_point points[] = { { 0, C(0.1) },
+		                                                 { C(5), C(5.08) },
+		                                                 { C(25), C(24.97) } };
+	const struct kryos_channel_config *config = KRYOS_CHANNEL_CONFIG(.points = points, .point_count = 3);
+	struct kri_history history = { 0 };
+	int64_t value;
+
+	(void)state;
+	assert_int_equal(judge_said(&history, config, C(-2), 0, &value), KRYOS_QUALITY_EXTRAPOLATED);
+	assert_int_equal(value, C(-1.9));
+	assert_int_equal(judge_said(&history, config, 0, KRYOS_MINUTES(1), &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(value, C(0.1));
+	assert_int_equal(judge_said(&history, config, C(25), KRYOS_MINUTES(2), &value), KRYOS_QUALITY_GOOD);
+	assert_int_equal(value, C(24.97));
+	assert_int_equal(judge_said(&history, config, C(25) + 1, KRYOS_MINUTES(3), &value), KRYOS_QUALITY_EXTRAPOLATED);
+	assert_int_equal(value, C(24.97) + 1);
+	/* The last believed one is as it was corrected: 0.1 C from here, within a second. */
+	assert_int_equal(judge_said(&history, config, C(24.97), KRYOS_MINUTES(3), &value), KRYOS_QUALITY_GOOD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +311,10 @@ int main(void)
 		cmocka_unit_test(a_sensor_that_was_away_has_not_stood_still),
 		cmocka_unit_test(every_failure_has_its_quality),
 		cmocka_unit_test(a_noisy_fridge_is_good_throughout),
+		cmocka_unit_test(limits_that_were_set_are_of_the_corrected_value_and_belong_to_the_range),
+		cmocka_unit_test(a_rate_per_minute_is_judged_besides_the_drivers),
+		cmocka_unit_test(frozen_is_as_long_as_was_said_or_never),
+		cmocka_unit_test(beyond_the_points_a_value_is_corrected_and_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

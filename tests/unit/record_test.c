@@ -48,6 +48,28 @@ static void mean_minimum_and_maximum_have_the_stamps_of_the_last_reading(void **
 	assert_int_equal(record.readings, 0);
 }
 
+/* A freeze beyond a probe's calibration must be the period's minimum. */
+static void what_is_extrapolated_counts_and_the_record_says_so(void **state)
+{
+	struct kri_record record = { 0 };
+	struct kryos_sample samples[3];
+
+	(void)state;
+	add(&record, 1, 1000000, KRYOS_QUALITY_GOOD);
+	add(&record, 2, -2000000, KRYOS_QUALITY_EXTRAPOLATED);
+	add(&record, 3, 4000000, KRYOS_QUALITY_GOOD);
+	add(&record, 4, -9000000, KRYOS_QUALITY_DISAGREES);
+	kri_record_take(&record, 2, 3, samples);
+	assert_int_equal(samples[0].value_micro, 1000000);
+	assert_int_equal(samples[1].value_micro, -2000000);
+	assert_int_equal(samples[2].value_micro, 4000000);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(samples[i].quality, KRYOS_QUALITY_EXTRAPOLATED);
+	add(&record, 16, 1000000, KRYOS_QUALITY_GOOD);
+	kri_record_take(&record, 2, 3, samples);
+	assert_int_equal(samples[0].quality, KRYOS_QUALITY_GOOD);
+}
+
 static void what_failed_is_left_out_of_the_mean(void **state)
 {
 	struct kri_record record = { 0 };
@@ -118,6 +140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_period_holds_its_end_and_not_its_beginning),
 		cmocka_unit_test(mean_minimum_and_maximum_have_the_stamps_of_the_last_reading),
+		cmocka_unit_test(what_is_extrapolated_counts_and_the_record_says_so),
 		cmocka_unit_test(what_failed_is_left_out_of_the_mean),
 		cmocka_unit_test(a_period_without_a_good_reading_has_the_last_reason),
 		cmocka_unit_test(means_are_exact_for_any_value),

@@ -87,6 +87,26 @@ static void a_failed_sample_has_a_reason_and_no_value(void **state)
 	text = encode(&record);
 	assert_null(strstr(text, "\"v\":"));
 	assert_non_null(strstr(text, "\"raw\":85,"));
+
+	record.sample.quality = KRYOS_QUALITY_DISAGREES;
+	text = encode(&record);
+	assert_null(strstr(text, "\"v\":"));
+	assert_non_null(strstr(text, "\"raw\":85,"));
+}
+
+static void an_extrapolated_value_is_a_value_that_says_so(void **state)
+{
+	struct kryos_record record = sample_record();
+	const char *text;
+
+	(void)state;
+	record.sample.quality = KRYOS_QUALITY_EXTRAPOLATED;
+	record.sample.value_micro = -2000000;
+	text = encode(&record);
+	assert_non_null(strstr(text, "\"v\":-2,"));
+	assert_non_null(strstr(text, "\"quality\":\"extrapolated\""));
+	assert_null(strstr(text, "\"vs\":"));
+	assert_null(strstr(text, "\"raw\""));
 }
 
 static void an_unknown_time_is_not_invented(void **state)
@@ -245,6 +265,7 @@ int main(void)
 		cmocka_unit_test(a_sample_is_written_exactly),
 		cmocka_unit_test(values_of_a_negative_fraction_keep_every_digit),
 		cmocka_unit_test(a_failed_sample_has_a_reason_and_no_value),
+		cmocka_unit_test(an_extrapolated_value_is_a_value_that_says_so),
 		cmocka_unit_test(an_unknown_time_is_not_invented),
 		cmocka_unit_test(flags_are_labels),
 		cmocka_unit_test(events_carry_what_their_type_has),
