@@ -85,20 +85,56 @@ static size_t collect(struct kri_probe *probe, size_t channel, const struct kryo
 	return count;
 }
 
+static struct kryos_sample *find_sample(struct kri_round *round, uint32_t channel)
+{
+	for (size_t i = 0; i < round->count; i++)
+		for (size_t k = 0; k < round->items[i].measured.count; k++)
+			if (round->items[i].measured.samples[k].channel == channel)
+				return &round->items[i].measured.samples[k];
+	return NULL;
+}
+
+static void stamp(struct kri_round *round)
+{
+	for (size_t i = 0; i < round->count; i++) {
+		for (size_t k = 0; k < round->items[i].measured.count; k++) {
+			struct kryos_sample *sample = &round->items[i].measured.samples[k];
+
+			sample->round = round->number;
+			sample->t_wall_ns = round->t_wall_ns;
+			sample->trust = round->trust;
+		}
+	}
+}
+
+/* Where one of them is not of this round, nothing can be said. */
+static void compare_twins(struct kri_round *round)
+{
+	for (size_t i = 0; i < round->count; i++) {
+		for (size_t k = 0; k < round->items[i].measured.count; k++) {
+			struct kri_twin *twin = &round->items[i].probe->twins[k];
+			struct kryos_sample *other = twin->other ? find_sample(round, twin->other) : NULL;
+
+			if (other)
+				kri_twin_judge(round->sampler, twin, &round->items[i].measured.samples[k], other);
+		}
+	}
+}
+
 static void hand_over(struct kri_round *round)
 {
 	struct kryos_sample *samples = calloc(round->count * KRYOS_SENSOR_MAX_CHANNELS * 6, sizeof(*samples));
 	size_t count = 0;
 
+	stamp(round);
+	compare_twins(round);
 	for (size_t i = 0; i < round->count; i++) {
 		struct item *item = &round->items[i];
 
+		kri_noted_tell(item->probe);
 		for (size_t channel = 0; channel < item->measured.count; channel++) {
 			struct kryos_sample *sample = &item->measured.samples[channel];
 
-			sample->round = round->number;
-			sample->t_wall_ns = round->t_wall_ns;
-			sample->trust = round->trust;
 			round->sampler->status.failed += !kryos_quality_is_measured(sample->quality);
 			if (samples)
 				count += collect(item->probe, channel, sample, samples + count);

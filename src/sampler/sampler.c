@@ -214,6 +214,7 @@ static void probe_free(struct kri_probe *probe)
 	if (probe->sensor)
 		probe->sensor->announced = NULL;
 	kryos_sensor_close(probe->sensor);
+	kri_noted_free(probe);
 	free(probe);
 }
 
@@ -248,6 +249,12 @@ static void on_announced(void *data, const struct kryos_event *event)
 	if (r < 0)
 		kri_log(sampler->ctx, KRYOS_LOG_WARNING, "sampler", r, "%s of %s was not stored: %s",
 		        kryos_event_type_name(event->type), event->name, kryos_strerror(r));
+}
+
+void kri_sampler_announce(struct kryos_sampler *sampler, const struct kryos_event *event)
+{
+	kri_event_push(sampler->ctx, event);
+	on_announced(sampler, event);
 }
 
 static int configure(struct kri_probe *probe, const struct kryos_sampler_sensor_config *config, const char *name)
@@ -349,9 +356,14 @@ int kryos_sampler_add_with(struct kryos_sampler *sampler, const char *name, cons
 	if (r >= 0)
 		r = set_place(probe, own.place);
 	if (r >= 0)
+		r = kri_twins_take(probe, own.sensor ? own.sensor->channels : NULL);
+	if (r >= 0)
+		r = kri_noted_take(probe, own.sensor ? own.sensor->channels : NULL, own.who);
+	if (r >= 0)
 		r = follow_edges(probe);
 	if (r < 0)
 		goto free_probe;
+	kri_noted_tell(probe);
 	probe->sensor->announced = on_announced;
 	probe->sensor->announced_data = sampler;
 	now = kri_boot_ns(sampler->ctx);

@@ -5,6 +5,8 @@
  *     sampler.c   the public calls, and when what is due
  *     round.c     one round: jobs on buses, answers, the end
  *     record.c    mean, minimum and maximum of a period
+ *     twins.c     two probes that have to agree
+ *     noted.c     what is in force of the channels, and the record of its changes
  *
  * Context thread only.
  */
@@ -39,6 +41,31 @@ void kri_record_add(struct kri_record *record, int64_t length_ns, const struct k
 void kri_record_take(struct kri_record *record, uint32_t min_channel, uint32_t max_channel,
                      struct kryos_sample ret_samples[3]);
 
+/* twins.c */
+
+/* What a channel has to agree with. */
+struct kri_twin {
+	uint32_t other; /* channel; 0: nobody */
+	int64_t within_micro;
+	bool disagrees;          /* was announced */
+	bool agrees;             /* again, */
+	int64_t agrees_since_ns; /* since then */
+};
+struct kri_probe;
+/* Takes what is said of the probe's channels; its sensor is open, it is in no list yet. -EINVAL with a sentence. */
+int kri_twins_take(struct kri_probe *probe, const struct kryos_channel_config *const *configs);
+/* Both samples are of one round. Flags both, and announces what has changed. */
+void kri_twin_judge(struct kryos_sampler *sampler, struct kri_twin *twin, struct kryos_sample *sample,
+                    struct kryos_sample *other);
+
+/* noted.c */
+
+/* Takes what is said of the probe's channels, and by whom. -EINVAL, -ENOMEM. */
+int kri_noted_take(struct kri_probe *probe, const struct kryos_channel_config *const *configs, const char *who);
+/* Tells the store what it does not know yet; again with each round, if it could not take it. */
+void kri_noted_tell(struct kri_probe *probe);
+void kri_noted_free(struct kri_probe *probe);
+
 /* sampler.c */
 
 struct kri_probe {
@@ -50,6 +77,9 @@ struct kri_probe {
 	bool is_due, in_round;
 	struct kri_record records[KRYOS_SENSOR_MAX_CHANNELS];
 	uint32_t min_channels[KRYOS_SENSOR_MAX_CHANNELS], max_channels[KRYOS_SENSOR_MAX_CHANNELS];
+	struct kri_twin twins[KRYOS_SENSOR_MAX_CHANNELS];
+	char *noted[KRYOS_SENSOR_MAX_CHANNELS]; /* what is in force; NULL: the store knows it */
+	char who[32];
 };
 
 struct kri_submission {
@@ -73,6 +103,8 @@ struct kryos_sampler {
 	struct kryos_sampler_status status;
 };
 
+/* Announces an event that belongs in the store, and puts it there. */
+void kri_sampler_announce(struct kryos_sampler *sampler, const struct kryos_event *event);
 /* Hands samples to the store. */
 void kri_sampler_submit(struct kryos_sampler *sampler, const struct kryos_sample *samples, size_t count);
 /* A round has ended: its probes may be due again. */

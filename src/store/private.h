@@ -457,6 +457,7 @@ struct kryos_store {
 	uint64_t handed_over;
 	struct kri_stored_event *events, **events_tail; /* that wait for state.db; only the writer takes any away */
 	int events_waiting;
+	struct kri_configured *configured;             /* configured.c */
 	struct kri_batch *delivered, **delivered_tail; /* finished ones with done, for the context thread */
 	struct kri_note note;
 	struct kri_segment_info *segments;
@@ -577,6 +578,10 @@ int kri_store_put_event(struct kryos_store *store, const struct kryos_event *eve
 /* The same of one that tells that the queue of this name is removed, and comes to be with that. */
 int kri_store_put_removal(struct kryos_store *store, const char *name, const struct kryos_event *event,
                           struct kryos_time now);
+/* configured.c: what is in force of each channel, by the events. At open; of an event, inside an open transaction. */
+int kri_configured_load(struct kryos_store *store);
+void kri_configured_free(struct kryos_store *store);
+int kri_configured_put(struct kri_state *state, const struct kri_stored_event *event);
 /* Whether that waits for the disk. store->lock held. */
 bool kri_store_is_removing(const struct kryos_store *store, const char *name);
 struct kryos_time kri_store_now(struct kryos_store *store);

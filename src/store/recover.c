@@ -537,6 +537,11 @@ int kri_store_recover(struct kryos_store *store)
 		store->last_segment = newest->first_seq;
 		snprintf(store->last_hash, sizeof(store->last_hash), "%s", newest->hash);
 	}
+	r = kri_configured_load(store);
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r,
+		        "what is in force of channels will be said again: %s", kryos_strerror(r));
+	r = 0;
 	if (store->segment)
 		r = take_up(store, &found);
 	kri_store_learn_first(store);

@@ -29,6 +29,7 @@ void kri_store_unref(struct kryos_store *store)
 		free(batch);
 	}
 	kri_store_drop_events(store);
+	kri_configured_free(store);
 	kri_segment_close(store->segment);
 	kri_state_close(store->state);
 	if (store->lock_fd >= 0)

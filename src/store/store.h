@@ -19,6 +19,14 @@ int64_t kri_store_get_last_wall_ns(struct kryos_store *store);
 /* What a channel measures of ("vaccine", ...), stored with it; before its first sample. Copied. Any thread. */
 int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char *place);
 
+/*
+ * What is in force of a channel from now on, as text without ";" of less than 470 bytes ("": nothing), and who said so,
+ * at most 31 bytes without ";". 1: it was something else before, by what the store knows, and a KRYOS_EVENT_CALIBRATION
+ * was announced and is stored with the next commit; 0: it was the same. -EAGAIN: 256 events wait. Any thread; does not
+ * block.
+ */
+int kri_store_note_channel(struct kryos_store *store, const char *name, const char *is, const char *who);
+
 /* As kryos_store_submit; done runs on the context thread with 0 or the error once the outcome is known. Until then data
  * must live. */
 int kri_store_submit(struct kryos_store *store, const struct kryos_sample *samples, size_t count,
