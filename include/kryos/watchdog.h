@@ -25,7 +25,7 @@ struct kryos_watchdog_config {
 	const char *device; /* "auto", "none", "systemd", "/dev/watchdogN"; NULL: "auto" (systemd's if it asks for
 	                       pets, else /dev/watchdog0 if it is free, else none) */
 	const char *folder; /* where late.rec is; NULL: lateness is logged and announced only */
-	int64_t timeout_ns; /* of the hardware; 0: 15 s. The real one is read back */
+	int64_t timeout_ns; /* of the hardware; 0: 15 s. The real one is read back; another is a warning */
 };
 #define KRYOS_WATCHDOG_CONFIG(...) KRYOS_CONFIG_OF(kryos_watchdog_config, __VA_ARGS__)
 

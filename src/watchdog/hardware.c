@@ -25,8 +25,9 @@ static int matches(void *data, const void *candidate, void *userdata)
 	return 1;
 }
 
-/* systemd's timeout is the unit's, whatever was asked; no hardware has none. */
-static int check_timeout(const struct kri_hardware *hardware, int64_t asked_ns)
+/* systemd's timeout is the unit's, whatever was asked; no hardware has none. Drivers count whole seconds, rounded up.
+ */
+static int check_timeout(struct kryos_ctx *ctx, const struct kri_hardware *hardware, int64_t asked_ns)
 {
 	int64_t real_ns = hardware->timeout_ns;
 
@@ -36,6 +37,10 @@ static int check_timeout(const struct kri_hardware *hardware, int64_t asked_ns)
 		return kryos_fail(-EINVAL,
 		                  "%s: a timeout of %" PRId64 " s was asked for, the hardware can do %" PRId64 " s",
 		                  hardware->device, asked_ns / 1000000000, real_ns / 1000000000);
+	if (real_ns < asked_ns || real_ns >= asked_ns + KRYOS_SECONDS(1))
+		kri_log(ctx, KRYOS_LOG_WARNING, "watchdog", 0,
+		        "%s: a timeout of %" PRId64 " s was asked for, the hardware has %" PRId64 " s",
+		        hardware->device, asked_ns / 1000000000, real_ns / 1000000000);
 	return 0;
 }
 
@@ -62,7 +67,7 @@ static int open_one(struct kri_hardware *ret_hardware, struct kryos_ctx *ctx, co
 	                        &hardware.boot_status);
 	if (r < 0)
 		goto free_priv;
-	r = check_timeout(&hardware, timeout_ns);
+	r = check_timeout(ctx, &hardware, timeout_ns);
 	if (r < 0)
 		goto close_driver;
 	*ret_hardware = hardware;

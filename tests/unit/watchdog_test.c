@@ -409,7 +409,7 @@ static void open_fails_with_a_sentence_and_leaves_the_last_report_alone(void **s
 	dispose(&board);
 }
 
-static void a_timeout_far_from_the_asked_one_is_refused_and_a_near_one_is_used(void **state)
+static void a_timeout_far_from_the_asked_one_is_refused_and_a_near_one_is_used_and_said(void **state)
 {
 	struct board board = { .ctx = NULL };
 	struct kryos_fake_watchdog *limited = NULL;
@@ -421,8 +421,13 @@ static void a_timeout_far_from_the_asked_one_is_refused_and_a_near_one_is_used(v
 	assert_fails(-EINVAL, open_watchdog(&board, FAKE, KRYOS_SECONDS(60)));
 	assert_says(-EINVAL, "60 s was asked for, the hardware can do 16 s");
 	assert_int_equal(kryos_fake_watchdog_armed(limited), 0); /* not left running with nobody to pet it */
+	assert_int_equal(atomic_load(&board.warnings), 0);
 	assert_ok(open_watchdog(&board, FAKE, KRYOS_SECONDS(30)));
 	assert_int_equal(status_of(&board).timeout_ns, KRYOS_SECONDS(16));
+	assert_int_equal(atomic_load(&board.warnings), 1);
+	kryos_watchdog_close(board.watchdog);
+	assert_ok(open_watchdog(&board, FAKE, KRYOS_SECONDS(16)));
+	assert_int_equal(atomic_load(&board.warnings), 1); /* nothing to be said of what it does */
 	stop(&board);
 	kryos_fake_watchdog_free(limited);
 	dispose(&board);
@@ -552,7 +557,7 @@ int main(void)
 		cmocka_unit_test(a_disk_that_hangs_does_not_keep_a_late_task_petted),
 		cmocka_unit_test(without_hardware_lateness_is_announced_once_and_excused_when_fed),
 		cmocka_unit_test(a_folder_that_does_not_work_costs_the_names_only),
-		cmocka_unit_test(a_timeout_far_from_the_asked_one_is_refused_and_a_near_one_is_used),
+		cmocka_unit_test(a_timeout_far_from_the_asked_one_is_refused_and_a_near_one_is_used_and_said),
 		cmocka_unit_test(tasks_are_checked_and_at_most_64),
 		cmocka_unit_test(auto_takes_the_first_device_that_is_free_and_passes_mistakes_on),
 		cmocka_unit_test(a_child_after_fork_leaves_the_watchdog_to_its_parent),
