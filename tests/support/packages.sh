@@ -37,6 +37,16 @@ install_packages() {
 	return 0
 }
 
+# renew_lists: what the archive has is asked anew before something is fetched, once. Without root it is what was last
+# known, but where apt's folders are our own (APT_CONFIG). A list that cannot be had is no failure yet.
+renew_lists() {
+	[ "${lists_renewed-none}" != "${APT_CONFIG:-}" ] || return 0
+	lists_renewed=${APT_CONFIG:-}
+	if [ "$(id -u)" -eq 0 ] || [ -n "$lists_renewed" ]; then
+		apt-get -q -o Acquire::Retries=3 update || return 0
+	fi
+}
+
 # download FOLDER PACKAGE[=VERSION]...: their .deb files, as root or not.
 download() {
 	local folder=$1
@@ -54,6 +64,7 @@ unpack_packages() {
 	[ "$(cat "$folder/unpacked" 2>/dev/null)" = "$*" ] && return 0
 	rm -rf "$folder"
 	mkdir -p "$folder/debs" || return 1
+	renew_lists
 	apt-get -q -s --no-install-recommends install "$@" >"$folder/simulated" || return 1
 	# What is installed is found where it is; what would only be brought up to date ("[old] (new)") does as it is.
 	mapfile -t closure < <(sed -nE 's/^Inst ([^ ]+) \(.*/\1/p' "$folder/simulated")

@@ -6,7 +6,7 @@ if [ -z "${KRYOS_TEST_I2C:-}${KRYOS_TEST_W1:-}" ]; then
 	emulator cold_i2c bme280=0x76
 	emulator wire timeout=1
 	emulator cold_w1 chips=1
-	modprobe w1_therm
+	emulator w1_therm
 	echo 84 >/sys/module/cold_w1/parameters/sixteenths
 	KRYOS_TEST_I2C=$(i2c_bus 'cold emulated I2C') KRYOS_TEST_W1=1
 	export KRYOS_TEST_I2C KRYOS_TEST_W1

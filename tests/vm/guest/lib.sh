@@ -42,12 +42,45 @@ same() {
 run() {
 	"$@" || failed=1
 }
-# emulator MODULE PARAMETER...: ends the case, visibly, where there is no such module.
-emulator() {
-	if ! output=$(modprobe "$@" 2>&1); then
-		skip "all of it" "no kernel module $1 here: $output"
-		exit 0
+# at_end COMMAND: when the case ends, the last one first.
+ending=
+at_end() { ending="$*; $ending"; }
+trap 'eval "$ending"' EXIT
+trap 'exit 1' HUP INT TERM
+# has_module NAME: whether the kernel has it, as a module or built in.
+has_module() {
+	folder=/lib/modules/$(uname -r)
+	cat "$folder/modules.dep" "$folder/modules.builtin" 2>/dev/null | sed 's/:.*//; s,.*/,,; s/\.ko.*//' | tr - _ |
+		grep -qx "$(echo "$1" | tr - _)"
+}
+# load MODULE PARAMETER...: as modprobe, but that ours are in a folder of their own on a board.
+load() {
+	if [ -e "${KRYOS_MODULES:-/none}/$1.ko" ]; then
+		file=$KRYOS_MODULES/$1.ko
+		shift
+		insmod "$file" "$@"
+	else
+		modprobe "$@"
 	fi
+}
+# emulator MODULE PARAMETER...: loads it until the case ends, for another may want other parameters. Ends the case,
+# visibly, where there is no such module.
+emulator() {
+	if ! has_module "$1" && ! [ -e "${KRYOS_MODULES:-/none}/$1.ko" ]; then
+		skip "all that needs $1" "no kernel module $1 here"
+		exit "$failed"
+	fi
+	if [ -e "/sys/module/$(echo "$1" | tr - _)" ]; then
+		[ $# -gt 1 ] || return 0
+		# Somebody else's, or left by a case that was killed: it would not look at the parameters.
+		modprobe -r "$1" 2>/dev/null
+	fi
+	if [ -e "/sys/module/$(echo "$1" | tr - _)" ] || ! output=$(load "$@" 2>&1); then
+		echo "# ${output:-it is in use, with parameters that are not ours}"
+		not_ok "the kernel's module $1 is loaded"
+		exit 1
+	fi
+	at_end "modprobe -r $1 2>/dev/null"
 }
 # i2c_bus NAME: prints "i2c-N" of the adapter whose name begins so.
 i2c_bus() {

@@ -3,8 +3,7 @@
 # tests/vm/run. The system's own list of architectures, and what is installed, stay as they are.
 
 # apt_for ARCHITECTURE: from here on apt-get and apt-cache speak of packages of that architecture, from the system's
-# sources, as if none were installed; their lists are kept in $build/apt. A list that cannot be had is no failure
-# yet: what is taken from it then is.
+# sources, as if none were installed; their lists are kept in $build/apt.
 apt_for() {
 	local folder=$build/apt
 	mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
@@ -18,16 +17,13 @@ apt_for() {
 		Dir::Cache "$folder/cache";
 	CONF
 	export APT_CONFIG=$folder/apt.conf
-	[ -e "$build/kernel/complete" ] && return
-	say "asking what there is for $1"
-	apt-get -q -o Acquire::Retries=3 update >"$build/log/apt.log" 2>&1 </dev/null
 }
 
 # sysroot: what building the library takes, with all that it needs to run, and the tools of the machine.
 sysroot() {
 	local folder=$build/sysroot libraries link
 	mapfile -t libraries < <(printf '%s\n' "${build_packages[@]}" | grep -x 'lib.*-dev' | grep -v clang)
-	unpack_packages "$folder" busybox-static i2c-tools libc6-dev "${libraries[@]}" || return 1
+	unpack_packages "$folder" busybox-static libc6-dev "${libraries[@]}" || return 1
 	# "/lib/..." is meant from the target's root.
 	find "$folder" -type l -lname '/*' -print0 | while IFS= read -r -d '' link; do
 		ln -sfnr "$folder$(readlink "$link")" "$link"

@@ -5,13 +5,13 @@
 gpiod2= # the folder it is unpacked in, once get_gpiod2() has succeeded
 
 get_gpiod2() {
-	local folder=$build/gpiod2 archive deb
+	local folder=$build/gpiod2 release_name archive deb
 	if [ ! -e "$folder/complete" ]; then
 		pkg-config --exists 'libgpiod < 2' || return 0 # the library has it already, or no GPIO at all
 		rm -rf "$folder"
 		mkdir -p "$folder/state/lists/partial" "$folder/cache/archives/partial" "$folder/debs"
 		read -r release_name archive < <(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' \
-			'Origin: Debian' | grep -v -e - | head -n 1)
+			'Origin: Debian' | awk '$1 !~ /-/ { print; exit }')
 		[ -n "${archive:-}" ] || return 1
 		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $release_name-backports main" \
 			>"$folder/sources.list"

@@ -71,6 +71,7 @@ unpack_vmlinux() {
 kernel() {
 	local version
 	if [ ! -e "$build/kernel/complete" ]; then
+		renew_lists >"$build/log/kernel.log" 2>&1 </dev/null
 		while read -r release version; do
 			say "fetching Linux $release ($version)"
 			fetch_kernel "$release" "$version" >"$build/log/kernel.log" 2>&1 </dev/null && break
@@ -80,24 +81,25 @@ kernel() {
 	read -r release version 2>/dev/null <"$build/kernel/complete"
 }
 
-# The modules of tests/vm/modules, and for amd64 those that Debian's configuration leaves out, unmodified but for
-# irq_sim.c.
+# modules HEADERS: those of tests/vm/modules, for the kernel of these headers; and for a machine of amd64 those that
+# Debian's configuration leaves out, unmodified but for irq_sim.c.
 modules() {
 	local folder=$build/modules source=$build/kernel cross=()
 	[ "$arch" = amd64 ] || cross=("ARCH=${arch%hf}" "CROSS_COMPILE=$triple-")
-	[ -e "$folder/built" ] && [ -z "$(find tests/vm/modules "$source/complete" -newer "$folder/built")" ] && return 0
+	[ "$(cat "$folder/built" 2>/dev/null)" = "$release" ] &&
+		[ -z "$(find tests/vm/modules "$1/Makefile" -newer "$folder/built")" ] && return 0
 	say "building modules for Linux $release"
+	rm -rf "$folder"
 	mkdir -p "$folder"
-	cp -pu tests/vm/modules/Kbuild tests/vm/modules/*.[ch] "$folder" || return 1
-	if [ "$arch" = amd64 ]; then
-		cp -pu "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" "$folder" || return 1
+	cp -p tests/vm/modules/Kbuild tests/vm/modules/*.[ch] "$folder" || return 1
+	if [ "$arch" = amd64 ] && [ -z "$device" ]; then
+		cp -p "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" "$folder" || return 1
 		# Not meant for a module: its licence is stated elsewhere, and irq_to_desc() is not exported.
 		{
 			sed 's/handle_simple_irq(irq_to_desc(irqnum));/generic_handle_irq(irqnum);/' "$source/kernel/irq/irq_sim.c"
 			printf '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n'
 		} >"$folder/irq_sim.c"
 	fi
-	make -C "$source/usr/src/linux-headers-$release" M="$folder" "${cross[@]}" modules -j "$(nproc)" \
-		>"$build/log/modules.log" 2>&1 || return 1
-	: >"$folder/built"
+	make -C "$1" M="$folder" "${cross[@]}" modules -j "$(nproc)" >"$build/log/modules.log" 2>&1 || return 1
+	echo "$release" >"$folder/built"
 }

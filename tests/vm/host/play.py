@@ -25,6 +25,8 @@ TEST = re.compile(r"(not )?ok \d+\s*-?\s*(?:# SKIP\s*)?([^#]*)(# SKIP)?")
 class Case:
     """One case and what came of it. The host's part, cases/NAME.py, gets it as play(case)."""
 
+    sessions = set()  # all of this process on a board, for its end by a signal
+
     def __init__(self, name, setting):
         self.name, self.setting = name, setting
         self.build = setting.build
@@ -79,25 +81,34 @@ class Case:
         machine.expect("# case %s ended" % re.escape(self.name), seconds)
 
     def on_device(self, seconds):
-        """The guest's part on this board."""
+        """The guest's part on this board. What it started is in a session with it, and ends with it."""
         process = subprocess.Popen(["sh", os.path.join(VM, "guest/play"), self.name], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
                                    env=dict(os.environ, PATH=pack.search_path(self.build)))
-        timer = threading.Timer(seconds, process.kill)
-        timer.start()
+        Case.sessions.add(process.pid)
+        # The case's shell undoes on SIGTERM what it did to the kernel.
+        timers = [threading.Timer(seconds, end_session, (process.pid, signal.SIGTERM)),
+                  threading.Timer(seconds + 10, end_session, (process.pid, signal.SIGKILL))]
+        for timer in timers:
+            timer.start()
         for line in process.stdout:
             line = line.decode("utf-8", "replace").rstrip("\n")
             self.log.write(line + "\n")
             self.note(line)
+            if self.done is not None:
+                break
+        for timer in timers:
+            timer.cancel()
+        end_session(process.pid, signal.SIGKILL)
         process.wait()
-        timer.cancel()
+        Case.sessions.discard(process.pid)
 
     def play(self):
         host = self.setting.hosts.get(self.name, {})
         seconds = host.get("SECONDS", 300)
         try:
             if self.setting.on_device and "play" in host:
-                self.skips.append("%s: needs a machine whose power the host can cut" % self.name)
+                self.skips.append("%s: needs a machine that a host starts, watches and resets" % self.name)
                 return
             if self.setting.on_device:
                 self.on_device(seconds)
@@ -138,7 +149,16 @@ class Case:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def end_session(leader, number):
+    try:
+        os.killpg(leader, number)
+    except ProcessLookupError:
+        pass
+
+
 def stop(number, _frame):
+    for leader in list(Case.sessions):
+        end_session(leader, signal.SIGTERM)
     for folder in list(disk.temporary):
         shutil.rmtree(folder.name, ignore_errors=True)
     for process in list(Machine.running):

@@ -8,7 +8,7 @@
  * They are 28-010000000001, 28-010000000002, ... In /sys/module/cold_w1/parameters: sixteenths, a list of their
  * temperatures; and masks, bit 0 for the first chip: present; badcrc, its scratchpads have a wrong checksum; noconv, it
  * does not convert but starts anew, for want of power, and holds 85 C; parasite, it says that it has no supply of its
- * own. conversions counts the commands to convert.
+ * own.
  */
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -18,14 +18,13 @@
 
 static int chips = 1;
 static int sixteenths[CHIPS];
-static unsigned int present = 0xff, badcrc, noconv, parasite, conversions;
+static unsigned int present = 0xff, badcrc, noconv, parasite;
 module_param(chips, int, 0444);
 module_param_array(sixteenths, int, NULL, 0644);
 module_param(present, uint, 0644);
 module_param(badcrc, uint, 0644);
 module_param(noconv, uint, 0644);
 module_param(parasite, uint, 0644);
-module_param(conversions, uint, 0644);
 
 enum state { IDLE, ROM_COMMAND, SEARCH, MATCH, READ_ROM, COMMAND, SEND, RECEIVE, CONVERT, POWER };
 
@@ -80,7 +79,6 @@ static void convert(struct chip *chip, int i)
 {
 	int raw = sixteenths[i] & ~((1 << (3 - resolution(chip))) - 1);
 
-	conversions++;
 	enter(chip, CONVERT);
 	chip->until_ns = ktime_get_ns() + (93750000ULL << resolution(chip));
 	if (noconv & BIT(i)) {
