@@ -177,7 +177,6 @@ static void drive_now(struct kryos_output *output)
 static void on_again(struct kri_timer *timer)
 {
 	struct kryos_output *output = KRI_CONTAINER_OF(timer, struct kryos_output, again);
-
 	char text[256];
 
 	if (!output->asked) {
