@@ -20,10 +20,17 @@
 
 #define ADDRESS 0x68
 #define DATES 100
-/* The chip runs on between a write and a read. */
-#define RUNS_ON_S 3
 
 static const char *bus, *image_path;
+static int64_t set_after_ns, set_before_ns; /* between these the chip was set last; since then it runs */
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
 
 static int64_t seconds_of(int year, int month, int day, int hour, int minute, int second)
 {
@@ -68,8 +75,17 @@ static void put_time(int64_t seconds, int flags)
 	registers[0x11] = 25;
 	registers[0x12] = 0x40;
 	fd = open(image_path, O_WRONLY | O_CLOEXEC);
+	set_after_ns = now_ns(CLOCK_MONOTONIC);
 	assert_int_equal(pwrite(fd, registers, sizeof(registers), 0), sizeof(registers));
+	set_before_ns = now_ns(CLOCK_MONOTONIC);
 	close(fd);
+}
+
+/* Whether a reader that began then and has ended by now can have seen that, of a chip that was set to seconds. */
+static bool is_right(int64_t seen, int64_t seconds, int64_t began_ns)
+{
+	return seen >= seconds + (began_ns - set_before_ns) / 1000000000 &&
+	       seen <= seconds + (now_ns(CLOCK_MONOTONIC) - set_after_ns) / 1000000000;
 }
 
 struct library {
@@ -106,24 +122,25 @@ static void close_library(struct library *library)
 
 static void library_sees(int64_t seconds, bool valid, const char *text)
 {
+	int64_t began_ns = now_ns(CLOCK_MONOTONIC), seen;
 	struct library library;
-	int64_t seen;
 
 	open_library(&library, 1000, false);
 	seen = library.status.t_wall_ns / 1000000000;
-	if (library.status.valid != valid || (valid && (seen < seconds || seen > seconds + RUNS_ON_S)) ||
+	if (library.status.valid != valid || (valid && !is_right(seen, seconds, began_ns)) ||
 	    !strstr(library.status.text, text))
 		fail_msg("the library sees %lld (valid %d, \"%s\"), not %lld", (long long)seen, library.status.valid,
 		         library.status.text, (long long)seconds);
 	close_library(&library);
 }
 
-static int open_node(void)
+/* Of the clock that the kernel's driver holds. */
+static const char *node_path(void)
 {
-	char folder[96], path[300] = "";
+	static char path[300];
 	struct dirent *entry;
+	char folder[96];
 	DIR *entries;
-	int fd;
 
 	snprintf(folder, sizeof(folder), "/sys/bus/i2c/devices/%d-%04x/rtc", bus_number(bus), ADDRESS);
 	entries = opendir(folder);
@@ -132,7 +149,14 @@ static int open_node(void)
 		if (strncmp(entry->d_name, "rtc", 3) == 0)
 			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
 	closedir(entries);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return path;
+}
+
+static int open_node(void)
+{
+	const char *path = node_path();
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
 	if (fd < 0)
 		fail_msg("%s: %s", path, strerror(errno));
 	return fd;
@@ -154,9 +178,9 @@ static int64_t kernel_time(void)
 
 static void kernel_sees(int64_t seconds)
 {
-	int64_t seen = kernel_time();
+	int64_t began_ns = now_ns(CLOCK_MONOTONIC), seen = kernel_time();
 
-	if (seen < seconds || seen > seconds + RUNS_ON_S)
+	if (!is_right(seen, seconds, began_ns))
 		fail_msg("the kernel's driver sees %lld, not %lld", (long long)seen, (long long)seconds);
 }
 
@@ -175,7 +199,9 @@ static void kernel_sets(int64_t seconds)
 	date.tm_min = tm.tm_min;
 	date.tm_sec = tm.tm_sec;
 	date.tm_wday = tm.tm_wday;
+	set_after_ns = now_ns(CLOCK_MONOTONIC);
 	assert_int_equal(ioctl(fd, RTC_SET_TIME, &date), 0);
+	set_before_ns = now_ns(CLOCK_MONOTONIC);
 	close(fd);
 }
 
@@ -235,9 +261,9 @@ static void goes_over_the_ends_of_month_and_year_with_the_chip(void **state)
 		seconds = seconds_of(date[0], date[1], date[2], date[3], date[4], date[5]);
 		put_time(seconds, i % 2 ? HOURS_12 : 0);
 		usleep(1100000);
-		library_sees(seconds + 1, true, "battery");
+		library_sees(seconds, true, "battery");
 		kernel_bind(bus, "ds3231", ADDRESS);
-		kernel_sees(seconds + 1);
+		kernel_sees(seconds);
 		kernel_unbind(bus, ADDRESS);
 	}
 }
@@ -257,10 +283,22 @@ static void does_not_trust_a_clock_that_had_stopped(void **state)
 	library_sees(seconds, false, "stopped");
 }
 
+static void library_sets(int64_t seconds)
+{
+	struct library library;
+
+	set_after_ns = now_ns(CLOCK_MONOTONIC);
+	open_library(&library, seconds, true);
+	assert_ok(kryos_clock_set_rtc(library.ctx));
+	set_before_ns = now_ns(CLOCK_MONOTONIC);
+	look(&library);
+	assert_true(library.status.valid);
+	close_library(&library);
+}
+
 static void what_the_library_sets_the_kernel_reads(void **state)
 {
 	static const int64_t days[] = { 1709208000 /* 2024-02-29 */, 1767225540 /* 2025-12-31 23:59 */, 4102444700 };
-	struct library library;
 	size_t i, bound;
 
 	(void)state;
@@ -269,11 +307,7 @@ static void what_the_library_sets_the_kernel_reads(void **state)
 			put_time(seconds_of(2000, 1, 1, 0, 0, 0), STOPPED | HOURS_12);
 			if (bound)
 				kernel_bind(bus, "ds3231", ADDRESS);
-			open_library(&library, days[i], true);
-			assert_ok(kryos_clock_set_rtc(library.ctx));
-			look(&library);
-			assert_true(library.status.valid);
-			close_library(&library);
+			library_sets(days[i]);
 			if (!bound)
 				kernel_bind(bus, "ds3231", ADDRESS);
 			kernel_sees(days[i]);
@@ -305,6 +339,75 @@ static void what_the_kernel_sets_the_library_reads(void **state)
 		library_sees(seconds, true, "battery");
 }
 
+/* What hwclock tells, as busybox or as util-linux writes it. */
+static int64_t hwclock_time(void)
+{
+	char command[400], text[100] = "";
+	struct tm tm = { 0 };
+	FILE *pipe;
+
+	snprintf(command, sizeof(command), "TZ=UTC0 hwclock -r -u -f %s", node_path());
+	pipe = popen(command, "re");
+	assert_non_null(pipe);
+	if (!fgets(text, sizeof(text), pipe) ||
+	    (!strptime(text, "%a %b %d %H:%M:%S %Y", &tm) && !strptime(text, "%Y-%m-%d %H:%M:%S", &tm)))
+		fail_msg("hwclock says \"%s\"", text);
+	assert_int_equal(pclose(pipe), 0);
+	return timegm(&tm);
+}
+
+static void hwclock_reads_what_the_library_sets(void **state)
+{
+	static const int dates[][6] = { { 2024, 2, 29, 12, 34, 56 },
+		                        { 2026, 3, 31, 23, 15, 7 },
+		                        { 2099, 12, 31, 23, 59, 20 } };
+	int64_t seconds, began_ns, seen;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]) * 2; i++) {
+		const int *date = dates[i / 2];
+
+		seconds = seconds_of(date[0], date[1], date[2], date[3], date[4], date[5]);
+		put_time(seconds_of(2000, 1, 1, 0, 0, 0), 0);
+		if (i % 2)
+			kernel_bind(bus, "ds3231", ADDRESS);
+		library_sets(seconds);
+		if (i % 2 == 0)
+			kernel_bind(bus, "ds3231", ADDRESS);
+		began_ns = now_ns(CLOCK_MONOTONIC);
+		seen = hwclock_time();
+		if (!is_right(seen, seconds, began_ns))
+			fail_msg("hwclock reads %lld, not %lld", (long long)seen, (long long)seconds);
+		kernel_unbind(bus, ADDRESS);
+	}
+}
+
+/* It sets what the system's clock says, in whole seconds. */
+static void library_reads_what_hwclock_sets(void **state)
+{
+	struct library library;
+	int64_t ahead_ns;
+	char command[400];
+
+	(void)state;
+	for (int bound = 0; bound < 2; bound++) {
+		put_time(seconds_of(2000, 1, 1, 0, 0, 0), bound ? HOURS_12 : 0);
+		kernel_bind(bus, "ds3231", ADDRESS);
+		snprintf(command, sizeof(command), "hwclock -w -u -f %s", node_path());
+		assert_int_equal(system(command), 0);
+		if (!bound)
+			kernel_unbind(bus, ADDRESS);
+		ahead_ns = -now_ns(CLOCK_REALTIME);
+		open_library(&library, 1000, false);
+		ahead_ns += library.status.t_wall_ns;
+		assert_true(library.status.valid);
+		printf("# %lld ms ahead of the system's clock, bound %d\n", (long long)(ahead_ns / 1000000), bound);
+		assert_in_range(ahead_ns + KRYOS_SECONDS(2), KRYOS_MILLISECONDS(500), KRYOS_MILLISECONDS(3500));
+		close_library(&library);
+		kernel_unbind(bus, ADDRESS);
+	}
+}
+
 static int let_go(void **state)
 {
 	(void)state;
@@ -320,6 +423,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(does_not_trust_a_clock_that_had_stopped, let_go),
 		cmocka_unit_test_teardown(what_the_library_sets_the_kernel_reads, let_go),
 		cmocka_unit_test_teardown(what_the_kernel_sets_the_library_reads, let_go),
+		cmocka_unit_test_teardown(hwclock_reads_what_the_library_sets, let_go),
+		cmocka_unit_test_teardown(library_reads_what_hwclock_sets, let_go),
 	};
 
 	if (argc != 3) {
