@@ -55,8 +55,8 @@ int kryos_register_bus(struct kryos_ctx *ctx, const struct kryos_bus_driver *dri
 	KRI_REQUIRE(driver && driver->size >= sizeof(*driver), "size is not set");
 	KRI_REQUIRE(driver->prefix && driver->open && driver->close && driver->parse,
 	            "prefix, open, close and parse are required");
-	KRI_REQUIRE(driver->transfer || driver->read_scratchpad || driver->line,
-	            "transfer, read_scratchpad or line is required");
+	KRI_REQUIRE(driver->transfer || driver->read_scratchpad || driver->line || driver->read_text,
+	            "transfer, read_scratchpad, line or read_text is required");
 	KRI_REQUIRE(!driver->line || (driver->line->size >= sizeof(*driver->line) && driver->line->open &&
 	                              driver->line->close && driver->line->get && driver->line->set),
 	            "line: size is not set, or a slot is missing");

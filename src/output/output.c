@@ -275,7 +275,7 @@ int kryos_output_get_status(struct kryos_output *output, struct kryos_output_sta
 	return 0;
 }
 
-int kri_output_check(const struct kri_device *device)
+int kri_output_check(struct kri_device *device)
 {
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(kinds); i++)
 		if (!strcmp(device->driver, kinds[i]))

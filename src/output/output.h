@@ -12,6 +12,6 @@ struct kri_device;
 int kri_output_new_lazy(struct kryos_output **ret_output, struct kryos_ctx *ctx, const char *name, const char *device,
                         const struct kryos_line_config *config);
 /* Whether a device is an output, and on a bus of lines. KRYOS_EDEVICE. Does not look for the bus. */
-int kri_output_check(const struct kri_device *device);
+int kri_output_check(struct kri_device *device);
 
 #endif

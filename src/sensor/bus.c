@@ -19,7 +19,7 @@ struct kri_bus {
 	struct kri_bus *next;
 	atomic_int refs;
 	struct kryos_ctx *ctx;
-	char name[64];
+	char name[sizeof(((struct kri_device *)NULL)->bus)];
 	const struct kryos_bus_driver *driver;
 	void *userdata;
 	struct kri_worker *worker;
@@ -224,7 +224,8 @@ static int make_bus(struct kryos_ctx *ctx, const struct kri_device *device, stru
 	bus->driver = search.driver;
 	bus->userdata = search.userdata;
 	strcpy(bus->name, device->bus);
-	snprintf(thread, sizeof(thread), "kr-%.12s", bus->name);
+	/* Of "sysfs-iio@bme280" the end says more. */
+	snprintf(thread, sizeof(thread), "kr-%.12s", strncmp(bus->name, "sysfs-", 6) == 0 ? bus->name + 6 : bus->name);
 	r = kri_worker_new(&bus->worker, ctx, thread, MAX_JOBS, bus, release_bus);
 	if (r < 0) {
 		atomic_store(&bus->refs, 1);

@@ -95,6 +95,7 @@ const char *kryos_dev_bus_kind(const struct kryos_dev *dev)
 	return !strncmp(dev->device.bus, "spi-", 4)   ? "spi"
 	       : !strncmp(dev->device.bus, "i2c-", 4) ? "i2c"
 	       : !strcmp(dev->device.bus, "gpio")     ? "gpio"
+	       : strchr(dev->device.bus, '@')         ? "sysfs"
 	                                              : "w1";
 }
 
@@ -334,8 +335,8 @@ int kri_dev_fail(struct kryos_dev *dev, int result)
 	unsigned int generation;
 	const struct kryos_bus_driver *driver = kri_bus_driver(dev->bus, NULL, &generation);
 
-	/* Nothing answers on a line, or at a chip select, as such: who looked for it says more. */
-	if (driver->line || !dev->address.text[0])
+	/* Nothing answers on a line, at a chip select, or in the kernel, as such: who looked for it says more. */
+	if (driver->line || driver->read_text || !dev->address.text[0])
 		return fail_for(dev, result);
 	/*
 	 * Drivers say "not there" in many words, and only here is it known where else there is something; but where the
@@ -371,6 +372,18 @@ static int exchange_once(struct kryos_dev *dev, const struct kryos_bus_driver *d
 	return blame < 0 ? blame : r;
 }
 
+/* The driver of the bus, opened as when the chip was found; -ENODEV. */
+static int opened(struct kryos_dev *dev, const struct kryos_bus_driver **ret_driver, void **ret_priv)
+{
+	unsigned int generation;
+
+	*ret_driver = kri_bus_driver(dev->bus, ret_priv, &generation);
+	if (!generation || dev->generation != generation)
+		return kryos_fail(-ENODEV, "%s: the bus is not open", dev->device.text);
+	kri_say_nothing();
+	return 0;
+}
+
 /*
  * -EAGAIN is a lost arbitration: the next try is as good as the first. A line that is held low, or a
  * transfer that does not end, is a chip that was interrupted within a byte; nothing gets better
@@ -380,14 +393,14 @@ static int exchange(struct kryos_dev *dev, const struct exchange *x)
 {
 	const struct kryos_bus_driver *driver;
 	struct kryos_ctx *ctx = kri_bus_ctx(dev->bus);
-	unsigned int generation, again = 0;
+	unsigned int again = 0;
 	bool recovered = false;
 	void *priv;
 	int r;
 
-	driver = kri_bus_driver(dev->bus, &priv, &generation);
-	if (!generation || dev->generation != generation)
-		return kryos_fail(-ENODEV, "%s: the bus is not open", dev->device.text);
+	r = opened(dev, &driver, &priv);
+	if (r < 0)
+		return r;
 	if (x->scratchpad ? !driver->read_scratchpad : !driver->transfer)
 		return kryos_fail(-EOPNOTSUPP, "%s: %s has no such transfer", dev->device.text, dev->device.bus);
 	for (;;) {
@@ -448,6 +461,43 @@ int kryos_dev_read_scratchpad(struct kryos_dev *dev, uint8_t scratchpad[9])
 	if (!dev || !scratchpad)
 		return kryos_fail(-EINVAL, "scratchpad: nowhere to read it to");
 	return exchange(dev, &(struct exchange){ .in = scratchpad, .in_count = 9, .scratchpad = true });
+}
+
+int kryos_dev_read_text(struct kryos_dev *dev, const char *file, char *text, size_t size)
+{
+	const struct kryos_bus_driver *driver;
+	void *priv;
+	int r;
+
+	if (!dev || !file || !text || size < 2)
+		return kryos_fail(-EINVAL, "read text: no file named, or nowhere to read it to");
+	r = opened(dev, &driver, &priv);
+	if (r < 0)
+		return r;
+	if (!driver->read_text)
+		return kryos_fail(-EOPNOTSUPP, "%s: %s has no files", dev->device.text, dev->device.bus);
+	r = driver->read_text(priv, &dev->address, file, text, size);
+	/* The device may come back under another number, and another one under this: it is looked for anew. */
+	if (r == -ENODEV)
+		kri_bus_lost(dev->bus);
+	return r < 0 ? fail_for(dev, r) : r;
+}
+
+int kryos_dev_list(struct kryos_dev *dev, kryos_found_fn list_one, void *userdata)
+{
+	const struct kryos_bus_driver *driver;
+	void *priv;
+	int r;
+
+	if (!dev || !list_one)
+		return kryos_fail(-EINVAL, "list: nobody is told");
+	r = opened(dev, &driver, &priv);
+	if (r < 0)
+		return r;
+	if (!driver->list)
+		return kryos_fail(-EOPNOTSUPP, "%s: %s cannot list what is present", dev->device.text, dev->device.bus);
+	r = driver->list(priv, list_one, userdata);
+	return r < 0 ? fail_for(dev, r) : r;
 }
 
 struct call {

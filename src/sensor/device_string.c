@@ -24,6 +24,8 @@ static const char *shown(const char *text, char buffer[48])
 	return buffer;
 }
 
+#define BUS_SIZE 64
+
 static int copy_part(char *ret, size_t size, const char *part, size_t length, const char *what, const char *text)
 {
 	if (length >= size)
@@ -63,8 +65,7 @@ int kri_device_parse(const char *text, struct kri_device *ret_device)
 		return kryos_fail(KRYOS_EDEVICE, "\"%s\": no place after the colon; " SHAPE, shown(text, show));
 	r = copy_part(device.driver, sizeof(device.driver), text, (size_t)(at - text), "driver's name", text);
 	if (r >= 0)
-		r = copy_part(device.bus, sizeof(device.bus), bus, colon ? (size_t)(colon - bus) : strlen(bus), "bus",
-		              text);
+		r = copy_part(device.bus, BUS_SIZE, bus, colon ? (size_t)(colon - bus) : strlen(bus), "bus", text);
 	if (r >= 0 && colon)
 		r = copy_part(device.place, sizeof(device.place), colon + 1, strlen(colon + 1), "place", text);
 	if (r < 0)
@@ -176,8 +177,25 @@ static int check_spi_place(const struct kri_device *device)
 	return 0;
 }
 
-int kri_device_check_bus(const struct kri_device *device, const char *kind)
+/* A name of the kernel's may hold nearly anything; what it holds in fact is compared, not opened. */
+static int name_kernel_bus(struct kri_device *device)
 {
+	char name[BUS_SIZE];
+
+	if (strchr(device->bus, '/'))
+		return kryos_fail(KRYOS_EDEVICE,
+		                  "%s: %s is no name of a kernel's device; its name is allowed, or its parent's, as in "
+		                  "iio@bme280 or iio@1-0076",
+		                  device->text, device->bus);
+	strcpy(name, device->bus);
+	snprintf(device->bus, sizeof(device->bus), "sysfs-%s@%s", device->driver, name);
+	return 0;
+}
+
+int kri_device_check_bus(struct kri_device *device, const char *kind)
+{
+	if (kind && !strcmp(kind, "sysfs"))
+		return name_kernel_bus(device);
 	if (kind && !is_of_kind(device->bus, kind))
 		return fail_kind(device, kind);
 	if (!strncmp(device->bus, "spi-", 4))

@@ -14,8 +14,8 @@
  * value that has not moved is another matter: a probe in glycol in a good fridge, quantised at 0.0625 C (DS18B20 at 12
  * bit), stands still for hours, at night and over a weekend, and calling that a fault would cost more trust than the
  * fault. Over a whole day doors, compressor and room move any probe by one step; so only a value that is the same to
- * the last bit for more than a day is called stuck, where nothing else is said. A channel of two states may stay in one
- * for ever.
+ * the last bit for more than a day is called stuck, where nothing else is said. A channel of two states, and one that
+ * says that it may stand still, do so for ever.
  */
 #include "sensor.h"
 
@@ -103,7 +103,7 @@ enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_cha
 	    value > channel->max_micro)
 		return KRYOS_QUALITY_RANGE;
 	*ret_micro = value;
-	stuck = !info->states[0] && is_stuck(history, channel->frozen_ns, raw, t_boot_ns);
+	stuck = !info->states[0] && !info->stands_still && is_stuck(history, channel->frozen_ns, raw, t_boot_ns);
 	if (!is_credible(history, info, channel, value, t_boot_ns))
 		return KRYOS_QUALITY_RATE;
 	if (stuck)

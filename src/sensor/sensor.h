@@ -22,7 +22,7 @@
 struct kri_device {
 	char text[KRI_DEVICE_MAX];
 	char driver[32];
-	char bus[64];
+	char bus[104]; /* as written it has at most 63 characters */
 	char place[64];
 };
 
@@ -31,8 +31,11 @@ int kri_device_parse(const char *text, struct kri_device *ret_device);
 /* The sensor driver of that name; KRYOS_EDEVICE lists those there are. */
 int kri_device_find_sensor(struct kryos_ctx *ctx, const struct kri_device *device,
                            const struct kryos_sensor_driver **ret_driver);
-/* Whether bus ("i2c-1") is of kind ("i2c"), and place is one such a bus can have. KRYOS_EDEVICE. */
-int kri_device_check_bus(const struct kri_device *device, const char *kind);
+/*
+ * Whether bus ("i2c-1") is of kind ("i2c"), and place is one such a bus can have. KRYOS_EDEVICE. Where the kind is
+ * "sysfs", bus is a device of the kernel ("bme280") and becomes the name of its bus ("sysfs-iio@bme280").
+ */
+int kri_device_check_bus(struct kri_device *device, const char *kind);
 
 /* options.c */
 

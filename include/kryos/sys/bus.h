@@ -31,7 +31,7 @@ typedef void (*kryos_found_fn)(void *userdata, const struct kryos_address *addre
 
 struct kryos_bus_driver {
 	uint32_t size;
-	const char *prefix; /* "i2c-", "spi-", "w1", "gpio"; what follows it names the bus */
+	const char *prefix; /* "i2c-", "spi-", "w1", "gpio", "sysfs-"; what follows it names the bus */
 	size_t private_size;
 
 	/* Opens the bus called name ("i2c-1"). userdata is kryos_register_bus's. < 1 s. Nothing is left on error. */
@@ -70,6 +70,14 @@ struct kryos_bus_driver {
 
 	/* gpio: its chips are single lines. NULL elsewhere. */
 	const struct kryos_line_ops *line;
+
+	/*
+	 * sysfs: a bus is one device of the kernel, list gives its files, and this reads one of them, as a string
+	 * without its last newline. It may sleep for a whole conversion, < 2 s. Its length, or -ENOENT: the device has
+	 * no such file; -ENODEV: it is not there any more, or its chip does not answer; -ENODATA: there is no value at
+	 * present; -EAGAIN: not yet; -EBUSY, -ETIMEDOUT, -EACCES, -EIO. NULL elsewhere.
+	 */
+	int (*read_text)(void *priv, const struct kryos_address *address, const char *file, char *text, size_t size);
 };
 
 /* Adds a bus driver to a context, before the built-in ones: an integrator's own, or a fake. Both must outlive it. */
@@ -84,6 +92,9 @@ KRYOS_API int kryos_dev_transfer(struct kryos_dev *dev, const void *out, size_t 
 KRYOS_API int kryos_dev_write_register(struct kryos_dev *dev, uint8_t reg, uint8_t value);
 KRYOS_API int kryos_dev_read_registers(struct kryos_dev *dev, uint8_t reg, void *in, size_t count);
 KRYOS_API int kryos_dev_read_scratchpad(struct kryos_dev *dev, uint8_t scratchpad[9]);
+/* On sysfs: a file of the kernel's device, and what files it has. Not retried. */
+KRYOS_API int kryos_dev_read_text(struct kryos_dev *dev, const char *file, char *text, size_t size);
+KRYOS_API int kryos_dev_list(struct kryos_dev *dev, kryos_found_fn found, void *userdata);
 /* "bme280@i2c-1:0x76", for messages. Lives as long as dev. */
 KRYOS_EXPORT const char *kryos_dev_name(const struct kryos_dev *dev);
 /* The place as resolved ("28-0316a2795bff" where "any" was asked). */

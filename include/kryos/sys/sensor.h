@@ -35,6 +35,7 @@ struct kryos_channel_info {
 	const char *states[2];
 	int64_t resolution_micro; /* one step of the chip as this driver sets it up; 0: the source does not say */
 	const char *accuracy;     /* the data sheet's words in short: "0.1 C, -20 to 50 C"; NULL: none is given */
+	int stands_still;         /* 1: it may for ever, as the capacity of a full battery does */
 };
 
 /* What can be said of a chip beside where it is ("wires = 3"): a key of its section, a word of an option text. */
@@ -63,7 +64,11 @@ struct kryos_sensor_driver {
 	uint32_t size;
 	const char *name;  /* "bme280" */
 	const char *title; /* "Bosch BME280", for messages and documentation */
-	/* Bus prefix without separator: "i2c", "spi", "w1", "gpio"; several: "i2c spi". */
+	/*
+	 * Bus prefix without separator: "i2c", "spi", "w1", "gpio"; several: "i2c spi". "sysfs": what stands after the
+	 * @ is a device of the kernel's class that is called as the driver is; it is a bus of its own, and open is
+	 * given "sysfs-iio@bme280".
+	 */
 	const char *bus;
 	const struct kryos_channel_info *channels; /* with describe: what it may have, for documentation; or NULL */
 	size_t channel_count;                      /* at most KRYOS_SENSOR_MAX_CHANNELS */
@@ -110,7 +115,7 @@ struct kryos_sensor_driver {
 
 /* The value of one of the driver's options: micro-units, or the place of the word among its choices. On the worker. */
 KRYOS_EXPORT int64_t kryos_dev_option(const struct kryos_dev *dev, size_t option);
-/* "i2c", "spi": the kind of bus it is on, for a chip that speaks several. Static. */
+/* "i2c", "spi", "sysfs": the kind of bus it is on, for a chip that speaks several. Static. */
 KRYOS_EXPORT const char *kryos_dev_bus_kind(const struct kryos_dev *dev);
 
 /* Adds a driver to a context; it takes precedence over a built-in one of the same name. Must outlive it. */
