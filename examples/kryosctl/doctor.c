@@ -123,15 +123,29 @@ static void look_at_clock(struct doctor *doctor, const struct kri_json *status)
 static void look_at_watchdog(struct doctor *doctor, const struct kri_json *status)
 {
 	const struct kri_json *watchdog = kri_json_get(status, "watchdog");
-	const char *device = text_of(watchdog, "device");
-	char timeout[KRYOS_TEXT_MAX];
+	const char *device = text_of(watchdog, "device"), *restart = text_of(watchdog, "restart");
+	char seconds[KRYOS_TEXT_MAX], timeout[KRYOS_TEXT_MAX + 8] = "";
 
+	if (seconds_at(watchdog, "timeout") > 0)
+		snprintf(timeout, sizeof(timeout), ", %s s", decimal_of(watchdog, "timeout", seconds));
 	if (!*device)
 		say(doctor, !*text_of(watchdog, "error"), "watchdog", "none%s%s",
 		    *text_of(watchdog, "error") ? ": " : "", text_of(watchdog, "error"));
 	else
-		say(doctor, true, "watchdog", "%s, %s s%s%s", device, decimal_of(watchdog, "timeout", timeout),
-		    *text_of(watchdog, "restart") ? "; last run: " : "", text_of(watchdog, "restart"));
+		say(doctor, true, "watchdog", "%s%s%s%s", device, timeout, *restart ? "; last run: " : "", restart);
+}
+
+/* Whether one of the lines above has said it: of a reading, or of clock, store and watchdog. */
+static bool is_said(const struct kri_json *status, const char *problem)
+{
+	const struct kri_json *readings = kri_json_get(status, "readings"), *reading;
+	size_t length = strcspn(problem, ":");
+
+	for (unsigned int i = 0; (reading = kri_json_at(readings, i, NULL)); i++)
+		if (strlen(text_of(reading, "channel")) == length &&
+		    !strncmp(text_of(reading, "channel"), problem, length))
+			return true;
+	return !strncmp(problem, "clock:", 6) || !strncmp(problem, "store:", 6) || !strncmp(problem, "watchdog:", 9);
 }
 
 static void look_at_daemon(struct doctor *doctor, const struct kri_json *status)
@@ -148,7 +162,8 @@ static void look_at_daemon(struct doctor *doctor, const struct kri_json *status)
 	look_at_relays(doctor, status);
 	look_at_watchdog(doctor, status);
 	for (unsigned int i = 0; (text = kri_json_text(kri_json_at(problems, i, NULL))); i++)
-		say(doctor, false, "problem", "%s", text);
+		if (!is_said(status, text))
+			say(doctor, false, "problem", "%s", text);
 }
 
 /* A bus that is not there matters to the sensors of the file, which say so; a board may have no watchdog. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first evening: looks what there is, and writes a station file that uses it. */
 #include "kryosctl.h"
+#include "sensor/sensor.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,11 +15,12 @@
 
 struct sensor {
 	char driver[32], device[160], name[40];
-	bool vaccine;
+	bool temperature, vaccine;
 };
 
 struct setup {
 	const struct options *options;
+	struct kryos_ctx *ctx;
 	const char *file;
 	char rtc[160];
 	struct sensor sensors[MOST_SENSORS];
@@ -36,6 +38,24 @@ static bool is_ambient(const char *driver)
 	return !strncmp(driver, "bme", 3) || !strncmp(driver, "bmp", 3) || !strncmp(driver, "sht", 3);
 }
 
+/* Whether it measures one, as it is without options. */
+static bool has_temperature(struct kryos_ctx *ctx, const char *text)
+{
+	const struct kryos_sensor_driver *driver;
+	int64_t options[KRYOS_SENSOR_MAX_OPTIONS];
+	struct kryos_description has = { .channel_count = 0 };
+	struct kri_device device;
+
+	if (kri_device_parse(text, &device) < 0 || kri_device_find_sensor(ctx, &device, &driver) < 0 ||
+	    kri_options_parse(driver, NULL, options) < 0 ||
+	    kri_sensor_describe(driver, device.place, options, &has) < 0)
+		return false;
+	for (size_t i = 0; i < has.channel_count; i++)
+		if (!strcmp(has.channels[i].quantity, "temperature"))
+			return true;
+	return false;
+}
+
 static void found(void *data, const struct kryos_finding *finding)
 {
 	struct setup *setup = data;
@@ -48,6 +68,11 @@ static void found(void *data, const struct kryos_finding *finding)
 		setup->missing += !systemd;
 		return;
 	}
+	/* Few have anything on SPI: that nothing is there is worth a line where no probe is anywhere. */
+	for (unsigned int i = 0; finding->code == -ENODEV && !strncmp(finding->where, "spi", 3) && i < setup->count;
+	     i++)
+		if (is_probe(setup->sensors[i].device))
+			return;
 	print_finding(finding);
 	setup->missing += finding->code != 0 && strcmp(finding->where, "spi") != 0;
 	if (finding->code != 0)
@@ -59,28 +84,38 @@ static void found(void *data, const struct kryos_finding *finding)
 
 		snprintf(sensor->driver, sizeof(sensor->driver), "%s", finding->driver);
 		snprintf(sensor->device, sizeof(sensor->device), "%s", finding->device);
+		sensor->temperature = has_temperature(setup->ctx, finding->device);
 	}
 }
 
-/* "fridge", "fridge2", ... for what measures the vaccines; "room", ... for the rest. */
+/* "fridge", "fridge2", ...: the first without a number. */
+static void number_sensor(struct setup *setup, struct sensor *sensor, const char *stem)
+{
+	unsigned int number = 1;
+
+	for (const struct sensor *other = setup->sensors; other < sensor; other++)
+		number += !strncmp(other->name, stem, strlen(stem));
+	snprintf(sensor->name, sizeof(sensor->name), number > 1 ? "%s%u" : "%s", stem, number);
+}
+
+/* Returns how many measure vaccines: probes on wires, or where there is none, thermometers on boards. */
 static unsigned int name_sensors(struct setup *setup)
 {
-	unsigned int vaccines = 0, others = 0;
+	unsigned int vaccines = 0;
 	bool probes = false;
 
 	for (unsigned int i = 0; i < setup->count; i++)
 		probes |= is_probe(setup->sensors[i].device);
 	for (unsigned int i = 0; i < setup->count; i++) {
 		struct sensor *sensor = &setup->sensors[i];
-		unsigned int *number;
 
-		sensor->vaccine = probes ? is_probe(sensor->device) : !is_ambient(sensor->driver);
-		number = sensor->vaccine ? &vaccines : &others;
-		if (++*number == 1)
-			snprintf(sensor->name, sizeof(sensor->name), "%s", sensor->vaccine ? "fridge" : "room");
-		else
-			snprintf(sensor->name, sizeof(sensor->name), "%s%u", sensor->vaccine ? "fridge" : "room",
-			         *number);
+		sensor->vaccine =
+			sensor->temperature && (probes ? is_probe(sensor->device) : !is_ambient(sensor->driver));
+		vaccines += sensor->vaccine;
+		number_sensor(setup, sensor,
+		              sensor->vaccine       ? "fridge"
+		              : sensor->temperature ? "room"
+		                                    : sensor->driver);
 	}
 	return vaccines;
 }
@@ -119,7 +154,7 @@ static void write_head(FILE *stream)
 
 	board_name(board, sizeof(board));
 	time_zone(zone, sizeof(zone));
-	if (gethostname(host, sizeof(host)) < 0 || !*host)
+	if (gethostname(host, sizeof(host)) < 0 || !isalnum((unsigned char)*host))
 		snprintf(host, sizeof(host), "cold-chain station");
 	host[sizeof(host) - 1] = '\0';
 	fprintf(stream, "# written by `kryosctl setup`%s%s\n", *board ? " on this " : "", board);
@@ -135,8 +170,10 @@ static void write_sensors(FILE *stream, const struct setup *setup, unsigned int 
 	for (unsigned int i = 0; i < setup->count; i++) {
 		const struct sensor *sensor = &setup->sensors[i];
 
-		fprintf(stream, "\n[sensor %s]\naddress = %s\nplace   = %s\nevery   = %s\n", sensor->name,
-		        sensor->device, sensor->vaccine ? "vaccine" : "ambient", sensor->vaccine ? "1min" : "5min");
+		fprintf(stream, "\n[sensor %s]\naddress = %s\n", sensor->name, sensor->device);
+		if (sensor->temperature)
+			fprintf(stream, "place   = %s\n", sensor->vaccine ? "vaccine" : "ambient");
+		fprintf(stream, "every   = %s\n", sensor->vaccine ? "1min" : "5min");
 	}
 	for (unsigned int i = 0; i < setup->count; i++) {
 		const struct sensor *sensor = &setup->sensors[i];
@@ -250,6 +287,7 @@ static int run(const struct options *options, char *const *arguments, int count)
 	r = kryos_ctx_new(&ctx, NULL);
 	if (r < 0)
 		return complain("%s", kryos_strerror(r));
+	setup.ctx = ctx;
 	r = look_and_write(ctx, &setup);
 	kryos_ctx_free(ctx);
 	return finish(stdout, "standard output") == EXIT_SUCCESS ? r : EXIT_FAILURE;

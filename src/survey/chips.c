@@ -156,6 +156,15 @@ static int try_sensor(void *data, const void *candidate, void *userdata)
 	return place->told;
 }
 
+/* "2026-11-20 09:11:58 UTC" */
+static const char *clock_text(int64_t t_wall_ns, char buffer[KRYOS_TEXT_MAX])
+{
+	kri_second_text(t_wall_ns, buffer);
+	buffer[strcspn(buffer, "T")] = ' ';
+	strcpy(buffer + strcspn(buffer, "Z"), " UTC");
+	return buffer;
+}
+
 /* The survey's context uses it then, as any program would. */
 static int try_rtc(void *data, const void *candidate, void *userdata)
 {
@@ -174,9 +183,8 @@ static int try_rtc(void *data, const void *candidate, void *userdata)
 		r = kryos_clock_get_rtc(place->survey->ctx, &status);
 	if (r >= 0) {
 		kri_survey_tell(place->survey, KRYOS_FINDING_CLOCK, 0, place->where, driver->name, device, "%s%s%s%s",
-		                status.valid ? "clock " : "",
-		                status.valid ? kri_second_text(status.t_wall_ns, time) : "", status.valid ? ", " : "",
-		                status.text);
+		                status.valid ? "clock " : "", status.valid ? clock_text(status.t_wall_ns, time) : "",
+		                status.valid ? ", " : "", status.text);
 		place->told = true;
 	} else if (r == -EBUSY) {
 		judge_answer(place, driver->name, device, r);

@@ -45,7 +45,7 @@ static int look_at_watchdog(void *data, const void *candidate, void *userdata)
 
 static void look_at_buses(struct kri_survey *survey, int *ret_r)
 {
-	int (*const parts[])(struct kri_survey * survey) = { kri_survey_i2c, kri_survey_spi, kri_survey_w1 };
+	int (*const parts[])(struct kri_survey * survey) = { kri_survey_i2c, kri_survey_w1, kri_survey_spi };
 
 	*ret_r = 0;
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(parts) && *ret_r >= 0; i++)

@@ -48,11 +48,11 @@ at_end() { ending="$*; $ending"; }
 trap 'eval "$ending"' EXIT
 trap 'exit 1' HUP INT TERM
 # has_module NAME: whether the kernel has it, as a module or built in.
-has_module() {
+has_module() (
 	folder=/lib/modules/$(uname -r)
 	cat "$folder/modules.dep" "$folder/modules.builtin" 2>/dev/null | sed 's/:.*//; s,.*/,,; s/\.ko.*//' | tr - _ |
 		grep -qx "$(echo "$1" | tr - _)"
-}
+)
 # load MODULE PARAMETER...: as modprobe, but that ours are in a folder of their own on a board.
 load() {
 	if [ -e "${KRYOS_MODULES:-/none}/$1.ko" ]; then
