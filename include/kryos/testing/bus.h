@@ -36,6 +36,9 @@ KRYOS_API int kryos_fake_bus_add_max31865(struct kryos_fake_bus *bus, const char
                                           struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sht3x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sht4x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_tmp117(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_mcp9808(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_adt7420(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_ina226(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 
 /* A TCA9548A, on an i2c bus ("0x70"); it may also be added after the chips behind it ("0x70.3:0x44"). */
