@@ -36,8 +36,10 @@ static int identify(struct kryos_dev *dev)
 	if (r < 0 || id == ID_BME280)
 		return r;
 	if (id >= 0x56 && id <= 0x58)
-		return kryos_fail(KRYOS_ECHIP, "%s: this is a BMP280: no humidity (chip id 0x%02x; a BME280 has 0x60)",
-		                  kryos_dev_name(dev), id);
+		return kryos_fail(
+			KRYOS_ECHIP,
+			"%s: this is a BMP280, which has no humidity: write bmp280 (chip id 0x%02x; a BME280 has 0x60)",
+			kryos_dev_name(dev), id);
 	return kryos_fail(KRYOS_ECHIP, "%s: this is no BME280: its chip id is 0x%02x, not 0x60%s", kryos_dev_name(dev),
 	                  id, id == 0x61 ? "; a BME680 or BME688 has that" : "");
 }

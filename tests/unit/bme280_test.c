@@ -195,8 +195,8 @@ static void bme280_names_other_chips_it_finds(void **state)
 	static const struct {
 		uint8_t id;
 		const char *text;
-	} others[] = { { 0x58, "this is a BMP280: no humidity" },
-		       { 0x56, "this is a BMP280: no humidity" },
+	} others[] = { { 0x58, "this is a BMP280, which has no humidity: write bmp280" },
+		       { 0x56, "this is a BMP280, which has no humidity: write bmp280" },
 		       { 0x61, "BME680" },
 		       { 0x55, "chip id is 0x55" },
 		       { 0xff, "chip id is 0xff" } };
