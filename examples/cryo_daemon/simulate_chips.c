@@ -2,6 +2,7 @@
 #include "simulate.h"
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +12,28 @@ struct bus {
 	char name[64];
 };
 
-enum kind { BME280, DS18B20, DS3231, DOOR, MAINS, LAMP, BUZZER, KINDS };
-static const char *const kind_names[KINDS] = { "bme280", "ds18b20", "ds3231", "door", "mains", "lamp", "buzzer" };
+/* What a model measures: the trace; the room that the refrigerator stands in; nothing that moves. */
+enum role { PRODUCT, ROOM, CLOCK, MAINS, STILL };
+
+static const struct kind {
+	const char *name;
+	enum role role;
+	int (*add)(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+} kinds[] = {
+	{ "bme280", ROOM, kryos_fake_bus_add_bme280 },      { "bmp280", ROOM, kryos_fake_bus_add_bmp280 },
+	{ "ds18b20", PRODUCT, kryos_fake_bus_add_ds18b20 }, { "sht3x", PRODUCT, kryos_fake_bus_add_sht3x },
+	{ "sht4x", PRODUCT, kryos_fake_bus_add_sht4x },     { "tmp117", PRODUCT, kryos_fake_bus_add_tmp117 },
+	{ "mcp9808", PRODUCT, kryos_fake_bus_add_mcp9808 }, { "adt7420", PRODUCT, kryos_fake_bus_add_adt7420 },
+	{ "ds3231", CLOCK, kryos_fake_bus_add_ds3231 },     { "door", STILL, kryos_fake_bus_add_line },
+	{ "mains", MAINS, kryos_fake_bus_add_line },        { "lamp", STILL, kryos_fake_bus_add_line },
+	{ "buzzer", STILL, kryos_fake_bus_add_line },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 struct chip {
 	struct chip *next;
 	struct kryos_model *model;
-	enum kind kind;
+	const struct kind *kind;
 	char device[96];
 };
 
@@ -110,33 +126,27 @@ static int add_mux(struct kryos_fake_bus *bus, const char *place)
 	return r == -EEXIST ? 0 : r;
 }
 
-static int add_model(struct chips *chips, struct kryos_fake_bus *bus, enum kind kind, const char *place,
+/* What is there has a number; "any" is only a way to ask for it. */
+static int add_model(struct chips *chips, struct kryos_fake_bus *bus, const struct kind *kind, const char *place,
                      struct kryos_model **ret_model)
 {
-	int r;
+	int r = kind->add(bus, strcmp(place, "any") == 0 ? "28-000000000001" : place, ret_model);
 
-	switch (kind) {
-	case BME280:
-		return kryos_fake_bus_add_bme280(bus, place, ret_model);
-	case DS18B20:
-		/* What is there has a number; "any" is only a way to ask for it. */
-		return kryos_fake_bus_add_ds18b20(bus, strcmp(place, "any") == 0 ? "28-000000000001" : place,
-		                                  ret_model);
-	case DS3231:
-		r = kryos_fake_bus_add_ds3231(bus, place, ret_model);
-		return r < 0 ? r : start_rtc(chips, *ret_model);
-	default:
-		return kryos_fake_bus_add_line(bus, place, ret_model);
-	}
+	return r >= 0 && kind->role == CLOCK ? start_rtc(chips, *ret_model) : r;
 }
 
 static int no_model(const char *name, const char *device)
 {
-	return kryos_fail(
-		-EOPNOTSUPP,
-		"simulate: %s%s: there is no chip model for it; bme280, ds18b20, ds3231, door, mains, lamp and "
-		"buzzer have one",
-		*name ? name : "clock ", *name ? "" : device);
+	char names[512] = "";
+
+	for (size_t i = 0; i < KINDS; i++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+		         i == 0           ? ""
+		         : i == KINDS - 1 ? " and "
+		                          : ", ",
+		         kinds[i].name);
+	return kryos_fail(-EOPNOTSUPP, "simulate: %s%s: there is no chip model for it; %s have one",
+	                  *name ? name : "clock ", *name ? "" : device, names);
 }
 
 int chips_add(struct chips *chips, struct kryos_ctx *ctx, const char *name, const char *device)
@@ -145,7 +155,7 @@ int chips_add(struct chips *chips, struct kryos_ctx *ctx, const char *name, cons
 	struct kryos_fake_bus *bus = NULL;
 	char bus_name[64];
 	struct chip *chip;
-	unsigned int kind;
+	size_t kind;
 	int r;
 
 	for (chip = chips->chips; chip; chip = chip->next) {
@@ -153,8 +163,8 @@ int chips_add(struct chips *chips, struct kryos_ctx *ctx, const char *name, cons
 			return 0;
 	}
 	for (kind = 0; at && kind < KINDS; kind++) {
-		if (strlen(kind_names[kind]) == (size_t)(at - device) &&
-		    memcmp(kind_names[kind], device, (size_t)(at - device)) == 0)
+		if (strlen(kinds[kind].name) == (size_t)(at - device) &&
+		    memcmp(kinds[kind].name, device, (size_t)(at - device)) == 0)
 			break;
 	}
 	if (!colon || kind == KINDS || colon - at > (ptrdiff_t)sizeof(bus_name) ||
@@ -164,7 +174,7 @@ int chips_add(struct chips *chips, struct kryos_ctx *ctx, const char *name, cons
 	chip = calloc(1, sizeof(*chip));
 	if (!chip)
 		return -ENOMEM;
-	chip->kind = kind;
+	chip->kind = &kinds[kind];
 	strcpy(chip->device, device);
 	r = get_bus(chips, ctx, bus_name, &bus);
 	if (r >= 0)
@@ -190,6 +200,8 @@ static int set_room(struct kryos_model *model, int64_t t_wall_ns)
 	if (r >= 0)
 		r = kryos_model_set(model, "humidity",
 		                    55000000 - (int64_t)lrint(8000000 * cos(day - 2 * M_PI * 15 / 24)));
+	if (r == -ENOENT) /* a BMP280 has none */
+		r = 0;
 	if (r >= 0)
 		r = kryos_model_set(model, "pressure",
 		                    INT64_C(101000000000) + (int64_t)llrint(150e6 * cos(2 * day - 2 * M_PI * 10 / 12)));
@@ -201,11 +213,11 @@ int chips_set(struct chips *chips, const struct row *row)
 	int r = 0;
 
 	for (struct chip *chip = chips->chips; chip && r >= 0; chip = chip->next) {
-		if (chip->kind == DS18B20)
+		if (chip->kind->role == PRODUCT)
 			r = kryos_model_set(chip->model, "temperature", row->celsius_micro);
-		else if (chip->kind == BME280)
+		else if (chip->kind->role == ROOM)
 			r = set_room(chip->model, row->t_wall_ns);
-		else if (chip->kind == MAINS)
+		else if (chip->kind->role == MAINS)
 			r = kryos_model_set(chip->model, "present", 1000000);
 	}
 	return r < 0 ? kryos_fail(r, "simulate: a chip model can't be at %lld micro-Celsius",

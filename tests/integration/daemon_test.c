@@ -404,6 +404,33 @@ static void a_simulation_gives_every_row_once(void **state)
 	assert_int_equal(check_store(bench), 520);
 }
 
+/* 4.5 C, the last row, as each of them quantises it. */
+static void a_simulation_has_a_model_of_each_thermometer(void **state)
+{
+	static const struct {
+		const char *driver, *place, *says;
+	} chips[] = {
+		{ "sht3x", "0x44", "sht3x.temperature  4.499886 Cel  good" },
+		{ "sht4x", "0x45", "sht4x.temperature  4.499886 Cel  good" },
+		{ "tmp117", "0x48", "tmp117.temperature  4.5 Cel  good" },
+		{ "adt7420", "0x49", "adt7420.temperature  4.5 Cel  good" },
+		{ "mcp9808", "0x18", "mcp9808.temperature  4.5 Cel  good" },
+		{ "bmp280", "0x77", "bmp280.pressure  10" },
+	};
+	struct bench *bench = *state;
+	char sections[1024] = "";
+	size_t i;
+
+	for (i = 0; i < sizeof(chips) / sizeof(chips[0]); i++)
+		snprintf(sections + strlen(sections), sizeof(sections) - strlen(sections),
+		         "[sensor %s]\naddress = %s@i2c-97:%s\n", chips[i].driver, chips[i].driver, chips[i].place);
+	write_station(bench, "Bench", sections);
+	write_trace(bench, 3);
+	assert_int_equal(RUN(bench, "--print", "--simulate", in(bench->folder, "trace.csv")), 0);
+	for (i = 0; i < sizeof(chips) / sizeof(chips[0]); i++)
+		assert_file_has(bench->program.out, chips[i].says);
+}
+
 static void a_simulation_goes_on_after_sigkill_where_it_was(void **state)
 {
 	struct bench *bench = *state;
@@ -642,6 +669,7 @@ int main(void)
 		TEST(without_a_runtime_folder_it_warns_and_goes_on),
 		TEST(status_json_is_whole_at_every_moment),
 		TEST(a_simulation_gives_every_row_once),
+		TEST(a_simulation_has_a_model_of_each_thermometer),
 		TEST(a_simulation_goes_on_after_sigkill_where_it_was),
 		TEST(segments_are_made_and_removed_by_the_traces_time),
 		TEST(speed_is_times_real_time),
