@@ -18,9 +18,12 @@ static bool is_word(const uint8_t *word)
 	return kryos_crc8_sensirion(word, 2) == word[2];
 }
 
-bool kri_sensirion_is_whole(const uint8_t *raw)
+bool kri_sensirion_is_whole(const uint8_t *raw, size_t count)
 {
-	return is_word(raw) && is_word(raw + WORD);
+	for (size_t i = 0; i < count; i += WORD)
+		if (!is_word(raw + i))
+			return false;
+	return true;
 }
 
 int kri_sensirion_check(struct kryos_dev *dev, const uint8_t *bytes, size_t count)
@@ -42,12 +45,13 @@ int kri_sensirion_read(struct kryos_dev *dev, uint8_t *bytes, size_t count)
 	return r < 0 ? r : kri_sensirion_check(dev, bytes, count);
 }
 
-int kri_sensirion_fetch(struct kryos_dev *dev, int *late, const uint8_t *ping, size_t ping_count, uint8_t *raw)
+int kri_sensirion_fetch(struct kryos_dev *dev, int *late, const uint8_t *ping, size_t ping_count, uint8_t *raw,
+                        size_t count)
 {
-	int r = kryos_dev_transfer(dev, NULL, 0, raw, KRI_SENSIRION_RAW);
+	int r = kryos_dev_transfer(dev, NULL, 0, raw, count);
 
 	if (r >= 0)
-		return kri_sensirion_check(dev, raw, KRI_SENSIRION_RAW);
+		return kri_sensirion_check(dev, raw, count);
 	if (r != -ENXIO)
 		return r;
 	if (*late > 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What Sensirion's SHT3x and SHT4x share: words with a checksum, a read header that is not acknowledged while
+ * What Sensirion's SHT3x, STS3x and SHT4x share: words with a checksum, a read header that is not acknowledged while
  * there is nothing to read, formulas over 65535, and an address, so that one is easily taken for the other.
  */
 #ifndef KRI_SENSIRION_H
@@ -24,18 +24,19 @@ int kri_sensirion_read(struct kryos_dev *dev, uint8_t *bytes, size_t count);
 int kri_sensirion_check(struct kryos_dev *dev, const uint8_t *bytes, size_t count);
 
 /*
- * Reads a measurement. Not acknowledged, it is not finished (-EAGAIN) as long as *late, which trigger sets to
- * KRI_SENSIRION_LATE, is not used up; then it never will be: a chip that takes the harmless command ping has lost it
- * (KRYOS_ECHIP), another is not there.
+ * Reads a measurement of count bytes. Not acknowledged, it is not finished (-EAGAIN) as long as *late, which trigger
+ * sets to KRI_SENSIRION_LATE, is not used up; then it never will be: a chip that takes the harmless command ping has
+ * lost it (KRYOS_ECHIP), another is not there.
  */
-int kri_sensirion_fetch(struct kryos_dev *dev, int *late, const uint8_t *ping, size_t ping_count, uint8_t *raw);
+int kri_sensirion_fetch(struct kryos_dev *dev, int *late, const uint8_t *ping, size_t ping_count, uint8_t *raw,
+                        size_t count);
 
 /* Whether the other of the two answers here. */
 bool kri_sensirion_is_sht3x(struct kryos_dev *dev);
 bool kri_sensirion_is_sht4x(struct kryos_dev *dev);
 
-/* Both words have their CRC. */
-bool kri_sensirion_is_whole(const uint8_t *raw);
+/* Each word has its CRC. */
+bool kri_sensirion_is_whole(const uint8_t *raw, size_t count);
 /* span_micro x word / 65535, rounded. */
 int64_t kri_sensirion_scale(const uint8_t *word, int64_t span_micro);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sensirion SHT30, SHT31, SHT35: temperature, humidity. Sections are those of the data sheet SHT3x-DIS, version 5.
+ * Sensirion SHT30, SHT31, SHT35: temperature, humidity; STS30 to STS35: the same chip without humidity. Sections are
+ * those of the data sheet SHT3x-DIS, version 5.
  *
  * Single shot, high repeatability, without clock stretching (4.3), because a chip that holds the clock holds the whole
  * bus. The chip has no number that says what it is; but its status register, with a checksum, tells of the reset
@@ -18,6 +19,7 @@ static const uint8_t read_status[] = { 0xf3, 0x2d };
 static const uint8_t clear_status[] = { 0x30, 0x41 };
 
 #define STATUS_RESET 0x0010
+#define STS3X_RAW 3
 
 /* Later versions of the data sheet have 15.5 ms at most where earlier ones have 15 (table 4). */
 #define MEASURE_NS INT64_C(15500000)
@@ -55,9 +57,10 @@ static int identify(struct kryos_dev *dev)
 	if (r < 0)
 		return r;
 	if (!(after_reset & STATUS_RESET) || after_clear & STATUS_RESET)
-		return kryos_fail(KRYOS_ECHIP,
-		                  "%s: this is no SHT3x: its status is 0x%04x after a reset, 0x%04x once cleared",
-		                  kryos_dev_name(dev), after_reset, after_clear);
+		return kryos_fail(
+			KRYOS_ECHIP,
+			"%s: this is no SHT3x or STS3x: its status is 0x%04x after a reset, 0x%04x once cleared",
+			kryos_dev_name(dev), after_reset, after_clear);
 	return 0;
 }
 
@@ -88,38 +91,53 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
-	return kri_sensirion_fetch(dev, &((struct sht3x *)priv)->late, read_status, sizeof(read_status), raw);
+	return kri_sensirion_fetch(dev, &((struct sht3x *)priv)->late, read_status, sizeof(read_status), raw,
+	                           KRI_SENSIRION_RAW);
+}
+
+static int fetch_temperature(void *priv, struct kryos_dev *dev, uint8_t *raw)
+{
+	return kri_sensirion_fetch(dev, &((struct sht3x *)priv)->late, read_status, sizeof(read_status), raw,
+	                           STS3X_RAW);
 }
 
 enum { TEMPERATURE, HUMIDITY, CHANNELS };
 
 /* 4.13: T = -45 + 175 S / (2^16 - 1), RH = 100 S / (2^16 - 1). */
-static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *ret_readings)
+static void decode_temperature(const void *priv, const uint8_t *raw, struct kryos_reading *ret_reading)
 {
 	(void)priv;
-	if (!kri_sensirion_is_whole(raw)) {
+	*ret_reading = (struct kryos_reading){ .quality = KRYOS_QUALITY_CRC };
+	if (kri_sensirion_is_whole(raw, STS3X_RAW))
+		*ret_reading = (struct kryos_reading){
+			.value_micro = kri_sensirion_scale(raw, INT64_C(175000000)) - 45000000,
+			.quality = KRYOS_QUALITY_GOOD,
+		};
+}
+
+static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *ret_readings)
+{
+	if (!kri_sensirion_is_whole(raw, KRI_SENSIRION_RAW)) {
 		ret_readings[TEMPERATURE].quality = ret_readings[HUMIDITY].quality = KRYOS_QUALITY_CRC;
 		return;
 	}
-	ret_readings[TEMPERATURE] = (struct kryos_reading){
-		.value_micro = kri_sensirion_scale(raw, INT64_C(175000000)) - 45000000,
-		.quality = KRYOS_QUALITY_GOOD,
-	};
+	decode_temperature(priv, raw, &ret_readings[TEMPERATURE]);
 	ret_readings[HUMIDITY] = (struct kryos_reading){
 		.value_micro = kri_sensirion_scale(raw + 3, INT64_C(100000000)),
 		.quality = KRYOS_QUALITY_GOOD,
 	};
 }
 
+#define TEMPERATURE_OF(accuracy_)                                                                                      \
+	{                                                                                                              \
+		.quantity = "temperature", .unit = "Cel", .min_micro = INT64_C(-40000000),                             \
+		.max_micro = INT64_C(125000000), .max_rate_micro = INT64_C(30000000), .resolution_micro = 15000,       \
+		.accuracy = accuracy_                                                                                  \
+	}
+
 static const struct kryos_channel_info channels[CHANNELS] = {
-	[TEMPERATURE] = { .quantity = "temperature",
-	                  .unit = "Cel",
-	                  .min_micro = INT64_C(-40000000),
-	                  .max_micro = INT64_C(125000000),
-	                  .max_rate_micro = INT64_C(30000000),
-	                  .resolution_micro = 15000,
-	                  .accuracy = "typically 0.2 C, 0 to 65 C (SHT30), 0 to 90 C (SHT31); 0.1 C, 20 to 60 C "
-	                              "(SHT35)" },
+	[TEMPERATURE] = TEMPERATURE_OF("typically 0.2 C, 0 to 65 C (SHT30), 0 to 90 C (SHT31); 0.1 C, 20 to 60 C "
+	                               "(SHT35)"),
 	[HUMIDITY] = { .quantity = "humidity",
 	               .unit = "%RH",
 	               .min_micro = 0,
@@ -145,5 +163,28 @@ const struct kryos_sensor_driver kri_sensor_sht3x = {
 	.datasheet = "Sensirion SHT3x-DIS, version 5",
 	.addresses = "0x44 0x45",
 	.suits = "vaccine fridge logger (0.5 C class), air and humidity of a store",
+	.conversion_ns = MEASURE_NS,
+};
+
+static const struct kryos_channel_info sts3x_channels[] = {
+	TEMPERATURE_OF("0.1 C (STS35); 0.4 C, each with a certificate (STS32, STS33)"),
+};
+
+const struct kryos_sensor_driver kri_sensor_sts3x = {
+	.size = sizeof(kri_sensor_sts3x),
+	.name = "sts3x",
+	.title = "Sensirion STS3x",
+	.bus = "i2c",
+	.channels = sts3x_channels,
+	.channel_count = KRI_ARRAY_SIZE(sts3x_channels),
+	.private_size = sizeof(struct sht3x),
+	.raw_size = STS3X_RAW,
+	.probe = probe,
+	.trigger = trigger,
+	.fetch = fetch_temperature,
+	.decode = decode_temperature,
+	.datasheet = "Sensirion STS3x-DIS, version 5",
+	.addresses = "0x4a 0x4b",
+	.suits = "vaccine fridge logger (0.5 C class); STS32 and STS33 come calibrated at -30, 5 and 70 C",
 	.conversion_ns = MEASURE_NS,
 };

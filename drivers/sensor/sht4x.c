@@ -55,7 +55,8 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
-	return kri_sensirion_fetch(dev, &((struct sht4x *)priv)->late, read_serial, sizeof(read_serial), raw);
+	return kri_sensirion_fetch(dev, &((struct sht4x *)priv)->late, read_serial, sizeof(read_serial), raw,
+	                           KRI_SENSIRION_RAW);
 }
 
 enum { TEMPERATURE, HUMIDITY, CHANNELS };
@@ -66,7 +67,7 @@ static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *r
 	int64_t humidity = kri_sensirion_scale(raw + 3, INT64_C(125000000)) - 6000000;
 
 	(void)priv;
-	if (!kri_sensirion_is_whole(raw)) {
+	if (!kri_sensirion_is_whole(raw, KRI_SENSIRION_RAW)) {
 		ret_readings[TEMPERATURE].quality = ret_readings[HUMIDITY].quality = KRYOS_QUALITY_CRC;
 		return;
 	}

@@ -22,11 +22,11 @@ static const struct kind {
 } kinds[] = {
 	{ "bme280", ROOM, kryos_fake_bus_add_bme280 },      { "bmp280", ROOM, kryos_fake_bus_add_bmp280 },
 	{ "ds18b20", PRODUCT, kryos_fake_bus_add_ds18b20 }, { "sht3x", PRODUCT, kryos_fake_bus_add_sht3x },
-	{ "sht4x", PRODUCT, kryos_fake_bus_add_sht4x },     { "tmp117", PRODUCT, kryos_fake_bus_add_tmp117 },
-	{ "mcp9808", PRODUCT, kryos_fake_bus_add_mcp9808 }, { "adt7420", PRODUCT, kryos_fake_bus_add_adt7420 },
-	{ "ds3231", CLOCK, kryos_fake_bus_add_ds3231 },     { "door", STILL, kryos_fake_bus_add_line },
-	{ "mains", MAINS, kryos_fake_bus_add_line },        { "lamp", STILL, kryos_fake_bus_add_line },
-	{ "buzzer", STILL, kryos_fake_bus_add_line },
+	{ "sht4x", PRODUCT, kryos_fake_bus_add_sht4x },     { "sts3x", PRODUCT, kryos_fake_bus_add_sts3x },
+	{ "tmp117", PRODUCT, kryos_fake_bus_add_tmp117 },   { "mcp9808", PRODUCT, kryos_fake_bus_add_mcp9808 },
+	{ "adt7420", PRODUCT, kryos_fake_bus_add_adt7420 }, { "ds3231", CLOCK, kryos_fake_bus_add_ds3231 },
+	{ "door", STILL, kryos_fake_bus_add_line },         { "mains", MAINS, kryos_fake_bus_add_line },
+	{ "lamp", STILL, kryos_fake_bus_add_line },         { "buzzer", STILL, kryos_fake_bus_add_line },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

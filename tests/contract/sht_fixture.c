@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHT3x and SHT4x: the formulas of both, and that one is not taken for the other. */
+/* SHT3x, STS3x and SHT4x: their formulas, and that one is not taken for the other. */
 #include "sensor_contract.h"
 
 /* The other of the two at another address: what is at one was added as the first. */
@@ -43,12 +43,12 @@ static uint8_t checksum(unsigned int word)
 	return crc;
 }
 
-/* Two words, of which one in eight is spoilt in one bit. */
-static enum kryos_quality make_up_words(uint64_t *seed, uint8_t *ret_raw, unsigned int ret_words[2])
+/* Words, which one time in eight are spoilt in one bit. */
+static enum kryos_quality make_up_words(uint64_t *seed, uint8_t *ret_raw, unsigned int *ret_words, unsigned int count)
 {
 	unsigned int i, bit;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < count; i++) {
 		ret_words[i] = (unsigned int)(next_random(seed) % 65536);
 		ret_raw[3 * i] = (uint8_t)(ret_words[i] >> 8);
 		ret_raw[3 * i + 1] = (uint8_t)ret_words[i];
@@ -56,15 +56,24 @@ static enum kryos_quality make_up_words(uint64_t *seed, uint8_t *ret_raw, unsign
 	}
 	if (next_random(seed) % 8)
 		return KRYOS_QUALITY_GOOD;
-	bit = (unsigned int)(next_random(seed) % 48);
+	bit = (unsigned int)(next_random(seed) % (24 * count));
 	ret_raw[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	return KRYOS_QUALITY_CRC;
+}
+
+static enum kryos_quality make_up_sts3x(uint64_t *seed, uint8_t *ret_raw, double *ret_values)
+{
+	unsigned int word;
+	enum kryos_quality quality = make_up_words(seed, ret_raw, &word, 1);
+
+	ret_values[0] = -45.0 + 175.0 * word / 65535.0;
+	return quality;
 }
 
 static enum kryos_quality make_up_sht3x(uint64_t *seed, uint8_t *ret_raw, double *ret_values)
 {
 	unsigned int words[2];
-	enum kryos_quality quality = make_up_words(seed, ret_raw, words);
+	enum kryos_quality quality = make_up_words(seed, ret_raw, words, 2);
 
 	ret_values[0] = -45.0 + 175.0 * words[0] / 65535.0;
 	ret_values[1] = 100.0 * words[1] / 65535.0;
@@ -74,7 +83,7 @@ static enum kryos_quality make_up_sht3x(uint64_t *seed, uint8_t *ret_raw, double
 static enum kryos_quality make_up_sht4x(uint64_t *seed, uint8_t *ret_raw, double *ret_values)
 {
 	unsigned int words[2];
-	enum kryos_quality quality = make_up_words(seed, ret_raw, words);
+	enum kryos_quality quality = make_up_words(seed, ret_raw, words, 2);
 
 	ret_values[0] = -45.0 + 175.0 * words[0] / 65535.0;
 	ret_values[1] = -6.0 + 125.0 * words[1] / 65535.0;
@@ -115,6 +124,19 @@ const struct fixture sht_fixtures[] = {
 	  .table = sht3x_table,
 	  .table_count = KRI_ARRAY_SIZE(sht3x_table),
 	  .make_up = make_up_sht3x },
+	{ .driver = "sts3x",
+	  .bus = "i2c-1",
+	  .place = "0x4a",
+	  .other_place = "0x4b",
+	  .add = kryos_fake_bus_add_sts3x,
+	  .low_micro = { -39990000 },
+	  .high_micro = { 124990000 },
+	  .tolerance_micro = { 1400 },
+	  .busy = true,
+	  .make_wrong = make_sht4x,
+	  .table = sht3x_table,
+	  .table_count = KRI_ARRAY_SIZE(sht3x_table),
+	  .make_up = make_up_sts3x },
 	{ .driver = "sht4x",
 	  .bus = "i2c-1",
 	  .place = "0x44",

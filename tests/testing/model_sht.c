@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sensirion SHT3x and SHT4x, from their data sheets (SHT3x-DIS version 5: commands in 4.3 to 4.11, checksum in 4.12,
- * conversion in 4.13; SHT4x: commands in 4.5, conversion in 4.6). What there is to read, a measurement or what a
- * command asked for, is read once; without it the read header is not acknowledged.
+ * Sensirion SHT3x, STS3x, which is the first without humidity, and SHT4x, from their data sheets (SHT3x-DIS version 5:
+ * commands in 4.3 to 4.11, checksum in 4.12, conversion in 4.13; SHT4x: commands in 4.5, conversion in 4.6). What there
+ * is to read, a measurement or what a command asked for, is read once; without it the read header is not acknowledged.
  */
 #include "model.h"
 #include <errno.h>
@@ -12,6 +12,7 @@
 struct sht_model {
 	struct kryos_model model;
 	bool four; /* an SHT4x */
+	bool dry;  /* an STS3x */
 	double temperature, humidity;
 	uint8_t serial[4];   /* SHT4x */
 	unsigned int status; /* SHT3x, table 18 */
@@ -52,7 +53,7 @@ static void measure(struct sht_model *chip)
 {
 	put_word(chip->answer, code_of((chip->temperature + 45.0) / 175.0));
 	put_word(chip->answer + 3, code_of(chip->four ? (chip->humidity + 6.0) / 125.0 : chip->humidity / 100.0));
-	chip->count = 6;
+	chip->count = chip->dry ? 3 : 6;
 	chip->wait = chip->busy_polls;
 	chip->measuring = true;
 }
@@ -83,11 +84,17 @@ static void power_on_four(struct kryos_model *model)
 	power_on(model);
 }
 
+static void power_on_dry(struct kryos_model *model)
+{
+	self(model)->dry = true;
+	power_on(model);
+}
+
 static int set(struct kryos_model *model, const char *quantity, int64_t value_micro)
 {
 	if (strcmp(quantity, "temperature") == 0)
 		self(model)->temperature = (double)value_micro / 1e6;
-	else if (strcmp(quantity, "humidity") == 0)
+	else if (strcmp(quantity, "humidity") == 0 && !self(model)->dry)
 		self(model)->humidity = (double)value_micro / 1e6;
 	else
 		return -ENOENT;
@@ -214,30 +221,29 @@ static void set_busy(struct kryos_model *model, int polls)
 		chip->wait = polls;
 }
 
+#define OPS(power_on_, write_)                                                                                         \
+	{                                                                                                              \
+		.power_on = power_on_, .set = set, .peek = peek, .poke = poke, .write = write_, .read = read_bytes,    \
+		.missed = missed, .set_busy = set_busy                                                                 \
+	}
+
 int kryos_fake_bus_add_sht3x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
 {
-	static const struct kri_model_ops ops = { .power_on = power_on,
-		                                  .set = set,
-		                                  .peek = peek,
-		                                  .poke = poke,
-		                                  .write = write_three,
-		                                  .read = read_bytes,
-		                                  .missed = missed,
-		                                  .set_busy = set_busy };
+	static const struct kri_model_ops ops = OPS(power_on, write_three);
+
+	return kri_model_add(bus, place, &ops, sizeof(struct sht_model), ret_model);
+}
+
+int kryos_fake_bus_add_sts3x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
+{
+	static const struct kri_model_ops ops = OPS(power_on_dry, write_three);
 
 	return kri_model_add(bus, place, &ops, sizeof(struct sht_model), ret_model);
 }
 
 int kryos_fake_bus_add_sht4x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
 {
-	static const struct kri_model_ops ops = { .power_on = power_on_four,
-		                                  .set = set,
-		                                  .peek = peek,
-		                                  .poke = poke,
-		                                  .write = write_four,
-		                                  .read = read_bytes,
-		                                  .missed = missed,
-		                                  .set_busy = set_busy };
+	static const struct kri_model_ops ops = OPS(power_on_four, write_four);
 
 	return kri_model_add(bus, place, &ops, sizeof(struct sht_model), ret_model);
 }

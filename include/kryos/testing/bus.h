@@ -36,6 +36,7 @@ KRYOS_API int kryos_fake_bus_add_max31865(struct kryos_fake_bus *bus, const char
                                           struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sht3x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sht4x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_sts3x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_tmp117(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_mcp9808(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_adt7420(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
