@@ -66,10 +66,8 @@ static const struct kryos_option_info options[OPTIONS] = {
 	                   .choices = "2 3 4",
 	                   .value = 2 },
 	[OPTION_RREF] = { .name = "rref",
-	                  .doc = "reference resistor on the board; unless given, 430 with a PT100, 4300 with a PT1000",
+	                  .doc = "reference resistor on the board; 0: 430 with a PT100, 4300 with a PT1000",
 	                  .unit = "Ohm",
-	                  .value = 0, /* by the element */
-	                  .min_micro = INT64_C(200000000),
 	                  .max_micro = INT64_C(10000000000) },
 	[OPTION_FILTER] = { .name = "filter", .doc = "mains frequency that is filtered out, Hz", .choices = "50 60" },
 };

@@ -21,6 +21,13 @@ static int add_pt1000(struct kryos_fake_bus *bus, const char *place, struct kryo
 	return r < 0 ? r : kryos_model_set(*ret_model, "lead", 1000000);
 }
 
+static const char *make_max31856(struct kryos_fake_bus *bus, struct kryos_model *model)
+{
+	kryos_model_set_present(model, 0);
+	assert_ok(kryos_fake_bus_add_max31856(bus, "", NULL));
+	return "";
+}
+
 /* IEC 60751, the coefficients written as resistance of a PT100. */
 static long double pt100(long double t)
 {
@@ -100,6 +107,7 @@ const struct fixture max31865_fixtures[] = {
 	  .tolerance_micro = { HALF_STEP },
 	  .silent = true,
 	  .busy = true,
+	  .make_wrong = make_max31856,
 	  .make_up = make_up_430 },
 	{ .driver = "max31865",
 	  .bus = "spi-0.0",
@@ -112,6 +120,7 @@ const struct fixture max31865_fixtures[] = {
 	  .tolerance_micro = { HALF_STEP },
 	  .silent = true,
 	  .busy = true,
+	  .make_wrong = make_max31856,
 	  .table = table,
 	  .table_count = KRI_ARRAY_SIZE(table),
 	  .table_tolerance = 0.02,
@@ -127,6 +136,7 @@ const struct fixture max31865_fixtures[] = {
 	  .tolerance_micro = { HALF_STEP },
 	  .silent = true,
 	  .busy = true,
+	  .make_wrong = make_max31856,
 	  .make_up = make_up_430 },
 	{ 0 },
 };

@@ -34,6 +34,8 @@ KRYOS_API int kryos_fake_bus_add_ds18b20(struct kryos_fake_bus *bus, const char 
 KRYOS_API int kryos_fake_bus_add_ds3231(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_max31865(struct kryos_fake_bus *bus, const char *place,
                                           struct kryos_model **ret_model);
+KRYOS_API int kryos_fake_bus_add_max31856(struct kryos_fake_bus *bus, const char *place,
+                                          struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sht3x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sht4x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 KRYOS_API int kryos_fake_bus_add_sts3x(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
@@ -57,6 +59,7 @@ KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *pl
  *                ground, in series with 10 kOhm to 3.3 V
  *     ina226     "voltage", and "current" through 0.1 Ohm
  *     max31865   "temperature"; how it is soldered: "element", "reference" and "lead" in Ohm, at first 100, 430 and 0
+ *     max31856   "temperature", "junction"; "type" of the thermocouple as register CR1 has it, at first 3 (K)
  *     a line     any: from 500000 up it is active, without an edge
  */
 KRYOS_API int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t value_micro);
