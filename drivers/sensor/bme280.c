@@ -73,9 +73,9 @@ static int probe(void *priv, struct kryos_dev *dev)
 	if (r >= 0)
 		r = read_humidity_calibration(chip, dev);
 	if (r >= 0)
-		r = kryos_dev_write_register(dev, BMX280_CONFIG, BMX280_MARK);
+		r = kri_bmx280_write(dev, BMX280_CONFIG, BMX280_MARK);
 	if (r >= 0)
-		r = kryos_dev_write_register(dev, REG_CTRL_HUM, CTRL_HUM);
+		r = kri_bmx280_write(dev, REG_CTRL_HUM, CTRL_HUM);
 	/* ctrl_hum becomes effective when ctrl_meas is written (5.4.3): by each trigger. */
 	if (r == -ENXIO)
 		return kryos_fail(-ENODEV, "%s", kryos_strerror(r));
@@ -84,7 +84,7 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 {
-	int r = kryos_dev_write_register(dev, BMX280_CTRL_MEAS, BMX280_SLEEP | BMX280_FORCED);
+	int r = kri_bmx280_measure(dev);
 
 	(void)priv;
 	if (r >= 0)
@@ -188,7 +188,7 @@ const struct kryos_sensor_driver kri_sensor_bme280 = {
 	.identify = identify,
 	.name = "bme280",
 	.title = "Bosch BME280",
-	.bus = "i2c",
+	.bus = "i2c spi",
 	.channels = channels,
 	.channel_count = CHANNELS,
 	.private_size = sizeof(struct bme280),

@@ -32,7 +32,7 @@ static int probe(void *priv, struct kryos_dev *dev)
 	if (r >= 0)
 		r = kri_bmx280_start(priv, dev);
 	if (r >= 0)
-		r = kryos_dev_write_register(dev, BMX280_CONFIG, BMX280_MARK);
+		r = kri_bmx280_write(dev, BMX280_CONFIG, BMX280_MARK);
 	if (r == -ENXIO)
 		return kryos_fail(-ENODEV, "%s", kryos_strerror(r));
 	return r;
@@ -40,7 +40,7 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 {
-	int r = kryos_dev_write_register(dev, BMX280_CTRL_MEAS, BMX280_SLEEP | BMX280_FORCED);
+	int r = kri_bmx280_measure(dev);
 
 	(void)priv;
 	if (r >= 0)
@@ -102,7 +102,7 @@ const struct kryos_sensor_driver kri_sensor_bmp280 = {
 	.size = sizeof(kri_sensor_bmp280),
 	.name = "bmp280",
 	.title = "Bosch BMP280",
-	.bus = "i2c",
+	.bus = "i2c spi",
 	.channels = channels,
 	.channel_count = CHANNELS,
 	.private_size = sizeof(struct kri_bmx280),

@@ -15,6 +15,17 @@ enum {
 /* 2 ms of start-up (1.1) and copying the calibration; a poll takes at least 30 us even at the fastest bus clock. */
 #define START_POLLS 100
 
+static bool is_on_spi(const struct kryos_dev *dev)
+{
+	return strcmp(kryos_dev_bus_kind(dev), "spi") == 0;
+}
+
+int kri_bmx280_write(struct kryos_dev *dev, uint8_t reg, uint8_t value)
+{
+	/* 6.3: there bit 7 of the register, which all of them have, says whether it is read. */
+	return kryos_dev_write_register(dev, is_on_spi(dev) ? reg & 0x7f : reg, value);
+}
+
 int kri_bmx280_read(struct kryos_dev *dev, uint8_t reg, uint8_t *bytes, size_t count)
 {
 	uint8_t again[CALIBRATION];
@@ -28,20 +39,38 @@ int kri_bmx280_read(struct kryos_dev *dev, uint8_t reg, uint8_t *bytes, size_t c
 	return r;
 }
 
-int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id)
+/* Where nobody acknowledges, a wire that nothing drives is read as all ones or all zeros. */
+static bool is_silence(const struct kryos_dev *dev, uint8_t byte)
 {
-	return kri_bmx280_read(dev, REG_ID, ret_id, 1);
+	return is_on_spi(dev) && (byte == 0x00 || byte == 0xff);
 }
 
-/* Until it has started the chip may not acknowledge; from then on status bit 0 says that calibration is copied. */
+int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id)
+{
+	int r = kri_bmx280_read(dev, REG_ID, ret_id, 1);
+
+	if (r >= 0 && is_silence(dev, *ret_id))
+		return kryos_fail(-ENODEV,
+		                  "%s: nothing answers: all that is read is 0x%02x; is the chip there, powered, and "
+		                  "its SDO connected?",
+		                  kryos_dev_name(dev), *ret_id);
+	return r;
+}
+
+/*
+ * Until it has started the chip may not acknowledge, or on SPI has no id; from then on status bit 0 says that
+ * calibration is copied.
+ */
 static int reset(struct kryos_dev *dev)
 {
-	uint8_t status = STATUS_COPYING;
-	int r = kryos_dev_write_register(dev, REG_RESET, RESET_WORD), i;
+	uint8_t status = STATUS_COPYING, id = 0;
+	int r = kri_bmx280_write(dev, REG_RESET, RESET_WORD), i;
 
 	for (i = 0; r >= 0 && i < START_POLLS; i++) {
 		r = kryos_dev_read_registers(dev, BMX280_STATUS, &status, 1);
-		if (r >= 0 && !(status & STATUS_COPYING))
+		if (r >= 0 && is_on_spi(dev))
+			r = kryos_dev_read_registers(dev, REG_ID, &id, 1);
+		if (r >= 0 && !(status & STATUS_COPYING) && !is_silence(dev, id))
 			return 0;
 		if (r == -ENXIO)
 			r = 0;
@@ -49,6 +78,20 @@ static int reset(struct kryos_dev *dev)
 	if (r < 0)
 		return r;
 	return kryos_fail(-ETIMEDOUT, "%s: did not come back from a reset", kryos_dev_name(dev));
+}
+
+int kri_bmx280_measure(struct kryos_dev *dev)
+{
+	uint8_t ctrl_meas = 0;
+	int r = kri_bmx280_write(dev, BMX280_CTRL_MEAS, BMX280_SLEEP | BMX280_FORCED);
+
+	/* Unheard, the results of the last measurement would be read once more. One takes milliseconds. */
+	if (r >= 0 && is_on_spi(dev)) {
+		r = kri_bmx280_read(dev, BMX280_CTRL_MEAS, &ctrl_meas, 1);
+		if (r >= 0 && ctrl_meas != (BMX280_SLEEP | BMX280_FORCED))
+			r = kryos_fail(-EIO, "%s: did not begin to measure", kryos_dev_name(dev));
+	}
+	return r;
 }
 
 int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev)

@@ -42,10 +42,14 @@ struct kri_bmx280 {
 
 /* What is read is read twice and must agree: these chips have no checksum. At most 26 bytes. KRYOS_ECRC. */
 int kri_bmx280_read(struct kryos_dev *dev, uint8_t reg, uint8_t *bytes, size_t count);
-/* The chip id; -ENXIO and other errors. */
+/* Writes a register, on I2C or SPI. */
+int kri_bmx280_write(struct kryos_dev *dev, uint8_t reg, uint8_t value);
+/* The chip id; -ENXIO, on SPI -ENODEV, and other errors. */
 int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id);
 /* Resets it, waits until it has started, and reads its trimming; -EIO: it holds none. */
 int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev);
+/* Starts a measurement. */
+int kri_bmx280_measure(struct kryos_dev *dev);
 /* Settings and status as read in one burst with the results: 0, -EAGAIN: still measuring, KRYOS_ECHIP: reset. */
 int kri_bmx280_check(struct kryos_dev *dev, uint8_t status, uint8_t ctrl_meas, uint8_t config);
 

@@ -9,6 +9,12 @@ static const char *make_bmp280(struct kryos_fake_bus *bus, struct kryos_model *m
 	return "0x76";
 }
 
+static const char *make_bmp280_on_spi(struct kryos_fake_bus *bus, struct kryos_model *model)
+{
+	(void)make_bmp280(bus, model);
+	return "";
+}
+
 struct trimming {
 	double t[4], p[10], h[7];
 };
@@ -162,6 +168,22 @@ const struct fixture bme280_fixtures[] = {
 	  .tolerance_micro = { 5000, 60000, 6000000 },
 	  .busy = true,
 	  .make_wrong = make_bmp280,
+	  .exchange = exchange,
+	  .table = table,
+	  .table_count = KRI_ARRAY_SIZE(table),
+	  .table_tolerance = 0.02,
+	  .compare = compare_bme280 },
+	{ .driver = "bme280",
+	  .bus = "spi-0.0",
+	  .place = "",
+	  .other_bus = "spi-0.1",
+	  .add = kryos_fake_bus_add_bme280,
+	  .low_micro = { -39900000, 1000000, 30100000000 },
+	  .high_micro = { 84900000, 99000000, 109900000000 },
+	  .tolerance_micro = { 5000, 60000, 6000000 },
+	  .silent = true,
+	  .busy = true,
+	  .make_wrong = make_bmp280_on_spi,
 	  .exchange = exchange,
 	  .table = table,
 	  .table_count = KRI_ARRAY_SIZE(table),

@@ -9,6 +9,12 @@ static const char *make_bme280(struct kryos_fake_bus *bus, struct kryos_model *m
 	return "0x76";
 }
 
+static const char *make_bme280_on_spi(struct kryos_fake_bus *bus, struct kryos_model *model)
+{
+	(void)make_bme280(bus, model);
+	return "";
+}
+
 /* dig_T1 to dig_T3, dig_P1 to dig_P9 as in section 3.12 of BST-BMP280-DS001, and how far chips of the make scatter. */
 static const double middle[] = { 27504, 26435, -1000, 36477, -10685, 3024, 2855, 140, -7, 15500, -14600, 6000 };
 static const double spread[] = { 900, 700, 50, 1500, 500, 20, 3000, 150, 0, 5800, 2000, 2000 };
@@ -119,6 +125,22 @@ const struct fixture bmp280_fixtures[] = {
 	  .tolerance_micro = { 5000, 6000000 },
 	  .busy = true,
 	  .make_wrong = make_bme280,
+	  .exchange = exchange,
+	  .table = table,
+	  .table_count = KRI_ARRAY_SIZE(table),
+	  .table_tolerance = 0.02,
+	  .compare = compare_bmp280 },
+	{ .driver = "bmp280",
+	  .bus = "spi-0.0",
+	  .place = "",
+	  .other_bus = "spi-0.1",
+	  .add = kryos_fake_bus_add_bmp280,
+	  .low_micro = { -39900000, 30100000000 },
+	  .high_micro = { 84900000, 109900000000 },
+	  .tolerance_micro = { 5000, 6000000 },
+	  .silent = true,
+	  .busy = true,
+	  .make_wrong = make_bme280_on_spi,
 	  .exchange = exchange,
 	  .table = table,
 	  .table_count = KRI_ARRAY_SIZE(table),

@@ -13,7 +13,8 @@ struct bme280_model {
 	struct kryos_model model;
 	uint8_t reg[256];
 	uint8_t pointer;
-	bool dry;                           /* a BMP280 */
+	bool dry; /* a BMP280 */
+	bool spi;
 	unsigned int humidity_oversampling; /* what ctrl_hum said when ctrl_meas was last written, 5.4.3 */
 	double temperature, humidity, pressure;
 	bool starting;   /* does not answer the first transfer after a soft reset (start-up time, 1.1) */
@@ -236,7 +237,8 @@ static void write_register(struct bme280_model *chip, uint8_t reg, uint8_t value
 		chip->humidity_oversampling = chip->reg[0xf2];
 		if ((value & 3) == 0)
 			break;
-		chip->busy_left = chip->busy_polls;
+		/* On SPI a test may look at once, and no measurement is as quick. */
+		chip->busy_left = chip->spi && !chip->busy_polls ? 1 : chip->busy_polls;
 		if (chip->busy_left)
 			chip->reg[0xf3] |= 0x08;
 		else
@@ -264,6 +266,32 @@ static int write_bytes(struct kryos_model *model, const uint8_t *bytes, size_t c
 		write_register(chip, bytes[i], bytes[i + 1]);
 	chip->pointer = bytes[count % 2 ? count - 1 : count - 2];
 	return 0;
+}
+
+/* 6.3: the first byte of a pair has bit 7 clear to write; a byte with bit 7 set is the register that is read next. */
+static int write_spi(struct kryos_model *model, const uint8_t *bytes, size_t count)
+{
+	struct bme280_model *chip = self(model);
+
+	chip->spi = true;
+	if (chip->starting || !count) {
+		chip->starting = false;
+		return -EIO;
+	}
+	chip->pointer = 0;
+	for (size_t i = 0; i + 1 < count && !(bytes[i] & 0x80); i += 2)
+		write_register(chip, bytes[i] | 0x80, bytes[i + 1]);
+	if (bytes[0] & 0x80)
+		chip->pointer = bytes[0];
+	return 0;
+}
+
+static int read_bytes(struct kryos_model *model, uint8_t *bytes, size_t count);
+
+/* What follows a write is heard, not answered. */
+static int read_spi(struct kryos_model *model, uint8_t *bytes, size_t count)
+{
+	return self(model)->pointer & 0x80 ? read_bytes(model, bytes, count) : -EIO;
 }
 
 static void status_was_read(struct bme280_model *chip)
@@ -317,17 +345,31 @@ static void set_busy(struct kryos_model *model, int polls)
 		.power_on = power_on_, .set = set, .peek = peek, .poke = poke, .write = write_bytes,                   \
 		.read = read_bytes, .missed = missed, .set_busy = set_busy                                             \
 	}
+#define SPI_OPS(power_on_)                                                                                             \
+	{                                                                                                              \
+		.wire = KRI_WIRE_SPI, .power_on = power_on_, .set = set, .peek = peek, .poke = poke,                   \
+		.write = write_spi, .read = read_spi, .set_busy = set_busy, .spi_modes = 1 << 0 | 1 << 3,              \
+		.spi_max_hz = 10000000                                                                                 \
+	}
+
+static int add(struct kryos_fake_bus *bus, const char *place, const struct kri_model_ops ops[2],
+               struct kryos_model **ret_model)
+{
+	bool spi = bus && kri_fake_bus_wire(bus) == KRI_WIRE_SPI;
+
+	return kri_model_add(bus, place, &ops[spi], sizeof(struct bme280_model), ret_model);
+}
 
 int kryos_fake_bus_add_bme280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
 {
-	static const struct kri_model_ops ops = OPS(power_on);
+	static const struct kri_model_ops ops[] = { OPS(power_on), SPI_OPS(power_on) };
 
-	return kri_model_add(bus, place, &ops, sizeof(struct bme280_model), ret_model);
+	return add(bus, place, ops, ret_model);
 }
 
 int kryos_fake_bus_add_bmp280(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
 {
-	static const struct kri_model_ops ops = OPS(power_on_dry);
+	static const struct kri_model_ops ops[] = { OPS(power_on_dry), SPI_OPS(power_on_dry) };
 
-	return kri_model_add(bus, place, &ops, sizeof(struct bme280_model), ret_model);
+	return add(bus, place, ops, ret_model);
 }
