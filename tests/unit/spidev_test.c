@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The spidev driver against a stand-in for the kernel: open, ioctl and readlink of this program answer for
- * /dev/spidev7.1 as spidev does, and pass everything else on. The real kernel is met in tests/vm/cases/max31865_spi.sh.
+ * /dev/spidev7.1 as spidev does, and pass everything else on. The real kernel is met in tests/vm/cases/spi.sh.
  */
 #include "core/core.h"
 #include "sensor/sensor.h"

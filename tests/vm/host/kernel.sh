@@ -48,7 +48,7 @@ fetch_kernel() {
 		# --occurrence: tar stops when it has them all, and need not unpack the rest.
 		tar -C "$folder" --occurrence=1 --strip-components=1 -xJf "$folder/usr/src/$tree.tar.xz" \
 			"$tree/drivers/gpio/gpio-sim.c" "$tree/drivers/gpio/gpiolib.h" "$tree/drivers/rtc/rtc-ds1307.c" \
-			"$tree/kernel/irq/irq_sim.c" || return 1
+			"$tree/kernel/irq/irq_sim.c" "$tree/drivers/iio/temperature/max31865.c" || return 1
 		unpack_vmlinux "$folder/boot/vmlinuz-$1" >"$folder/vmlinux" || return 1
 	else
 		ln -s "boot/vmlinuz-$1" "$folder/vmlinux" || return 1 # not packed
@@ -70,7 +70,9 @@ unpack_vmlinux() {
 # Sets release. Takes the kernel that is here; else the first that can be had.
 kernel() {
 	local version
-	if [ ! -e "$build/kernel/complete" ]; then
+	# One that was fetched when less of its source was taken is fetched again.
+	if [ ! -e "$build/kernel/complete" ] ||
+		{ [ "$arch" = amd64 ] && [ ! -e "$build/kernel/drivers/iio/temperature/max31865.c" ]; }; then
 		renew_lists >"$build/log/kernel.log" 2>&1 </dev/null
 		while read -r release version; do
 			say "fetching Linux $release ($version)"
@@ -93,7 +95,8 @@ modules() {
 	mkdir -p "$folder"
 	cp -p tests/vm/modules/Kbuild tests/vm/modules/*.[ch] "$folder" || return 1
 	if [ "$arch" = amd64 ] && [ -z "$device" ]; then
-		cp -p "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" "$folder" || return 1
+		cp -p "$source"/drivers/gpio/gpio* "$source/drivers/rtc/rtc-ds1307.c" \
+			"$source/drivers/iio/temperature/max31865.c" "$folder" || return 1
 		# Not meant for a module: its licence is stated elsewhere, and irq_to_desc() is not exported.
 		{
 			sed 's/handle_simple_irq(irq_to_desc(irqnum));/generic_handle_irq(irqnum);/' "$source/kernel/irq/irq_sim.c"
