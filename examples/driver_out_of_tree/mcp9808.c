@@ -2,12 +2,13 @@
 /*
  * Microchip MCP9808, data sheet DS25095: 16-bit registers, most significant byte first (section 5).
  *
- * It converts all the time. Its trap is that the temperature register reads 0.0 C from power-on to the end of the
- * first conversion: so each measurement waits for one conversion, and a limit register, which is 0 after a reset, is
- * set to a mark and read back with each value.
+ * Its traps: the temperature register reads 0.0 C from power-on to the end of the first conversion, and nothing it
+ * sends has a checksum. So a limit register, which is 0 after a reset, is set to a mark and read back with each value;
+ * and the chip is stopped before it is read, so that the value stands still and can be read twice.
  */
 #include "mcp9808.h"
 #include <errno.h>
+#include <string.h>
 
 enum {
 	REG_CONFIGURATION = 0x01,
@@ -19,10 +20,12 @@ enum {
 };
 
 #define MANUFACTURER 0x0054
-#define DEVICE 0x04            /* upper byte; the lower one is the revision */
-#define MARK 0x0500            /* 80 C: the alert output is off, so the limit does nothing */
-#define RESOLUTION_0_0625 0x03 /* section 5.2.7 */
-#define CONVERSION_NS INT64_C(250000000)
+#define DEVICE 0x04                      /* upper byte; the lower one is the revision */
+#define CONVERTING 0x0000                /* section 5.2.1; the alert output is off */
+#define STOPPED 0x0100                   /* its registers keep what they hold */
+#define MARK 0x0500                      /* 80 C: with the alert output off the limit does nothing */
+#define RESOLUTION_0_0625 0x03           /* section 5.2.6 */
+#define CONVERSION_NS INT64_C(300000000) /* 250 ms at this resolution, without a maximum: with some margin */
 
 static int read16(struct kryos_dev *dev, uint8_t reg, unsigned int *ret_value)
 {
@@ -64,8 +67,6 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 	(void)priv;
 	if (r >= 0)
-		r = write16(dev, REG_CONFIGURATION, 0); /* converting, alert output off */
-	if (r >= 0)
 		r = kryos_dev_transfer(dev, resolution, sizeof(resolution), NULL, 0);
 	if (r >= 0)
 		r = write16(dev, REG_UPPER_LIMIT, MARK);
@@ -74,23 +75,34 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 {
+	int r = write16(dev, REG_CONFIGURATION, CONVERTING);
+
 	(void)priv;
-	(void)dev;
-	*ret_wait_ns = CONVERSION_NS;
-	return 0;
+	if (r >= 0)
+		*ret_wait_ns = CONVERSION_NS;
+	return r;
 }
 
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
 	unsigned int mark = 0;
-	int r = kryos_dev_read_registers(dev, REG_AMBIENT, raw, 2);
+	uint8_t again[2];
+	int r = write16(dev, REG_CONFIGURATION, STOPPED);
 
 	(void)priv;
 	if (r >= 0)
+		r = kryos_dev_read_registers(dev, REG_AMBIENT, raw, 2);
+	if (r >= 0)
 		r = read16(dev, REG_UPPER_LIMIT, &mark);
-	if (r >= 0 && mark != MARK)
+	if (r >= 0)
+		r = kryos_dev_read_registers(dev, REG_AMBIENT, again, 2);
+	if (r < 0)
+		return r;
+	if (mark != MARK)
 		return kryos_fail(KRYOS_ECHIP, "%s: lost its settings: it was reset", kryos_dev_name(dev));
-	return r;
+	if (memcmp(raw, again, sizeof(again)) != 0)
+		return kryos_fail(KRYOS_ECRC, "%s: two readings of register 5 differ", kryos_dev_name(dev));
+	return 0;
 }
 
 /* Section 5.2.4: three alert flags, the sign, and twelve bits of sixteenths of a degree. */
@@ -106,7 +118,13 @@ static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *r
 }
 
 static const struct kryos_channel_info channels[] = {
-	{ .quantity = "temperature", .unit = "Cel", .min_micro = -40000000, .max_micro = 125000000 },
+	{ .quantity = "temperature",
+	  .unit = "Cel",
+	  .min_micro = -40000000,
+	  .max_micro = 125000000,
+	  .max_rate_micro = 30000000,
+	  .resolution_micro = 62500,
+	  .accuracy = "0.5 C, -20 to 100 C; 1 C, -40 to 125 C" },
 };
 
 const struct kryos_sensor_driver mcp9808_driver = {
@@ -121,4 +139,8 @@ const struct kryos_sensor_driver mcp9808_driver = {
 	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
+	.datasheet = "Microchip DS25095",
+	.addresses = "0x18 0x19 0x1a 0x1b 0x1c 0x1d 0x1e 0x1f",
+	.suits = "vaccine fridge logger (0.5 C class) without any margin",
+	.conversion_ns = CONVERSION_NS,
 };

@@ -17,15 +17,16 @@ static const char intro[] =
 	"# Sensors\n"
 	"\n"
 	"Every built-in sensor driver, as its own table has it. A vaccine logger must be within 0.5 C (WHO TRS 961, "
-        "CDC);\n"
+	"CDC);\n"
 	"*suits* says what a chip's data sheet allows. Accuracy is the data sheet's, of the chip alone: its place, "
-        "its\n"
+	"its\n"
 	"wires and its own heat come on top. Time is from the start of a measurement to its result, at most, with the\n"
 	"default options.\n"
 	"\n"
 	"A device is named `driver@bus:place`, as in `bme280@i2c-1:0x76`. Options are keys of a `[sensor]` section of "
 	"the\n"
-	"station file, or words of `kryos_sensor_config.options`.\n"
+	"station file, or words of `kryos_sensor_config.options`. A driver for another chip is one file:\n"
+	"[howto/add-a-sensor.md](howto/add-a-sensor.md).\n"
 	"\n";
 
 /* SenML's unit as people write it. */
