@@ -4,7 +4,7 @@
  *
  *     pass:  ready, probe if needed, trigger      each sensor
  *            wait until the slowest is done       once for all
- *            fetch, decode, judge                 each sensor
+ *            fetch, decode, judge                 each sensor; those not ready again, in turn
  *
  * A sensor that failed in a way that may pass goes through another pass, twice at most.
  */
@@ -137,17 +137,15 @@ static int start(struct kryos_sensor *sensor, bool probe_only, int64_t *ret_wait
 	return 0;
 }
 
-static int fetch(const struct kri_batch *batch, struct kryos_sensor *sensor, uint8_t *raw)
+/* -EAGAIN: not yet, unless this is the last try: then it is a failure like another. */
+static int fetch(struct kryos_sensor *sensor, bool last, uint8_t *raw)
 {
-	int r = -EAGAIN;
+	int r;
 
-	for (int i = 0; i < NOT_READY_POLLS; i++) {
-		kri_say_nothing();
-		r = sensor->driver->fetch(sensor->priv, sensor->dev, raw);
-		if (r != -EAGAIN)
-			break;
-		wait_until(batch, kri_real_ns() + NOT_READY_POLL_NS);
-	}
+	kri_say_nothing();
+	r = sensor->driver->fetch(sensor->priv, sensor->dev, raw);
+	if (r == -EAGAIN && !last)
+		return r;
 	if (r == -EAGAIN)
 		return kri_dev_fail(sensor->dev, kryos_fail(r, "is not done long after it said it would be"));
 	return r < 0 ? kri_dev_fail(sensor->dev, r) : 0;
@@ -223,27 +221,42 @@ static void start_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
 		wait_until(batch, slowest);
 }
 
-static void fetch_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
+/* Whether some are still converting. */
+static bool fetch_ready(struct kri_batch *batch, bool last, bool again, int64_t t_boot_ns)
 {
+	bool converting = false;
+
 	for (size_t i = 0; i < batch->count; i++) {
 		struct kri_measured *measured = &batch->results[i];
 		uint8_t raw[KRYOS_SENSOR_MAX_RAW] = { 0 };
-		int r;
+		int r = 0;
 
 		if (!batch->progress[i].started)
 			continue;
-		if (!batch->probe_only) {
-			r = fetch(batch, measured->sensor, raw);
-			if (r < 0) {
-				note_failure(batch, i, r, true, again, t_boot_ns);
-				continue;
-			}
-			decode(measured, raw, t_boot_ns);
-		} else {
-			measured->code = 0;
+		if (!batch->probe_only)
+			r = fetch(measured->sensor, last, raw);
+		if (r == -EAGAIN && !last) {
+			converting = true;
+			continue;
 		}
+		batch->progress[i].started = false;
+		if (r < 0) {
+			note_failure(batch, i, r, true, again, t_boot_ns);
+			continue;
+		}
+		measured->code = 0;
+		if (!batch->probe_only)
+			decode(measured, raw, t_boot_ns);
 		batch->progress[i].ended = true;
 	}
+	return converting;
+}
+
+/* Those that are not ready are asked again in turn, so that they convert at the same time. */
+static void fetch_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
+{
+	for (int polls = 1; fetch_ready(batch, polls == NOT_READY_POLLS, again, t_boot_ns); polls++)
+		wait_until(batch, kri_real_ns() + NOT_READY_POLL_NS);
 }
 
 static void batch_run(struct kri_job *job)
