@@ -286,7 +286,8 @@ static int exchange(struct kryos_model *model, const uint8_t *out, size_t out_co
 
 	if (in_count > sizeof(bytes))
 		return -EIO;
-	memset(in, 0xff, in_count);
+	if (in_count)
+		memset(in, 0xff, in_count);
 	for (struct kryos_model *next; model; model = next) {
 		int r = 0;
 
