@@ -101,21 +101,10 @@ static void embed_says_in_one_sentence_what_is_missing(void **state)
 	assert_one_sentence(bench->program.err, "embed: /data/kryos: ");
 }
 
-static void start_embed(struct bench *bench, const char *more)
+static void start_embed(struct bench *bench)
 {
 	snprintf(bench->variable, sizeof(bench->variable), "EMBED_STORE=%s/store", bench->folder);
-	program_start(&bench->program, bench->folder, ARGV(bench->variable, more), ARGV(built("examples/embed_bench")));
-}
-
-static void embed_names_a_driver_it_does_not_have(void **state)
-{
-	struct bench *bench = *state;
-
-	start_embed(bench, "EMBED_NO_DRIVER=1");
-	assert_int_equal(program_wait(&bench->program, 10000), 1);
-	assert_one_sentence(bench->program.err, "embed: ");
-	assert_file_has(bench->program.err, "tmp117");
-	assert_file_has(bench->program.err, "bme280");
+	program_start(&bench->program, bench->folder, ARGV(bench->variable), ARGV(built("examples/embed_bench")));
 }
 
 static void wait_for_lines(struct bench *bench, const char *begin, int count)
@@ -134,7 +123,7 @@ static void embed_measures_shows_lends_and_acknowledges(void **state)
 	struct kryos_reader *reader;
 	struct kryos_ctx *ctx;
 
-	start_embed(bench, "EMBED_NO_DRIVER");
+	start_embed(bench);
 	wait_for_lines(bench, "panel: 5.25 good", 15);
 	wait_for_lines(bench, "modem: sends ", 15);
 	wait_for_lines(bench, "modem: confirmed ", 15);
@@ -155,7 +144,7 @@ static void embed_measures_shows_lends_and_acknowledges(void **state)
 	kryos_ctx_free(ctx);
 
 	/* What was confirmed is not sent again by the next life. */
-	start_embed(bench, "EMBED_NO_DRIVER");
+	start_embed(bench);
 	wait_for_lines(bench, "modem: confirmed ", 1);
 	assert_int_equal(count_lines(bench->program.out, "modem: sends 2: "), 0);
 	assert_int_equal(kill(bench->program.pid, SIGTERM), 0);
@@ -281,7 +270,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(hello_says_in_one_sentence_what_is_missing),
 		TEST(embed_says_in_one_sentence_what_is_missing),
-		TEST(embed_names_a_driver_it_does_not_have),
 		TEST(embed_measures_shows_lends_and_acknowledges),
 		TEST(the_station_file_is_right),
 		TEST(quickstart_refuses_what_it_does_not_know),

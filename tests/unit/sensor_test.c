@@ -305,7 +305,8 @@ static void every_open_error_begins_with_the_sensors_name(void **state)
 		  "ds18b20@w1:any" },
 		{ "bme280@i2c-1:0x99", KRYOS_EDEVICE,
 		  "fridge: bme280@i2c-1:0x99: 0x99 is no i2c address; 0x03 to 0x77 are allowed" },
-		{ "bme280@w1:any", KRYOS_EDEVICE, "fridge: bme280@w1:any: a bme280 is on i2c-0, -1, ..., not on w1" },
+		{ "bme280@w1:any", KRYOS_EDEVICE,
+		  "fridge: bme280@w1:any: a bme280 is on i2c-0, -1, ... or spi-0.0, -0.1, ..., not on w1" },
 	};
 	struct bench *bench = *state;
 	struct kryos_sensor *sensor = NULL;
