@@ -48,9 +48,11 @@ void rig_down(struct rig *rig)
 
 int open_at(struct rig *rig, const char *name, const char *bus, const char *place, struct kryos_sensor **ret_sensor)
 {
+	const char *at = strchr(bus, '@'); /* "sysfs-iio@bme280" is named by the end */
 	char device[128];
 
-	snprintf(device, sizeof(device), "%s@%s%s%s", rig->fixture->driver, bus, place[0] ? ":" : "", place);
+	snprintf(device, sizeof(device), "%s@%s%s%s", rig->fixture->driver, at ? at + 1 : bus, place[0] ? ":" : "",
+	         place);
 	return kryos_sensor_open_with(ret_sensor, rig->ctx, name, device,
 	                              KRYOS_SENSOR_CONFIG(.options = rig->fixture->options));
 }

@@ -41,8 +41,10 @@ static void make_folders(const char *root, const char *path)
 
 const char *kernel_device(const char *root, const char *class, const char *number, const char *parent)
 {
+	static char folders[16][512];
+	static unsigned int next;
 	struct paths paths = paths_of(class, number, parent);
-	char target[512];
+	char target[512], *folder = folders[next++ % 16];
 
 	make_folders(root, paths.device);
 	make_folders(root, paths.link);
@@ -53,7 +55,8 @@ const char *kernel_device(const char *root, const char *class, const char *numbe
 		snprintf(target, sizeof(target), "../../../%s", parent);
 		assert_int_equal(symlink(target, in(in(root, paths.device), "device")), 0);
 	}
-	return in(root, paths.device);
+	snprintf(folder, sizeof(folders[0]), "%s/%s", root, paths.device);
+	return folder;
 }
 
 void kernel_file(const char *folder, const char *file, const char *text)

@@ -5,7 +5,7 @@
 
 /*
  * A device of a class, "hwmon3" of "hwmon", on a parent "1-0018" ("": it has none), with its link where the class has
- * it. Returns its folder below root; lives as long as that of in().
+ * it. Returns its folder below root, in a buffer that lives until 16 more are made.
  */
 const char *kernel_device(const char *root, const char *class, const char *number, const char *parent);
 /* A file of it, with what is in it. NULL: takes it away. */

@@ -118,7 +118,7 @@ static int parse_line(const char *bus, const char *place, struct kryos_address *
 {
 	*ret_address = (struct kryos_address){ .number = 0 };
 	if (!place[0] || strlen(place) >= sizeof(ret_address->text))
-		return kryos_fail(KRYOS_EDEVICE, "%s: \"%s\" is no name of a line", bus, place);
+		return kryos_fail(KRYOS_EDEVICE, "%s: \"%s\" is no place here", bus, place);
 	strcpy(ret_address->text, place);
 	return 0;
 }
@@ -136,6 +136,7 @@ static int bus_parse(const struct kryos_fake_bus *bus, const char *place, struct
 {
 	switch (bus->wire) {
 	case KRI_WIRE_GPIO:
+	case KRI_WIRE_SYSFS:
 		return parse_line(bus->name, place, ret_address);
 	case KRI_WIRE_SPI:
 		return parse_spi(bus->name, place, ret_address);
@@ -155,6 +156,9 @@ static int fake_parse(void *priv, const char *place, struct kryos_address *ret_a
 
 static bool same_address(const struct kryos_fake_bus *bus, const struct kryos_address *a, const struct kryos_address *b)
 {
+	/* A device of the kernel is alone on its bus, whatever is asked of it. */
+	if (bus->wire == KRI_WIRE_SYSFS)
+		return true;
 	return bus->wire != KRI_WIRE_I2C ? strcmp(a->text, b->text) == 0 : a->number == b->number;
 }
 
@@ -393,6 +397,60 @@ static int fake_read_scratchpad(void *priv, const struct kryos_address *address,
 	return r;
 }
 
+static int do_read_text(struct kryos_fake_bus *bus, const struct kryos_address *address, const char *file, char *text,
+                        size_t size)
+{
+	struct kryos_model *model = find_model(bus, address, NULL);
+	enum kryos_fault fault = next_fault(bus);
+	int r = fault == KRYOS_FAULT_EMPTY ? 0 : fail_so(bus, fault, address->text);
+
+	if (r < 0)
+		return r;
+	befall(model, fault);
+	if (bus->freed || !model || !model->present)
+		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
+	r = model->ops->read_text(model, file, text, size);
+	if (r <= 0)
+		return r;
+	if (fault == KRYOS_FAULT_EMPTY) {
+		text[0] = '\0';
+		return 0;
+	}
+	/* A checksum is the kernel's to look at; what is garbled on the way from it is no number any more. */
+	if (fault == KRYOS_FAULT_FLIP)
+		text[0] ^= 0x40;
+	if (fault == KRYOS_FAULT_ZERO)
+		memset(text, 0, (size_t)r);
+	return r;
+}
+
+static int fake_read_text(void *priv, const struct kryos_address *address, const char *file, char *text, size_t size)
+{
+	struct fake_private *fake = priv;
+	int r;
+
+	pthread_mutex_lock(&fake->bus->lock);
+	r = do_read_text(fake->bus, address, file, text, size);
+	pthread_mutex_unlock(&fake->bus->lock);
+	return r;
+}
+
+static int fake_list_files(void *priv, kryos_found_fn found, void *userdata)
+{
+	struct fake_private *fake = priv;
+	struct kryos_model *model;
+	int r = 0;
+
+	pthread_mutex_lock(&fake->bus->lock);
+	model = fake->bus->models;
+	if (model && model->present)
+		model->ops->list(model, found, userdata);
+	else
+		r = fail_so(fake->bus, KRYOS_FAULT_NACK, "it");
+	pthread_mutex_unlock(&fake->bus->lock);
+	return r;
+}
+
 static int fake_list(void *priv, kryos_found_fn found, void *userdata)
 {
 	struct fake_private *fake = priv;
@@ -439,10 +497,11 @@ int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name)
 	if (!bus)
 		return -ENOMEM;
 	memcpy(bus->name, name, strlen(name) + 1);
-	bus->wire = strncmp(name, "gpio", 4) == 0   ? KRI_WIRE_GPIO
-	            : strncmp(name, "w1", 2) == 0   ? KRI_WIRE_W1
-	            : strncmp(name, "spi-", 4) == 0 ? KRI_WIRE_SPI
-	                                            : KRI_WIRE_I2C;
+	bus->wire = strncmp(name, "gpio", 4) == 0     ? KRI_WIRE_GPIO
+	            : strncmp(name, "w1", 2) == 0     ? KRI_WIRE_W1
+	            : strncmp(name, "spi-", 4) == 0   ? KRI_WIRE_SPI
+	            : strncmp(name, "sysfs-", 6) == 0 ? KRI_WIRE_SYSFS
+	                                              : KRI_WIRE_I2C;
 	bus->idle = 0xff;
 	bus->refs = 1;
 	pthread_mutex_init(&bus->lock, NULL);
@@ -456,10 +515,13 @@ int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name)
 		.parse = fake_parse,
 		.transfer = bus->wire == KRI_WIRE_I2C || bus->wire == KRI_WIRE_SPI ? fake_transfer : NULL,
 		.read_scratchpad = bus->wire == KRI_WIRE_W1 ? fake_read_scratchpad : NULL,
-		.list = bus->wire == KRI_WIRE_W1 ? fake_list : NULL,
+		.list = bus->wire == KRI_WIRE_W1      ? fake_list
+		        : bus->wire == KRI_WIRE_SYSFS ? fake_list_files
+		                                      : NULL,
 		.each = fake_each,
-		.recover = bus->wire == KRI_WIRE_GPIO || bus->wire == KRI_WIRE_SPI ? NULL : fake_recover,
+		.recover = bus->wire == KRI_WIRE_I2C || bus->wire == KRI_WIRE_W1 ? fake_recover : NULL,
 		.line = bus->wire == KRI_WIRE_GPIO ? &kri_fake_line_ops : NULL,
+		.read_text = bus->wire == KRI_WIRE_SYSFS ? fake_read_text : NULL,
 	};
 	*ret_bus = bus;
 	return 0;
@@ -483,6 +545,11 @@ int kryos_fake_bus_attach(struct kryos_fake_bus *bus, struct kryos_ctx *ctx)
 enum kri_wire kri_fake_bus_wire(const struct kryos_fake_bus *bus)
 {
 	return bus->wire;
+}
+
+const char *kri_fake_bus_name(const struct kryos_fake_bus *bus)
+{
+	return bus->name;
 }
 
 struct kryos_model *kri_fake_bus_take(void *priv, const struct kryos_address *address)

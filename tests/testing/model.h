@@ -10,7 +10,7 @@
 #include <kryos/testing/bus.h>
 #include <stdbool.h>
 
-enum kri_wire { KRI_WIRE_I2C, KRI_WIRE_W1, KRI_WIRE_GPIO, KRI_WIRE_SPI };
+enum kri_wire { KRI_WIRE_I2C, KRI_WIRE_W1, KRI_WIRE_GPIO, KRI_WIRE_SPI, KRI_WIRE_SYSFS };
 
 struct kri_model_ops {
 	enum kri_wire wire;
@@ -32,6 +32,9 @@ struct kri_model_ops {
 	void (*convert)(struct kryos_model *model, uint8_t scratchpad[9]);
 	/* i2c: of a multiplexer, whether a channel is open. NULL: it is none. */
 	bool (*opens)(struct kryos_model *model, unsigned int channel);
+	/* sysfs: a file, as the bus driver gives it; and the names of all. */
+	int (*read_text)(struct kryos_model *model, const char *file, char *text, size_t size);
+	void (*list)(struct kryos_model *model, kryos_found_fn found, void *userdata);
 	/* NULL: it has no clock, or nothing that can be busy. */
 	void (*set_clock)(struct kryos_model *model, int64_t (*now_ns)(void *userdata), void *userdata);
 	void (*set_busy)(struct kryos_model *model, int polls);
@@ -54,6 +57,8 @@ int kri_model_add(struct kryos_fake_bus *bus, const char *place, const struct kr
                   struct kryos_model **ret_model);
 
 enum kri_wire kri_fake_bus_wire(const struct kryos_fake_bus *bus);
+/* "sysfs-iio@bme280": its name. Lives as long as the bus. */
+const char *kri_fake_bus_name(const struct kryos_fake_bus *bus);
 
 /* model_line.c, and what it needs of the bus: a line outlives both the context and the bus where a call hangs. */
 extern const struct kryos_line_ops kri_fake_line_ops;

@@ -15,7 +15,8 @@ KRYOS_BEGIN
 struct kryos_fake_bus;
 struct kryos_model;
 
-/* A bus that answers to name ("i2c-1", "spi-0.0", "w1", "gpio"). Chips are added before or after it is in use. */
+/* A bus that answers to name ("i2c-1", "spi-0.0", "w1", "gpio", "sysfs-iio@bme280"). Chips are added before or after it
+ * is in use. */
 KRYOS_API int kryos_fake_bus_new(struct kryos_fake_bus **ret_bus, const char *name);
 /* Frees the bus and its models. After the context that uses it. */
 KRYOS_EXPORT void kryos_fake_bus_free(struct kryos_fake_bus *bus);
@@ -51,6 +52,13 @@ KRYOS_API int kryos_fake_bus_add_mux(struct kryos_fake_bus *bus, const char *pla
 KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
 
 /*
+ * A device of the kernel, alone on a bus "sysfs-iio@bme280", or of hwmon, thermal, power_supply. It has the files that
+ * drivers of its class give, and those that are set: text as the kernel has it; NULL: there is none of that name.
+ */
+KRYOS_API int kryos_fake_bus_add_kernel(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model);
+KRYOS_API int kryos_model_set_file(struct kryos_model *model, const char *file, const char *text);
+
+/*
  * What a model measures, by quantity; quantised as the chip does. -ENOENT.
  *
  *     bme280     "temperature", "humidity", "pressure"
@@ -61,6 +69,7 @@ KRYOS_API int kryos_fake_bus_add_line(struct kryos_fake_bus *bus, const char *pl
  *     max31865   "temperature"; how it is soldered: "element", "reference" and "lead" in Ohm, at first 100, 430 and 0
  *     max31856   "temperature", "junction"; "type" of the thermocouple as register CR1 has it, at first 3 (K)
  *     a line     any: from 500000 up it is active, without an edge
+ *     kernel     the words in a place: "temperature", "temp2", "online"
  */
 KRYOS_API int kryos_model_set(struct kryos_model *model, const char *quantity, int64_t value_micro);
 /* Unplugs and plugs in; plugging in is a power-on, and does nothing where another chip is in its place. */
@@ -71,7 +80,9 @@ KRYOS_EXPORT void kryos_model_reset(struct kryos_model *model);
  * -ERANGE. */
 KRYOS_API int kryos_model_peek(struct kryos_model *model, unsigned int reg);
 KRYOS_API int kryos_model_poke(struct kryos_model *model, unsigned int reg, uint8_t value);
-/* Chips that convert: how often each measurement from the next on is found unfinished; -1: for ever, until set again.
+/*
+ * Chips that convert: how often each measurement from the next on is found unfinished; kernel: how often there is no
+ * value yet, in all; -1: for ever, until set again.
  */
 KRYOS_EXPORT void kryos_model_set_busy(struct kryos_model *model, int polls);
 /* How a probe is connected to its chip: max31865, max31856. */
