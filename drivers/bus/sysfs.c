@@ -251,6 +251,27 @@ static int sysfs_parse(void *priv, const char *place, struct kryos_address *ret_
 	return 0;
 }
 
+/* Whether the folder that is open is still the one of that name. */
+static bool is_there(const struct sysfs_private *bus)
+{
+	struct stat one, other;
+
+	return fstat(bus->folder, &one) == 0 && stat(bus->path, &other) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
+static int fail_gone(void)
+{
+	return kryos_fail(-ENODEV, "has gone: its driver was unbound, or it was unplugged");
+}
+
+/* Nothing is claimed, for the kernel's drivers serve all; but what was opened long ago may be no more. */
+static int sysfs_claim(void *priv, const struct kryos_address *address)
+{
+	(void)address;
+	return is_there(priv) ? 0 : fail_gone();
+}
+
 int kri_sysfs_result(int errnum)
 {
 	switch (errnum) {
@@ -272,21 +293,12 @@ int kri_sysfs_result(int errnum)
 	}
 }
 
-/* Whether the folder that is open is still the one of that name. */
-static bool is_there(const struct sysfs_private *bus)
-{
-	struct stat one, other;
-
-	return fstat(bus->folder, &one) == 0 && stat(bus->path, &other) == 0 && one.st_dev == other.st_dev &&
-	       one.st_ino == other.st_ino;
-}
-
 static int fail_read(const struct sysfs_private *bus, const char *file, int error)
 {
 	int result = kri_sysfs_result(error);
 
 	if ((result == -ENOENT || result == -ENODEV) && !is_there(bus))
-		return kryos_fail(-ENODEV, "has gone: its driver was unbound, or it was unplugged");
+		return fail_gone();
 	switch (result) {
 	case -ENOENT:
 		return kryos_fail(result, "has no %s", file);
@@ -345,6 +357,7 @@ const struct kryos_bus_driver kri_bus_sysfs = {
 	.open = sysfs_open,
 	.close = sysfs_close,
 	.parse = sysfs_parse,
+	.claim = sysfs_claim,
 	.list = sysfs_list,
 	.read_text = sysfs_read_text,
 };

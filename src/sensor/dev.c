@@ -276,7 +276,7 @@ static int resolve(struct kryos_dev *dev, unsigned int generation)
 	return 0;
 }
 
-int kri_dev_ready(struct kryos_dev *dev, bool shared)
+static int find_and_claim(struct kryos_dev *dev, bool shared)
 {
 	const struct kryos_bus_driver *driver;
 	unsigned int generation;
@@ -306,10 +306,24 @@ int kri_dev_ready(struct kryos_dev *dev, bool shared)
 	}
 	if (r >= 0 && !shared)
 		r = driver->claim(priv, &dev->address);
+	if (r == -ENODEV)
+		kri_bus_lost(dev->bus);
 	if (r < 0)
 		return fail_for(dev, r);
 	dev->claimed = !shared;
 	return 0;
+}
+
+int kri_dev_ready(struct kryos_dev *dev, bool shared)
+{
+	unsigned int before, after;
+	int r;
+
+	kri_bus_driver(dev->bus, NULL, &before);
+	r = find_and_claim(dev, shared);
+	kri_bus_driver(dev->bus, NULL, &after);
+	/* What was open has gone since it was last asked; there may be another by now. */
+	return r == -ENODEV && before && !after ? find_and_claim(dev, shared) : r;
 }
 
 void kri_dev_lost(struct kryos_dev *dev)

@@ -295,6 +295,15 @@ static void driver_that_is_unbound_is_absent_until_it_is_back(void **state)
 	kernel_file(folder, "name", "jc42\n");
 	kernel_file(folder, "temp1_input", "5500\n");
 	check(tree, 0, 5500000, KRYOS_QUALITY_GOOD);
+	/* Gone and back between two sensors: the second is opened on what is there. */
+	kryos_sensor_close(tree->sensor);
+	tree->sensor = NULL;
+	kernel_remove(tree->root, "hwmon", "hwmon8", "0-0018");
+	folder = kernel_device(tree->root, "hwmon", "hwmon9", "0-0018");
+	kernel_file(folder, "name", "jc42\n");
+	kernel_file(folder, "temp1_input", "5750\n");
+	assert_ok(reopen(tree, "hwmon@jc42"));
+	check(tree, 0, 5750000, KRYOS_QUALITY_GOOD);
 	/* A file that went is another device. */
 	kernel_file(folder, "temp1_input", NULL);
 	check(tree, 0, 0, KRYOS_QUALITY_CHIP);

@@ -41,7 +41,10 @@ struct kryos_bus_driver {
 	/* Turns a place ("0x76") into an address, without touching the bus. KRYOS_EDEVICE says what is allowed. */
 	int (*parse)(void *priv, const char *place, struct kryos_address *ret_address);
 
-	/* Refuses an address a kernel driver holds (-EBUSY, its name in the text). NULL: nothing to claim. < 100 ms. */
+	/*
+	 * Refuses an address a kernel driver holds (-EBUSY, its name in the text). -ENODEV: the bus that was opened has
+	 * gone, and is opened anew. NULL: nothing to claim. < 100 ms.
+	 */
 	int (*claim)(void *priv, const struct kryos_address *address);
 
 	/*
