@@ -228,10 +228,32 @@ static void channels_of(int number, uint32_t address, char *text, size_t size)
 	}
 }
 
+/* ", which measures as iio@1-0076": what of the driver that holds an address can be read instead of the chip. */
+static void source_of(int number, uint32_t address, char *text, size_t size)
+{
+	static const struct {
+		const char *entry, *driver;
+	} classes[] = { { "iio:device", "iio" }, { "hwmon", "hwmon" }, { "power_supply", "power_supply" } };
+	struct dirent *entry;
+	char path[64];
+	DIR *folder;
+
+	*text = '\0';
+	snprintf(path, sizeof(path), "/sys/bus/i2c/devices/%d-%04x", number, address);
+	folder = opendir(path);
+	while (folder && !*text && (entry = readdir(folder)))
+		for (size_t i = 0; i < KRI_ARRAY_SIZE(classes); i++)
+			if (strncmp(entry->d_name, classes[i].entry, strlen(classes[i].entry)) == 0)
+				snprintf(text, size, ", which measures as %s@%d-%04x", classes[i].driver, number,
+				         address);
+	if (folder)
+		closedir(folder);
+}
+
 static int i2c_claim(void *priv, const struct kryos_address *address)
 {
 	struct i2c_private *bus = priv;
-	char holder[128], channels[256];
+	char holder[128], channels[256], source[64];
 	int error;
 
 	if (ioctl(bus->fd, I2C_SLAVE, (unsigned long)address->number) == 0)
@@ -247,10 +269,11 @@ static int i2c_claim(void *priv, const struct kryos_address *address)
 		                  "the multiplexer at 0x%02x on i2c-%d is held by the kernel's driver %s%s; name "
 		                  "one of them instead",
 		                  address->number, bus->number, holder, channels);
+	source_of(bus->number, address->number, source, sizeof(source));
 	return kryos_fail(-EBUSY,
-	                  "address 0x%02x on i2c-%d is held by the kernel's driver %s; to let it go: echo "
+	                  "address 0x%02x on i2c-%d is held by the kernel's driver %s%s; to let it go: echo "
 	                  "%d-%04x > /sys/bus/i2c/drivers/%s/unbind",
-	                  address->number, bus->number, holder, bus->number, address->number, holder);
+	                  address->number, bus->number, holder, source, bus->number, address->number, holder);
 }
 
 static int plain_transfer(const struct i2c_private *bus, uint16_t address, const uint8_t *out, size_t out_count,
