@@ -107,15 +107,16 @@ struct search {
 	unsigned int matches;
 	int folder;
 	char path[PATH_MAX];
-	char alike[256], others[512]; /* for sentences */
+	char alike[512], others[512]; /* for sentences */
 };
 
-static void add_to_list(char *list, size_t size, const char *name, const char *parent)
+/* "jc42 (0-0018)" */
+static void add_to_list(char list[512], const char *name, const char *parent)
 {
 	size_t length = strlen(list);
 
-	snprintf(list + length, size - length, "%s%s%s%s%s", length ? ", " : "", name, *parent && *name ? " (" : "",
-	         parent, *parent && *name ? ")" : "");
+	snprintf(list + length, 512 - length, "%s%s%s%s%s", length ? ", " : "", name, *parent ? " (" : "", parent,
+	         *parent ? ")" : "");
 }
 
 static void consider(struct search *search, const char *class_path, const char *entry)
@@ -140,17 +141,13 @@ static void consider(struct search *search, const char *class_path, const char *
 		if (!*name)
 			strcpy(name, text);
 	}
-	if (!matches) {
-		add_to_list(search->others, sizeof(search->others), name, parent);
-	} else if (search->matches++ == 0) {
+	add_to_list(matches ? search->alike : search->others, name, parent);
+	if (matches && search->matches++ == 0) {
 		search->folder = folder;
 		strcpy(search->path, path);
-		folder = -1;
+		return;
 	}
-	if (matches)
-		add_to_list(search->alike, sizeof(search->alike), "", *parent ? parent : entry);
-	if (folder >= 0)
-		close(folder);
+	close(folder);
 }
 
 /* In order of their names, so that what is said about them does not change with the kernel's order. */
@@ -190,7 +187,9 @@ static int judge_search(const struct search *search)
 	if (search->matches == 1)
 		return 0;
 	if (search->matches)
-		return kryos_fail(KRYOS_EDEVICE, "%u devices are called so; name one by where it is: %s",
+		return kryos_fail(KRYOS_EDEVICE,
+		                  "%u devices are called so: %s; what one has for itself, its name or in brackets its "
+		                  "parent, is its name here",
 		                  search->matches, search->alike);
 	if (is_number(search->class, search->wanted))
 		return kryos_fail(KRYOS_EDEVICE,

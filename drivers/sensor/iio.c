@@ -30,22 +30,29 @@ static const struct kri_kernel_quantity quantities[] = {
 	{ "voltage", MILLI }, { "current", MILLI },          { "power", MILLI },
 };
 
+/*
+ * The factors are asked for each time, because another program may set the range of a converter; the scale before and
+ * after, for it may do so just now.
+ */
 static int read_channel(struct kryos_dev *dev, const struct kri_kernel_channel *channel, double *ret_value,
                         enum kryos_quality *ret_quality)
 {
-	double raw, offset = 0, scale;
+	double raw, offset = 0, scale, scale_after;
 	int r;
 
 	if (!channel->scale[0])
 		return kri_kernel_read_value(dev, channel, ret_value, ret_quality);
-	r = kri_kernel_read_number(dev, channel->value, &raw);
-	/* Asked for each time, because another program may set the range of a converter. */
+	r = kri_kernel_read_number(dev, channel->scale, &scale);
 	if (r >= 0 && channel->offset[0])
 		r = kri_kernel_read_number(dev, channel->offset, &offset);
 	if (r >= 0)
-		r = kri_kernel_read_number(dev, channel->scale, &scale);
+		r = kri_kernel_read_number(dev, channel->value, &raw);
+	if (r >= 0)
+		r = kri_kernel_read_number(dev, channel->scale, &scale_after);
 	if (r < 0)
 		return r;
+	if (scale != scale_after)
+		return kryos_fail(-EAGAIN, "%s: %s was changed meanwhile", kryos_dev_name(dev), channel->scale);
 	*ret_value = (raw + offset) * scale;
 	return 0;
 }

@@ -3,11 +3,14 @@
 #include "../../drivers/sensor/kernel_source.h"
 #include "kernel_tree.h"
 #include "sensor/sensor.h"
+#include "station/station_file.h"
 #include "support.h"
 #include <errno.h>
 #include <kryos/clock.h>
 #include <kryos/testing/clock.h>
+#include <regex.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 extern const struct kryos_bus_driver kri_bus_sysfs;
@@ -117,6 +120,121 @@ static void iio_computes_with_the_channels_own_factors_or_its_kinds(void **state
 	assert_fails(KRYOS_ECHIP, reopen(tree, "iio@tmp117:current0"));
 	assert_says(KRYOS_ECHIP,
 	            "nothing says what the numbers of in_current0_raw mean: there is no in_current0_scale");
+}
+
+static int scripted_open(void *priv, const char *name, void *userdata)
+{
+	(void)name;
+	*(int **)priv = userdata;
+	return 0;
+}
+
+static void scripted_close(void *priv)
+{
+	(void)priv;
+}
+
+static int scripted_parse(void *priv, const char *place, struct kryos_address *ret_address)
+{
+	(void)priv;
+	*ret_address = (struct kryos_address){ .number = 0 };
+	snprintf(ret_address->text, sizeof(ret_address->text), "%s", place);
+	return 0;
+}
+
+static int scripted_list(void *priv, kryos_found_fn found, void *userdata)
+{
+	(void)priv;
+	found(userdata, &(struct kryos_address){ .text = "in_voltage0_raw" });
+	found(userdata, &(struct kryos_address){ .text = "in_voltage0_scale" });
+	return 0;
+}
+
+/* 2 V, before and after another program doubles the range, which it does behind the countdown's scales. */
+static int scripted_read(void *priv, const struct kryos_address *address, const char *file, char *text, size_t size)
+{
+	int *countdown = *(int **)priv;
+	bool doubled = *countdown <= 0;
+
+	(void)address;
+	if (strcmp(file, "name") == 0)
+		return snprintf(text, size, "ads1115");
+	if (strcmp(file, "in_voltage0_raw") == 0)
+		return snprintf(text, size, "%d", doubled ? 8000 : 16000);
+	(*countdown)--;
+	return snprintf(text, size, "%s", doubled ? "0.250000000" : "0.125000000");
+}
+
+static const struct kryos_bus_driver scripted = {
+	.size = sizeof(scripted),
+	.prefix = "sysfs-iio@adc",
+	.private_size = sizeof(int *),
+	.open = scripted_open,
+	.close = scripted_close,
+	.parse = scripted_parse,
+	.list = scripted_list,
+	.read_text = scripted_read,
+};
+
+static void iio_measures_again_where_the_range_was_changed_meanwhile(void **state)
+{
+	struct tree *tree = *state;
+
+	for (int before = 0; before < 8; before++) {
+		int countdown = 1000;
+
+		kryos_ctx_free(tree->ctx);
+		tree->sensor = NULL;
+		assert_ok(kryos_ctx_new(&tree->ctx, KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(),
+		                                                     .clock_userdata = tree->clock)));
+		assert_ok(kryos_register_bus(tree->ctx, &scripted, &countdown));
+		assert_ok(reopen(tree, "iio@adc:voltage0"));
+		countdown = before;
+		for (int n = 0; n < 4; n++)
+			check(tree, 0, 2000000, KRYOS_QUALITY_GOOD);
+		kryos_sensor_close(tree->sensor);
+		kryos_ctx_free(tree->ctx);
+		tree->ctx = NULL;
+		tree->sensor = NULL;
+	}
+}
+
+static void station_file_names_devices_of_the_kernel(void **state)
+{
+	static const struct {
+		const char *text, *errors;
+	} files[] = {
+		{ "[sensor room]\naddress = iio@bme280:temperature,humidity\n[sensor cpu]\n"
+		  "address = thermal@cpu-thermal\n[alarm room]\nchannel = room.temperature\n"
+		  "profile = who-refrigerator\n",
+		  NULL },
+		{ "[sensor room]\naddress = iio@bme280\n[sensor other]\naddress = iio@bme280\n",
+		  ":4: address: iio@bme280 is taken by [sensor room] on line 1" },
+		{ "[sensor room]\naddress = hwmon@jc42:fan1\n", ":2: address: \"fan1\" is nothing that a hardware" },
+		{ "[sensor room]\naddress = thermal@/sys/class\n",
+		  ":2: address: thermal@/sys/class: /sys/class is no name" },
+		{ "[sensor room]\naddress = iio@bme280\n[alarm room]\nchannel = room.humidity\n"
+		  "profile = who-refrigerator\n",
+		  "a iio has no such channel; there is room.temperature" },
+	};
+	struct tree *tree = *state;
+	const char *path = in(tree->root, "station.ini");
+
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(files); i++) {
+		struct kri_station_file *file = NULL;
+		char *errors = NULL;
+
+		kernel_file(tree->root, "station.ini", files[i].text);
+		if (!files[i].errors) {
+			assert_ok(kri_station_file_read(&file, tree->ctx, path, &errors));
+			kri_station_file_free(file);
+			continue;
+		}
+		assert_fails(KRYOS_ECONFIG, kri_station_file_read(&file, tree->ctx, path, &errors));
+		if (!strstr(errors, files[i].errors))
+			fail_msg("%zu: %s", i, errors);
+		free(errors);
+	}
 }
 
 /* in_temp_ambient stands first in the folder, and is the cold junction. */
@@ -275,6 +393,32 @@ static void file_without_a_number_is_no_value(void **state)
 	check(tree, 0, -5250000, KRYOS_QUALITY_GOOD);
 }
 
+/* Beside what the pattern allows, and the C library reads. */
+static void number_is_what_its_text_says(void **state)
+{
+	static const char letters[] = "0123456789012345678900000....--+e x\n";
+	uint64_t seed = seed_from_environment(12000);
+	int numbers = 0;
+	regex_t pattern;
+
+	(void)state;
+	assert_int_equal(regcomp(&pattern, "^[-+]?[0-9]+(\\.[0-9]+)?$", REG_EXTENDED | REG_NOSUB), 0);
+	for (int n = 0; n < 200000; n++) {
+		char text[16] = "";
+		double value = 0;
+		bool is_one;
+
+		for (uint64_t i = next_random(&seed) % 12; i > 0; i--)
+			text[strlen(text)] = letters[next_random(&seed) % (sizeof(letters) - 1)];
+		is_one = regexec(&pattern, text, 0, NULL, 0) == 0;
+		if ((kri_kernel_parse_number(text, &value) == 0) != is_one || (is_one && value != strtod(text, NULL)))
+			fail_msg("case %d: \"%s\" is %.17g", n, text, value);
+		numbers += is_one;
+	}
+	regfree(&pattern);
+	assert_in_range(numbers, 10000, 190000);
+}
+
 static void driver_that_is_unbound_is_absent_until_it_is_back(void **state)
 {
 	struct tree *tree = *state;
@@ -347,12 +491,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(iio_reads_a_bme280_in_the_kernels_units),
 		TEST(iio_computes_with_the_channels_own_factors_or_its_kinds),
+		TEST(iio_measures_again_where_the_range_was_changed_meanwhile),
+		TEST(station_file_names_devices_of_the_kernel),
 		TEST(iio_takes_no_cold_junction_for_the_thermocouple),
 		TEST(drivers_that_hide_faults_are_refused),
 		TEST(hwmon_calls_no_value_beside_a_fault_good),
 		TEST(thermal_reads_the_zone_of_that_type),
 		TEST(power_supply_reads_batteries_and_mains),
 		TEST(file_without_a_number_is_no_value),
+		cmocka_unit_test(number_is_what_its_text_says),
 		TEST(driver_that_is_unbound_is_absent_until_it_is_back),
 		TEST(place_that_cannot_be_is_refused_with_what_can),
 	};

@@ -127,7 +127,8 @@ static void device_that_is_one_of_two_is_named_by_its_parent(void **state)
 	kernel_file(put(tree, "hwmon", "hwmon0", "0-0018", "name", "jc42\n"), "value", "first\n");
 	kernel_file(put(tree, "hwmon", "hwmon1", "0-0019", "name", "jc42\n"), "value", "second\n");
 	assert_fails(KRYOS_EDEVICE, read_file(tree, "hwmon@jc42", "value", text));
-	assert_says(KRYOS_EDEVICE, "hwmon@jc42: 2 devices are called so; name one by where it is: 0-0018, 0-0019");
+	assert_says(KRYOS_EDEVICE, "hwmon@jc42: 2 devices are called so: jc42 (0-0018), jc42 (0-0019); what one has "
+	                           "for itself, its name or in brackets its parent, is its name here");
 	assert_int_equal(read_file(tree, "hwmon@0-0019", "value", text), 6);
 	assert_string_equal(text, "second");
 }
