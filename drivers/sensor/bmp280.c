@@ -48,7 +48,7 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 	return r;
 }
 
-/* One burst, so that settings, status and results are of one moment (3.9: results are shadowed during a burst). */
+/* One burst, so that settings, status and results are of one moment (3.10: results are shadowed during a burst). */
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
 	int r = kri_bmx280_read(dev, REG_FIRST, raw, RAW);

@@ -64,7 +64,7 @@ static double pressure_of(const double *dig_P, double adc_P, double t_fine)
 }
 
 /*
- * Codes as oversampling leaves them: 17 bits of 20 for temperature x2, 18 for pressure x4 (table 4). The driver's
+ * Codes as oversampling leaves them: 17 bits of 20 for temperature x2, 18 for pressure x4 (tables 4, 5). The driver's
  * integers cut t_fine twice (0.0004 C), which moves the pressure along.
  */
 static void compare_bmp280(const struct fixture *fixture, uint64_t *seed)
