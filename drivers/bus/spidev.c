@@ -26,7 +26,7 @@
 struct spidev_private {
 	int fd;
 	char name[16], node[32];
-	/* As the board is wired, not as a chip wants it: an inverted chip select. */
+	/* As the board is wired, not as a chip wants it: a chip select that is inverted, or none. */
 	uint32_t wiring;
 	uint32_t mode; /* in force */
 };
@@ -103,7 +103,7 @@ static int spidev_open(void *priv, const char *name, void *userdata)
 		return kryos_fail(spidev_result(error), "%s: %s is no SPI device: %s", name, bus->node,
 		                  strerror(error));
 	}
-	bus->wiring = mode & SPI_CS_HIGH;
+	bus->wiring = mode & (SPI_CS_HIGH | SPI_NO_CS);
 	bus->mode = mode;
 	return 0;
 }

@@ -7,6 +7,7 @@
  */
 #include "bmx280.h"
 #include "core/core.h"
+#include "registers.h"
 
 enum {
 	REG_H2 = 0xe1,       /* to 0xE7, H6 */
@@ -48,7 +49,7 @@ static int identify(struct kryos_dev *dev)
 static int read_humidity_calibration(struct bme280 *chip, struct kryos_dev *dev)
 {
 	uint8_t b[CALIBRATION];
-	int r = kri_bmx280_read(dev, REG_H2, b, sizeof(b));
+	int r = kri_registers_read(dev, REG_H2, b, sizeof(b));
 
 	if (r < 0)
 		return r;
@@ -96,7 +97,7 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
 	const uint8_t *status = raw + BMX280_STATUS - REG_CTRL_HUM, *ctrl_meas = raw + BMX280_CTRL_MEAS - REG_CTRL_HUM;
-	int r = kri_bmx280_read(dev, REG_CTRL_HUM, raw, RAW);
+	int r = kri_registers_read(dev, REG_CTRL_HUM, raw, RAW);
 
 	(void)priv;
 	if (r == KRYOS_ECRC && *status & BMX280_STATUS_MEASURING)

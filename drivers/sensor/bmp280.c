@@ -2,6 +2,7 @@
 /* Bosch BMP280: temperature, pressure. Sections are those of the data sheet BST-BMP280-DS001; see bmx280.h. */
 #include "bmx280.h"
 #include "core/core.h"
+#include "registers.h"
 
 enum {
 	REG_FIRST = BMX280_STATUS,
@@ -51,7 +52,7 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 /* One burst, so that settings, status and results are of one moment (3.10: results are shadowed during a burst). */
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
-	int r = kri_bmx280_read(dev, REG_FIRST, raw, RAW);
+	int r = kri_registers_read(dev, REG_FIRST, raw, RAW);
 
 	(void)priv;
 	if (r == KRYOS_ECRC && raw[0] & BMX280_STATUS_MEASURING)

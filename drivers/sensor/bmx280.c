@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bmx280.h"
 #include "core/core.h"
+#include "registers.h"
 #include <string.h>
 
 enum {
@@ -26,35 +27,11 @@ int kri_bmx280_write(struct kryos_dev *dev, uint8_t reg, uint8_t value)
 	return kryos_dev_write_register(dev, is_on_spi(dev) ? reg & 0x7f : reg, value);
 }
 
-int kri_bmx280_read(struct kryos_dev *dev, uint8_t reg, uint8_t *bytes, size_t count)
-{
-	uint8_t again[CALIBRATION];
-	int r = kryos_dev_read_registers(dev, reg, bytes, count);
-
-	if (r >= 0)
-		r = kryos_dev_read_registers(dev, reg, again, count);
-	if (r >= 0 && memcmp(bytes, again, count) != 0)
-		r = kryos_fail(KRYOS_ECRC, "%s: two readings of registers 0x%02x to 0x%02x differ", kryos_dev_name(dev),
-		               reg, (unsigned int)(reg + count - 1));
-	return r;
-}
-
-/* Where nobody acknowledges, a wire that nothing drives is read as all ones or all zeros. */
-static bool is_silence(const struct kryos_dev *dev, uint8_t byte)
-{
-	return is_on_spi(dev) && (byte == 0x00 || byte == 0xff);
-}
-
 int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id)
 {
-	int r = kri_bmx280_read(dev, REG_ID, ret_id, 1);
+	int r = kri_registers_read(dev, REG_ID, ret_id, 1);
 
-	if (r >= 0 && is_silence(dev, *ret_id))
-		return kryos_fail(-ENODEV,
-		                  "%s: nothing answers: all that is read is 0x%02x; is the chip there, powered, and "
-		                  "its SDO connected?",
-		                  kryos_dev_name(dev), *ret_id);
-	return r;
+	return r >= 0 && is_on_spi(dev) ? kri_registers_heard(dev, ret_id, 1) : r;
 }
 
 /*
@@ -63,14 +40,17 @@ int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id)
  */
 static int reset(struct kryos_dev *dev)
 {
-	uint8_t status = STATUS_COPYING, id = 0;
+	uint8_t status = STATUS_COPYING, id;
 	int r = kri_bmx280_write(dev, REG_RESET, RESET_WORD), i;
 
 	for (i = 0; r >= 0 && i < START_POLLS; i++) {
 		r = kryos_dev_read_registers(dev, BMX280_STATUS, &status, 1);
-		if (r >= 0 && is_on_spi(dev))
+		if (r >= 0 && is_on_spi(dev)) {
 			r = kryos_dev_read_registers(dev, REG_ID, &id, 1);
-		if (r >= 0 && !(status & STATUS_COPYING) && !is_silence(dev, id))
+			if (r >= 0 && kri_registers_heard(dev, &id, 1) < 0)
+				status = STATUS_COPYING;
+		}
+		if (r >= 0 && !(status & STATUS_COPYING))
 			return 0;
 		if (r == -ENXIO)
 			r = 0;
@@ -87,7 +67,7 @@ int kri_bmx280_measure(struct kryos_dev *dev)
 
 	/* Unheard, the results of the last measurement would be read once more. One takes milliseconds. */
 	if (r >= 0 && is_on_spi(dev)) {
-		r = kri_bmx280_read(dev, BMX280_CTRL_MEAS, &ctrl_meas, 1);
+		r = kri_registers_read(dev, BMX280_CTRL_MEAS, &ctrl_meas, 1);
 		if (r >= 0 && ctrl_meas != (BMX280_SLEEP | BMX280_FORCED))
 			r = kryos_fail(-EIO, "%s: did not begin to measure", kryos_dev_name(dev));
 	}
@@ -100,7 +80,7 @@ int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev)
 	int r = reset(dev);
 
 	if (r >= 0)
-		r = kri_bmx280_read(dev, REG_CALIBRATION, a, sizeof(a));
+		r = kri_registers_read(dev, REG_CALIBRATION, a, sizeof(a));
 	if (r < 0)
 		return r;
 	*chip = (struct kri_bmx280){

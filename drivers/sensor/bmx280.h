@@ -40,8 +40,6 @@ struct kri_bmx280 {
 	int64_t h1; /* in one block with the others; nothing in a BMP280 */
 };
 
-/* What is read is read twice and must agree: these chips have no checksum. At most 26 bytes. KRYOS_ECRC. */
-int kri_bmx280_read(struct kryos_dev *dev, uint8_t reg, uint8_t *bytes, size_t count);
 /* Writes a register, on I2C or SPI. */
 int kri_bmx280_write(struct kryos_dev *dev, uint8_t reg, uint8_t value);
 /* The chip id; -ENXIO, on SPI -ENODEV, and other errors. */

@@ -10,6 +10,7 @@
  * are our mark, which a chip that was reset or exchanged does not have.
  */
 #include "core/core.h"
+#include "registers.h"
 #include <kryos/sys/sensor.h>
 #include <string.h>
 
@@ -93,25 +94,11 @@ static int fail_lost(struct kryos_dev *dev)
 	                  kryos_dev_name(dev));
 }
 
-/* A wire that nothing drives reads as all ones or all zeros, which together are nothing a MAX31856 holds. */
 static int read_all(struct kryos_dev *dev, uint8_t *raw)
 {
-	uint8_t again[REGISTERS];
-	int r = kryos_dev_read_registers(dev, REG_CR0, raw, REGISTERS);
+	int r = kri_registers_read(dev, REG_CR0, raw, REGISTERS);
 
-	if (r >= 0)
-		r = kryos_dev_read_registers(dev, REG_CR0, again, REGISTERS);
-	if (r < 0)
-		return r;
-	if (memcmp(raw, again, REGISTERS) != 0)
-		return kryos_fail(KRYOS_ECRC, "%s: two readings of its registers differ", kryos_dev_name(dev));
-	if ((raw[0] == 0x00 || raw[0] == 0xff) && memcmp(raw, raw + 1, REGISTERS - 1) == 0)
-		return kryos_fail(
-			-ENODEV,
-			"%s: nothing answers: all that is read is 0x%02x; is the chip there, powered, and its "
-			"SDO connected?",
-			kryos_dev_name(dev), raw[0]);
-	return 0;
+	return r < 0 ? r : kri_registers_heard(dev, raw, REGISTERS);
 }
 
 /* Whether all but configuration 0, which starts conversions, is as it was written. */

@@ -16,6 +16,7 @@
  * are our mark, which a chip that was reset or exchanged does not have.
  */
 #include "core/core.h"
+#include "registers.h"
 #include <kryos/sys/sensor.h>
 #include <math.h>
 #include <string.h>
@@ -138,29 +139,11 @@ static int configure(const struct max31865 *chip, struct kryos_dev *dev, uint8_t
 	return kryos_dev_write_register(dev, WRITE | REG_CONFIG, chip->settings | bits);
 }
 
-/* A wire that nothing drives reads as all ones or all zeros, which together are nothing a MAX31865 holds. */
-static int fail_silent(struct kryos_dev *dev, uint8_t byte)
-{
-	return kryos_fail(-ENODEV,
-	                  "%s: nothing answers: all that is read is 0x%02x; is the chip there, powered, and its SDO "
-	                  "connected?",
-	                  kryos_dev_name(dev), byte);
-}
-
 static int read_all(struct kryos_dev *dev, uint8_t *raw)
 {
-	uint8_t again[REGISTERS];
-	int r = kryos_dev_read_registers(dev, REG_CONFIG, raw, REGISTERS);
+	int r = kri_registers_read(dev, REG_CONFIG, raw, REGISTERS);
 
-	if (r >= 0)
-		r = kryos_dev_read_registers(dev, REG_CONFIG, again, REGISTERS);
-	if (r < 0)
-		return r;
-	if (memcmp(raw, again, REGISTERS) != 0)
-		return kryos_fail(KRYOS_ECRC, "%s: two readings of its registers differ", kryos_dev_name(dev));
-	if ((raw[0] == 0x00 || raw[0] == 0xff) && memcmp(raw, raw + 1, REGISTERS - 1) == 0)
-		return fail_silent(dev, raw[0]);
-	return 0;
+	return r < 0 ? r : kri_registers_heard(dev, raw, REGISTERS);
 }
 
 static int fail_lost(struct kryos_dev *dev)
