@@ -485,7 +485,7 @@ static void every_mistake_is_named_in_one_run(void **state)
 		"allowed\n"
 		":25: [sensor bare] has no address; one is needed, as in address = bme280@i2c-1:0x76\n"
 		":26: [sensor] needs a name of 1 to 31 of a-z 0-9 _ -, as in [sensor one]\n"
-		":27: address: bme280@usb-1:0x76: a bme280 is on i2c-0, -1, ..., not on usb-1\n"
+		":27: address: bme280@usb-1:0x76: a bme280 is on i2c-0, -1, ... or spi-0.0, -0.1, ..., not on usb-1\n"
 		":29: channel: \"frigde.temperature\": there is no sensor \"frigde\"; did you mean fridge?\n"
 		":30: profile: \"who-refridgerator\" is not allowed; did you mean who-refrigerator?\n"
 		":31: [alarm empty] has no channel; one is needed, as in channel = fridge.temperature\n"
