@@ -60,7 +60,7 @@ static int fail_access(const struct spidev_private *bus)
 static int fail_missing(const struct spidev_private *bus)
 {
 	char path[64], target[PATH_MAX];
-	const char *device = bus->name + strlen("spi-"), *slash;
+	const char *device = bus->name + 4, *slash;
 	ssize_t length;
 
 	snprintf(path, sizeof(path), "/sys/bus/spi/devices/spi%s/driver", device);
@@ -76,19 +76,32 @@ static int fail_missing(const struct spidev_private *bus)
 	                  bus->name, slash + 1, device, slash + 1, device, device);
 }
 
+/* "spi-0.1" */
+static bool is_chip_select(const char *name)
+{
+	static const char digits[] = "0123456789";
+	size_t bus, select;
+
+	if (strncmp(name, "spi-", 4) != 0)
+		return false;
+	bus = strspn(name + 4, digits);
+	if (bus < 1 || bus > 3 || name[4 + bus] != '.')
+		return false;
+	select = strspn(name + 5 + bus, digits);
+	return select >= 1 && select <= 3 && !name[5 + bus + select];
+}
+
 static int spidev_open(void *priv, const char *name, void *userdata)
 {
 	struct spidev_private *bus = priv;
-	unsigned int number, select;
 	uint32_t mode;
-	char rest;
 	int error;
 
 	(void)userdata;
-	if (strlen(name) >= sizeof(bus->name) || sscanf(name, "spi-%3u.%3u%c", &number, &select, &rest) != 2)
+	if (!is_chip_select(name))
 		return kryos_fail(KRYOS_EDEVICE, "%s: no such bus; SPI devices are called spi-0.0, spi-0.1, ...", name);
 	snprintf(bus->name, sizeof(bus->name), "%s", name);
-	snprintf(bus->node, sizeof(bus->node), "/dev/spidev%u.%u", number, select);
+	snprintf(bus->node, sizeof(bus->node), "/dev/spidev%s", name + 4);
 	bus->fd = open(bus->node, O_RDWR | O_CLOEXEC);
 	error = errno;
 	if (bus->fd < 0 && (error == ENOENT || error == ENXIO || error == ENODEV))
