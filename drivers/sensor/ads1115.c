@@ -85,7 +85,8 @@ static const struct kryos_option_info options[OPTIONS] = {
 	[RATIO + 2] = RATIO_OF("ratio2", "the same for AIN2"),
 	[RATIO + 3] = RATIO_OF("ratio3", "the same for AIN3"),
 	[FULL_SCALE] = { .name = "full_scale",
-	                 .doc = "range in V that each input begins with; later rounds take the one that fits",
+	                 .doc = "range in V that each input begins with; of voltages later rounds take the one that "
+	                        "fits",
 	                 .choices = "6.144 4.096 2.048 1.024 0.512 0.256",
 	                 .value = 1 },
 	[SUPPLY] = { .name = "supply",
@@ -269,11 +270,13 @@ static int read_result(const struct ads1115 *chip, struct kryos_dev *dev, unsign
 	return 0;
 }
 
-/* Each range is half of the one before it, but for the widest: what fills 40 % at most fits into the next, with room.
+/*
+ * Each range is half of the one before it, but for the widest: what fills 40 % at most fits into the next, with room.
+ * An NTC stays where it is, because a narrower range takes more from its divider.
  */
 static void fit_range(struct ads1115 *chip, unsigned int code)
 {
-	if (code < CLIPPED * 2 / 5 && chip->range[chip->input] < NARROWEST)
+	if (chip->kind[chip->input] == VOLTAGE && code < CLIPPED * 2 / 5 && chip->range[chip->input] < NARROWEST)
 		chip->range[chip->input]++;
 }
 
@@ -304,15 +307,20 @@ static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 	return r < 0 ? r : -EAGAIN;
 }
 
+static unsigned int range_of(const uint8_t *raw, unsigned int input)
+{
+	return raw[4 * input] >> 1 & 7;
+}
+
 /* At the pin, in halves of a nanovolt: 7.8125 uV, the step of the narrowest range, are 15625 of them. False: it may be
  * more. */
 static bool pin_voltage(const uint8_t *raw, unsigned int input, int64_t *ret_half_nv)
 {
-	static const int64_t lsb[8] = { 375000, 250000, 125000, 62500, 31250, 15625, 15625, 15625 };
+	static const int64_t step[8] = { 375000, 250000, 125000, 62500, 31250, 15625, 15625, 15625 };
 	const uint8_t *at = raw + 4 * input;
 	int code = (int16_t)(at[2] << 8 | at[3]);
 
-	*ret_half_nv = code * lsb[at[0] >> 1 & 7];
+	*ret_half_nv = code * step[range_of(raw, input)];
 	return code != CLIPPED;
 }
 
@@ -343,23 +351,45 @@ static double supply_of(const struct ads1115 *chip, const uint8_t *raw)
 	               : 0;
 }
 
-/* Closer than a thousandth to either end of the divider no NTC comes: it is open there, or shorted. */
+/*
+ * What an input against ground takes in each range, as a resistor, typically: the impedances that the data sheet gives
+ * for common mode and for differential signals, side by side. With 10 kOhm in series it is 0.1 C at 5 C.
+ */
+#define LOAD(common, differential) ((common)*1e6 * (differential) / ((common) + (differential)))
+static const double load_ohm[8] = { LOAD(10, 22),    LOAD(6, 15),     LOAD(6, 4.9),    LOAD(3, 2.4),
+	                            LOAD(100, 0.71), LOAD(100, 0.71), LOAD(100, 0.71), LOAD(100, 0.71) };
+
+/*
+ * Of the NTC, at this share of the supply. HUGE_VAL: it is open, 0: it is shorted; no NTC comes within a thousandth of
+ * either end. What is left of the supply where a wire is cut is the load's.
+ */
+static double resistance_of(const struct ads1115 *chip, double share, double load)
+{
+	double below = chip->series * share / (1 - share);
+
+	if (share < 0.001)
+		return chip->to_supply ? HUGE_VAL : 0;
+	if (share > 0.999)
+		return chip->to_supply ? 0 : HUGE_VAL;
+	if (chip->to_supply)
+		return (1 - share) / share / (1 / chip->series + 1 / load);
+	return below < load / 2 ? 1 / (1 / below - 1 / load) : HUGE_VAL;
+}
+
 static struct kryos_reading temperature_of(const struct ads1115 *chip, const uint8_t *raw, unsigned int input)
 {
-	double supply = supply_of(chip, raw), share, celsius;
+	double supply = supply_of(chip, raw), ohm, celsius;
 	struct kryos_reading reading = { .quality = KRYOS_QUALITY_RANGE };
 	int64_t half_nv;
 
 	if (!pin_voltage(raw, input, &half_nv) || supply <= 0)
 		return reading;
-	share = (double)half_nv / 2e9 / supply;
-	if (chip->to_supply)
-		share = 1 - share;
-	if (share < 0.001 || share > 0.999) {
-		reading.quality = share < 0.5 ? KRYOS_QUALITY_SHORT : KRYOS_QUALITY_OPEN;
+	ohm = resistance_of(chip, (double)half_nv / 2e9 / supply, load_ohm[range_of(raw, input)]);
+	if (ohm <= 0 || isinf(ohm)) {
+		reading.quality = ohm <= 0 ? KRYOS_QUALITY_SHORT : KRYOS_QUALITY_OPEN;
 		return reading;
 	}
-	celsius = kri_ntc_celsius(&chip->ntc, chip->series * share / (1 - share));
+	celsius = kri_ntc_celsius(&chip->ntc, ohm);
 	if (!(celsius > -273 && celsius < 1000))
 		return reading;
 	reading.value_micro = llround(celsius * 1e6);

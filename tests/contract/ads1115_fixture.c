@@ -49,7 +49,8 @@ static enum kryos_quality make_up_voltage(uint64_t *seed, uint8_t *ret_raw, doub
 	return KRYOS_QUALITY_GOOD;
 }
 
-/* An NTC of 10 kOhm, B 3977 K, below 10 kOhm at 3.3 V, by Ohm's law, in the range of 4.096 V. */
+/* An NTC of 10 kOhm, B 3977 K, below 10 kOhm at 3.3 V, by Ohm's law, in the range of 4.096 V, in which an
+ * input takes as much as 6 and 15 MOhm. */
 static enum kryos_quality make_up_ntc(uint64_t *seed, uint8_t *ret_raw, double *ret_values)
 {
 	int code = 1000 + (int)(next_random(seed) % 25000);
@@ -59,6 +60,7 @@ static enum kryos_quality make_up_ntc(uint64_t *seed, uint8_t *ret_raw, double *
 	ret_raw[1] = 0x83;
 	ret_raw[2] = (uint8_t)(code >> 8);
 	ret_raw[3] = (uint8_t)code;
+	ohm = 1 / (1 / ohm - 1 / 6e6 - 1 / 15e6);
 	ret_values[0] = 3977 / (log(ohm / 10000) + 3977 / 298.15) - 273.15;
 	return KRYOS_QUALITY_GOOD;
 }

@@ -12,6 +12,7 @@ struct ads1115_model {
 	uint16_t limits[2]; /* that it powers on with */
 	bool made;
 	double pin[4]; /* volts */
+	double ntc;    /* ohm, at AIN0; 0: none */
 	int busy_polls, busy_left;
 };
 
@@ -29,10 +30,25 @@ static double at_mux(const struct ads1115_model *chip)
 	return chip->pin[(int)from[mux]] - (taken[mux] < 0 ? 0 : chip->pin[(int)taken[mux]]);
 }
 
+/* Below 10 kOhm at 3.3 V: the NTC, and what the input takes against ground in each range, in megohm. */
+static double ntc_divider(const struct ads1115_model *chip)
+{
+	static const double common[8] = { 10, 6, 6, 3, 100, 100, 100, 100 };
+	static const double differential[8] = { 22, 15, 4.9, 2.4, 0.71, 0.71, 0.71, 0.71 };
+	unsigned int range = chip->reg[1] >> 9 & 7;
+	double siemens = 1 / chip->ntc + 1e-6 / common[range] + 1e-6 / differential[range];
+
+	return 3.3 / (1 + 10000 * siemens);
+}
+
 static void convert(struct ads1115_model *chip)
 {
 	static const double full_scale[8] = { 6.144, 4.096, 2.048, 1.024, 0.512, 0.256, 0.256, 0.256 };
-	double code = round(at_mux(chip) / full_scale[chip->reg[1] >> 9 & 7] * 32768);
+	double code;
+
+	if (chip->ntc > 0)
+		chip->pin[0] = ntc_divider(chip);
+	code = round(at_mux(chip) / full_scale[chip->reg[1] >> 9 & 7] * 32768);
 
 	code = code > 32767 ? 32767 : code < -32768 ? -32768 : code;
 	chip->reg[0] = (uint16_t)(int16_t)code;
@@ -55,27 +71,21 @@ static void power_on(struct kryos_model *model)
 	chip->busy_left = 0;
 }
 
-/* An NTC at AIN0: R = 10 kOhm exp(B (1 / T - 1 / T25)). */
-static double ntc_divider(double celsius)
-{
-	double ohm = 10000 * exp(3977 * (1 / (celsius + 273.15) - 1 / 298.15));
-
-	return 3.3 * ohm / (ohm + 10000);
-}
-
 /* "voltage" is at AIN0, "voltage1" at AIN1, and so on. */
 static int set(struct kryos_model *model, const char *quantity, int64_t value_micro)
 {
 	static const char *const names[4] = { "voltage", "voltage1", "voltage2", "voltage3" };
 
 	if (strcmp(quantity, "temperature") == 0) {
-		self(model)->pin[0] = ntc_divider((double)value_micro / 1e6);
+		self(model)->ntc = 10000 * exp(3977 * (1 / ((double)value_micro / 1e6 + 273.15) - 1 / 298.15));
 		return 0;
 	}
 	for (unsigned int i = 0; i < 4; i++) {
 		if (strcmp(quantity, names[i]) != 0)
 			continue;
 		self(model)->pin[i] = (double)value_micro / 1e6;
+		if (i == 0)
+			self(model)->ntc = 0;
 		return 0;
 	}
 	return -ENOENT;

@@ -76,9 +76,15 @@ static double ntc_ohm(double celsius)
 	return 10000 * exp(-14.6337 + 4791.842 / t - 115334 / t / t - 3.730535e6 / t / t / t);
 }
 
+/* With what an input takes in the range of 4.096 V: common mode 6 MOhm, differential 15 MOhm. */
+static double loaded(double ohm)
+{
+	return 1 / (1 / ohm + 1 / 6e6 + 1 / 15e6);
+}
+
 static void set_ntc(struct rig *rig, const char *pin, double celsius, double supply)
 {
-	double r = ntc_ohm(celsius);
+	double r = loaded(ntc_ohm(celsius));
 
 	set_pin(rig, pin, supply * r / (r + 10000));
 }
@@ -193,7 +199,7 @@ static void ntc_to_the_supply_is_measured_across_the_series_resistor(void **stat
 	double r = ntc_ohm(5);
 
 	assert_ok(open_with(rig, "input0=ntc ntc_to=supply supply=3.3" POINTS));
-	set_pin(rig, "voltage", 3.3 * 10000 / (r + 10000));
+	set_pin(rig, "voltage", 3.3 * loaded(10000) / (r + loaded(10000)));
 	measure(rig, &sample, 1);
 	assert_int_equal(sample.quality, KRYOS_QUALITY_GOOD);
 	assert_true(llabs(sample.value_micro - 5000000) < 10000);
@@ -214,6 +220,8 @@ static void broken_ntc_is_told_from_cold_and_warm(void **state)
 		{ 3.3, KRYOS_QUALITY_OPEN },
 		{ 3.2999, KRYOS_QUALITY_OPEN },
 		{ 3.5, KRYOS_QUALITY_OPEN },
+		{ 3.3 * 4.286 / 4.296, KRYOS_QUALITY_OPEN }, /* the input's own load */
+		{ 3.3 * 3 / 3.01, KRYOS_QUALITY_OPEN },      /* of one that takes more than is typical */
 		{ 0, KRYOS_QUALITY_SHORT },
 		{ 0.003, KRYOS_QUALITY_SHORT },
 		{ -0.05, KRYOS_QUALITY_SHORT },
