@@ -62,17 +62,17 @@ enum { TO_GROUND, TO_SUPPLY };
 
 #define OHM(what, text)                                                                                                \
 	{                                                                                                              \
-		.name = what, .doc = text, .unit = "Ohm", .max_micro = INT64_C(10000000000000)                         \
+		.name = (what), .doc = (text), .unit = "Ohm", .max_micro = INT64_C(10000000000000)                     \
 	}
 #define POINT(what, text, celsius)                                                                                     \
 	{                                                                                                              \
-		.name = what, .doc = text, .unit = "Cel", .value = (celsius)*INT64_C(1000000),                         \
+		.name = (what), .doc = (text), .unit = "Cel", .value = (celsius)*INT64_C(1000000),                     \
 		.min_micro = INT64_C(-100000000), .max_micro = INT64_C(200000000)                                      \
 	}
 /* 6.144e9 nV at the highest ratio, in the halves of a nanovolt that decode counts, still fit 64 bits. */
 #define RATIO_OF(what, text)                                                                                           \
 	{                                                                                                              \
-		.name = what, .doc = text, .value = 1000000, .min_micro = 1000, .max_micro = INT64_C(500000000)        \
+		.name = (what), .doc = (text), .value = 1000000, .min_micro = 1000, .max_micro = INT64_C(500000000)    \
 	}
 
 static const struct kryos_option_info options[OPTIONS] = {
