@@ -21,7 +21,8 @@ enum { REG_RESULT = 0, REG_CONFIG = 1, REG_LOW_THRESHOLD = 2, REG_HIGH_THRESHOLD
 /* "Config Register": start or done; single-shot mode, 128 conversions a second, comparator off. A reset leaves 0x8583.
  */
 #define CONFIG_OS 0x8000u
-#define CONFIG_SETTINGS 0x0183u
+#define CONFIG_SINGLE_SHOT 0x0100u
+#define CONFIG_SETTINGS (CONFIG_SINGLE_SHOT | 0x0083u)
 #define CONFIG_INPUT(input) ((4u + (input)) << 12) /* against ground */
 #define CONFIG_RANGE(range) ((unsigned int)(range) << 9)
 
@@ -120,6 +121,7 @@ struct ads1115 {
 	bool to_supply;
 	struct kri_ntc ntc;
 
+	bool waiting;       /* for one to end that was begun before */
 	unsigned int input; /* that is being converted */
 	unsigned int range[INPUTS];
 	uint8_t raw[4 * INPUTS]; /* settings and result of each */
@@ -218,12 +220,16 @@ static unsigned int config_of(const struct ads1115 *chip)
 	return CONFIG_INPUT(chip->input) | CONFIG_RANGE(chip->range[chip->input]) | CONFIG_SETTINGS;
 }
 
-static int convert(const struct ads1115 *chip, struct kryos_dev *dev)
+static int write_config(struct kryos_dev *dev, unsigned int config)
 {
-	unsigned int config = CONFIG_OS | config_of(chip);
 	uint8_t bytes[3] = { REG_CONFIG, (uint8_t)(config >> 8), (uint8_t)config };
 
 	return kryos_dev_transfer(dev, bytes, sizeof(bytes), NULL, 0);
+}
+
+static int convert(const struct ads1115 *chip, struct kryos_dev *dev)
+{
+	return write_config(dev, CONFIG_OS | config_of(chip));
 }
 
 /* The next input in use after those before it; INPUTS: none. */
@@ -234,16 +240,38 @@ static unsigned int next_input(const struct ads1115 *chip, unsigned int input)
 	return input;
 }
 
+/*
+ * While a conversion is under way none can be begun ("OS"), but the settings change all the same: its result would pass
+ * for that of the next input. One is under way after a transfer has failed in the middle of a measurement, or where
+ * another program has left the chip converting all the time, which ends with the conversion.
+ */
 static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 {
 	struct ads1115 *chip = priv;
-	int r;
+	unsigned int config = 0;
+	int r = read16(dev, REG_CONFIG, &config);
 
 	chip->input = next_input(chip, 0);
-	r = convert(chip, dev);
+	chip->waiting = !(config & CONFIG_OS) || !(config & CONFIG_SINGLE_SHOT);
+	if (r >= 0 && !chip->waiting)
+		r = convert(chip, dev);
+	else if (r >= 0 && !(config & CONFIG_SINGLE_SHOT))
+		r = write_config(dev, config_of(chip));
 	if (r >= 0)
 		*ret_wait_ns = CONVERSION_NS;
 	return r;
+}
+
+static int begin_late(struct ads1115 *chip, struct kryos_dev *dev)
+{
+	unsigned int config = 0;
+	int r = read16(dev, REG_CONFIG, &config);
+
+	if (r < 0 || !(config & CONFIG_OS))
+		return r < 0 ? r : -EAGAIN;
+	chip->waiting = false;
+	r = convert(chip, dev);
+	return r < 0 ? r : -EAGAIN;
 }
 
 static int read_result(const struct ads1115 *chip, struct kryos_dev *dev, unsigned int *ret_code)
@@ -285,8 +313,11 @@ static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 	struct ads1115 *chip = priv;
 	unsigned int code = 0, config = config_of(chip);
 	uint8_t *at = chip->raw + 4 * chip->input;
-	int r = read_result(chip, dev, &code);
+	int r;
 
+	if (chip->waiting)
+		return begin_late(chip, dev);
+	r = read_result(chip, dev, &code);
 	if (r < 0)
 		return r;
 	if (code == CLIPPED && chip->range[chip->input] != WIDEST) {

@@ -9,6 +9,7 @@ struct ads1115_model {
 	struct kryos_model model;
 	uint16_t reg[4]; /* result, settings, the comparator's limits */
 	unsigned int pointer;
+	uint16_t taken;     /* the settings when the conversion was begun */
 	uint16_t limits[2]; /* that it powers on with */
 	bool made;
 	double pin[4]; /* volts */
@@ -25,7 +26,7 @@ static struct ads1115_model *self(struct kryos_model *model)
 static double at_mux(const struct ads1115_model *chip)
 {
 	static const signed char from[8] = { 0, 0, 1, 2, 0, 1, 2, 3 }, taken[8] = { 1, 3, 3, 3, -1, -1, -1, -1 };
-	unsigned int mux = chip->reg[1] >> 12 & 7;
+	unsigned int mux = chip->taken >> 12 & 7;
 
 	return chip->pin[(int)from[mux]] - (taken[mux] < 0 ? 0 : chip->pin[(int)taken[mux]]);
 }
@@ -35,7 +36,7 @@ static double ntc_divider(const struct ads1115_model *chip)
 {
 	static const double common[8] = { 10, 6, 6, 3, 100, 100, 100, 100 };
 	static const double differential[8] = { 22, 15, 4.9, 2.4, 0.71, 0.71, 0.71, 0.71 };
-	unsigned int range = chip->reg[1] >> 9 & 7;
+	unsigned int range = chip->taken >> 9 & 7;
 	double siemens = 1 / chip->ntc + 1e-6 / common[range] + 1e-6 / differential[range];
 
 	return 3.3 / (1 + 10000 * siemens);
@@ -48,7 +49,7 @@ static void convert(struct ads1115_model *chip)
 
 	if (chip->ntc > 0)
 		chip->pin[0] = ntc_divider(chip);
-	code = round(at_mux(chip) / full_scale[chip->reg[1] >> 9 & 7] * 32768);
+	code = round(at_mux(chip) / full_scale[chip->taken >> 9 & 7] * 32768);
 
 	code = code > 32767 ? 32767 : code < -32768 ? -32768 : code;
 	chip->reg[0] = (uint16_t)(int16_t)code;
@@ -113,7 +114,8 @@ static int poke(struct kryos_model *model, unsigned int reg, uint8_t value)
 	return 0;
 }
 
-/* OS starts a conversion where none is under way, and reads 0 while one is. */
+/* OS starts a conversion where none is under way, and reads 0 while one is, which keeps the settings it has begun with.
+ */
 static void write_config(struct ads1115_model *chip, unsigned int value)
 {
 	bool idle = chip->busy_left == 0;
@@ -121,6 +123,7 @@ static void write_config(struct ads1115_model *chip, unsigned int value)
 	chip->reg[1] = (uint16_t)((value & 0x7fff) | (idle ? 0x8000 : 0));
 	if (!(value & 0x8000) || !idle)
 		return;
+	chip->taken = chip->reg[1];
 	chip->busy_left = chip->busy_polls;
 	if (chip->busy_left)
 		chip->reg[1] &= 0x7fff;
@@ -147,8 +150,10 @@ static int read_bytes(struct kryos_model *model, uint8_t *bytes, size_t count)
 {
 	struct ads1115_model *chip = self(model);
 
-	if (!(chip->reg[1] & 0x0100))
-		convert(chip); /* continuous mode: another one has ended meanwhile */
+	if (!(chip->reg[1] & 0x0100)) { /* continuous mode: another one has ended meanwhile */
+		chip->taken = chip->reg[1];
+		convert(chip);
+	}
 	for (size_t i = 0; i < count; i++)
 		bytes[i] = (uint8_t)(chip->reg[chip->pointer] >> (i % 2 ? 0 : 8));
 	if (chip->pointer == 1 && chip->busy_left > 0 && --chip->busy_left == 0)

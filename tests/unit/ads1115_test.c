@@ -305,6 +305,53 @@ static void conversion_that_takes_longer_is_waited_for(void **state)
 	assert_int_equal(samples[0].quality, KRYOS_QUALITY_BUS);
 }
 
+/*
+ * A transfer fails while an input is converted, and the measurement begins again at once: what that conversion gives is
+ * the voltage of another input than the one that is asked for now.
+ */
+static void conversion_under_way_is_not_taken_for_the_next(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_sample samples[3];
+	int good = 0;
+
+	assert_ok(open_with(rig, "input1=voltage input2=voltage"));
+	kryos_model_set_busy(rig->model, 12);
+	for (int at = 0; at < 60; at++) {
+		/* None stands still for so long that it is called stuck. */
+		set_pin(rig, "voltage", 1 + at * 0.001);
+		set_pin(rig, "voltage1", 1.4 + at * 0.001);
+		set_pin(rig, "voltage2", 1.8 + at * 0.001);
+		kryos_fake_bus_plan(rig->bus, KRYOS_FAULT_EIO, at, 1);
+		measure(rig, samples, 3);
+		for (int i = 0; i < 3; i++) {
+			if (samples[i].quality != KRYOS_QUALITY_GOOD)
+				continue;
+			good++;
+			if (llabs(samples[i].value_micro - (1000000 + i * 400000 + at * 1000)) > 94)
+				fail_msg("fault at %d: input %d is at %lld uV", at, i,
+				         (long long)samples[i].value_micro);
+		}
+	}
+	assert_int_equal(good, 3 * 60);
+}
+
+/* As another program may have left it. */
+static void continuous_conversion_is_ended_first(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_sample sample;
+
+	assert_ok(open_with(rig, "input0=off input1=voltage"));
+	set_pin(rig, "voltage", 2);
+	set_pin(rig, "voltage1", 1);
+	assert_ok(kryos_model_poke(rig->model, 2, 0xc2)); /* AIN0 against ground, over and over */
+	measure(rig, &sample, 1);
+	assert_int_equal(sample.quality, KRYOS_QUALITY_GOOD);
+	assert_true(llabs(sample.value_micro - 1000000) <= 63);
+	assert_int_equal(kryos_model_peek(rig->model, 2) & 1, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +367,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(temperature_without_a_supply_is_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_wired_must_be_said_and_make_sense, setup, teardown),
 		cmocka_unit_test_setup_teardown(conversion_that_takes_longer_is_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(conversion_under_way_is_not_taken_for_the_next, setup, teardown),
+		cmocka_unit_test_setup_teardown(continuous_conversion_is_ended_first, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
