@@ -19,6 +19,8 @@ int kri_parse_percent(const char *text, int64_t *ret_percent);
 int kri_parse_bool(const char *text, bool *ret_truth); /* yes, no */
 /* ISO 8601 UTC "2026-11-20T09:12:00Z", fraction allowed, or seconds since 1970. */
 int kri_parse_time(const char *text, int64_t *ret_wall_ns);
+/* The beginning of a day in UTC, "2026-11-20". */
+int kri_parse_date(const char *text, int64_t *ret_wall_ns);
 /* How a duration or size is best written: "15min", "16MB". At most 31 characters. */
 void kri_duration_text(int64_t ns, char text[32]);
 void kri_size_text(int64_t bytes, char text[32]);

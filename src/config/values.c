@@ -219,6 +219,20 @@ static bool calendar_time(const char *text, int64_t *ret_ns)
 	       !__builtin_add_overflow(*ret_ns, fraction, ret_ns);
 }
 
+int kri_parse_date(const char *text, int64_t *ret_wall_ns)
+{
+	const char *at = text;
+	int year, month, day;
+
+	/* The last day of a year that nanoseconds since 1970 reach is in 2262. */
+	if (!read_field(&at, 4, '-', &year) || !read_field(&at, 2, '-', &month) || !read_field(&at, 2, 0, &day) ||
+	    *at || !date_exists(year, month, day) || year > 2261)
+		return kryos_fail(-EINVAL, "\"%s\" is no day; one from 1970 to 2261 is allowed, as in 2026-11-20",
+		                  text);
+	*ret_wall_ns = days_to(year, month, day) * KRYOS_DAYS(1);
+	return 0;
+}
+
 static bool seconds_since_1970(const char *text, int64_t *ret_ns)
 {
 	int64_t seconds, fraction;

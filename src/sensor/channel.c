@@ -75,13 +75,14 @@ static int check_limits(const struct kryos_channel_config *config, const struct 
 
 static int check_twin(const struct kryos_channel_config *config, const char **ret_field)
 {
-	*ret_field = "agrees";
-	if (config->within_micro && !config->agrees)
-		return kryos_fail(-EINVAL, "is missing beside within; another sensor's channel is allowed");
 	*ret_field = "within";
-	if (config->agrees && config->within_micro <= 0)
-		return kryos_fail(-EINVAL,
-		                  "is missing beside agrees, or not above 0; how far both may differ is allowed");
+	if (config->within_micro && !config->agrees)
+		return kryos_fail(-EINVAL, "agrees is missing beside it; both, or none, are allowed");
+	if (config->within_micro < 0)
+		return kryos_fail(-EINVAL, "less than 0 is not allowed; how far both may differ is");
+	*ret_field = "agrees";
+	if (config->agrees && !config->within_micro)
+		return kryos_fail(-EINVAL, "within is missing beside it; both, or none, are allowed");
 	return 0;
 }
 

@@ -100,25 +100,30 @@ static int open_watchdog(struct kryos_station *station, const struct kri_station
 	return new_task(station, &station->store_task, "store", kri_station_number(section, KRI_WATCHDOG_TASK));
 }
 
-int kri_station_add_sensor(struct kryos_station *station, const struct kri_section *section)
+int kri_station_add_sensor(struct kryos_station *station, const struct kri_station_file *file,
+                           const struct kri_section *section)
 {
+	struct kri_station_channels *channels = calloc(1, sizeof(*channels));
 	char *options = kri_station_options(section);
 	struct kryos_line_config line;
-	int r;
+	int r = options && channels ? kri_station_channels(file, section->label, channels) : -ENOMEM;
 
-	if (!options)
-		return -ENOMEM;
-	kri_station_line_config(section, &line);
-	r = kryos_sampler_add_with(
-		station->sampler, section->label, section->entries[KRI_SENSOR_ADDRESS].text,
-		KRYOS_SAMPLER_SENSOR_CONFIG(.every_ns = kri_station_number(section, KRI_SENSOR_EVERY),
-	                                    .record_ns = kri_station_number(section, KRI_SENSOR_RECORD),
-	                                    .place = kri_station_text(section, KRI_SENSOR_PLACE),
-	                                    .sensor =
-	                                            KRYOS_SENSOR_CONFIG(.options = options,
-	                                                                .line = kri_station_is_line(section) ? &line
-	                                                                                                     : NULL)));
+	if (r >= 0) {
+		kri_station_line_config(section, &line);
+		r = kryos_sampler_add_with(
+			station->sampler, section->label, section->entries[KRI_SENSOR_ADDRESS].text,
+			KRYOS_SAMPLER_SENSOR_CONFIG(.every_ns = kri_station_number(section, KRI_SENSOR_EVERY),
+		                                    .record_ns = kri_station_number(section, KRI_SENSOR_RECORD),
+		                                    .place = kri_station_text(section, KRI_SENSOR_PLACE),
+		                                    .who = "station file",
+		                                    .sensor = KRYOS_SENSOR_CONFIG(.options = options,
+		                                                                  .line = kri_station_is_line(section)
+		                                                                                  ? &line
+		                                                                                  : NULL,
+		                                                                  .channels = channels->configs)));
+	}
 	free(options);
+	free(channels);
 	return r;
 }
 
@@ -134,7 +139,7 @@ int kri_station_open_sampler(struct kryos_station *station, const struct kri_sta
 			KRYOS_SAMPLER_CONFIG(.manual = station->config.manual, .task = station->sampler_task));
 	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
 		if (section->kind == KRI_SECTION_SENSOR)
-			r = kri_station_add_sensor(station, section);
+			r = kri_station_add_sensor(station, file, section);
 	}
 	return r < 0 ? r : 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "station.h"
+#include <kryos/clock.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,22 @@ static void destroy(struct kri_object *object)
 	kri_object_remove(&station->object);
 	kri_station_file_free(station->file);
 	free(station);
+}
+
+static void log_expiry(void *data, int line, const char *text)
+{
+	const struct kryos_station *station = data;
+
+	kri_log(station->ctx, KRYOS_LOG_WARNING, "station", 0, "%s:%d: %s", station->file->path, line, text);
+}
+
+/* After the parts: the clock may be known by them. */
+static void warn_of_expiry(struct kryos_station *station)
+{
+	struct kryos_time now;
+
+	if (kryos_clock_now(station->ctx, &now) >= 0)
+		kri_station_each_expiry(station->file, &now, log_expiry, station);
 }
 
 int kryos_station_open(struct kryos_station **ret_station, struct kryos_ctx *ctx, const char *config_path,
@@ -50,6 +67,7 @@ int kryos_station_open(struct kryos_station **ret_station, struct kryos_ctx *ctx
 	r = kri_station_open_parts(station, station->file);
 	if (r < 0)
 		goto close_parts;
+	warn_of_expiry(station);
 	kri_object_add(ctx, &station->object, destroy);
 	*ret_station = station;
 	return 0;
@@ -74,9 +92,23 @@ void kryos_station_close(struct kryos_station *station)
 		destroy(&station->object);
 }
 
+/* What --check says beside what is in force. */
+struct notice {
+	const struct kri_station_file *file;
+	FILE *stream;
+};
+
+static void print_expiry(void *data, int line, const char *text)
+{
+	const struct notice *notice = data;
+
+	fprintf(notice->stream, "%s:%d: notice: %s\n", notice->file->path, line, text);
+}
+
 int kryos_station_check(const char *config_path, FILE *stream)
 {
 	struct kri_station_file *file = NULL;
+	struct kryos_time now;
 	struct kryos_ctx *ctx = NULL;
 	char *errors = NULL;
 	int r;
@@ -87,9 +119,13 @@ int kryos_station_check(const char *config_path, FILE *stream)
 	if (r < 0)
 		return r;
 	r = kri_station_file_read(&file, ctx, config_path, &errors);
-	if (stream && r >= 0)
+	if (stream && r >= 0) {
+		if (kryos_clock_now(ctx, &now) >= 0)
+			kri_station_each_expiry(file, &now, print_expiry,
+			                        &(struct notice){ .file = file, .stream = stream });
 		kri_station_file_print(file, stream);
-	else if (stream && errors)
+	}
+	if (stream && r < 0 && errors)
 		fprintf(stream, "%s\n", errors);
 	free(errors);
 	kri_station_file_free(file);
@@ -116,20 +152,39 @@ static bool changed(const struct kryos_station *station, const struct kri_statio
 	return !kri_section_equal(kri_station_find(station->file, kind, NULL), kri_station_find(file, kind, NULL));
 }
 
+/* What is said of a channel belongs to its sensor: what is new of one that is there changes that. */
+static bool says_more(const struct kri_station_file *file, const struct kri_station_file *before)
+{
+	for (const struct kri_section *section = file->sections; section; section = section->next) {
+		const struct kri_section *sensor = before->sections;
+
+		if (section->kind != KRI_SECTION_CHANNEL ||
+		    kri_station_find(before, KRI_SECTION_CHANNEL, section->label))
+			continue;
+		while (sensor &&
+		       (sensor->kind != KRI_SECTION_SENSOR || !kri_station_is_channel_of(section, sensor->label)))
+			sensor = sensor->next;
+		if (sensor)
+			return true;
+	}
+	return false;
+}
+
 /* Adds sensors that are new; where others changed or went, begins with a new sampler. */
 static int apply_sensors(struct kryos_station *station, const struct kri_station_file *file)
 {
 	bool same_deadline = kri_station_sampler_deadline(station->file) == kri_station_sampler_deadline(file);
 	int r = 0;
 
-	if (!same_deadline || !covers(file, station->file, KRI_SECTION_SENSOR)) {
+	if (!same_deadline || !covers(file, station->file, KRI_SECTION_SENSOR) ||
+	    !covers(file, station->file, KRI_SECTION_CHANNEL) || says_more(file, station->file)) {
 		kri_station_close_sampler(station);
 		return kri_station_open_sampler(station, file);
 	}
 	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
 		if (section->kind == KRI_SECTION_SENSOR &&
 		    !kri_station_find(station->file, KRI_SECTION_SENSOR, section->label))
-			r = kri_station_add_sensor(station, section);
+			r = kri_station_add_sensor(station, file, section);
 	}
 	return r;
 }

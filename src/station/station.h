@@ -74,7 +74,8 @@ void kri_station_close_parts(struct kryos_station *station);
 void kri_station_use_rtc(struct kryos_station *station, const struct kri_station_file *file);
 int kri_station_open_sampler(struct kryos_station *station, const struct kri_station_file *file);
 void kri_station_close_sampler(struct kryos_station *station);
-int kri_station_add_sensor(struct kryos_station *station, const struct kri_section *section);
+int kri_station_add_sensor(struct kryos_station *station, const struct kri_station_file *file,
+                           const struct kri_section *section);
 int kri_station_open_relay(struct kryos_station *station, const struct kri_station_file *file,
                            const struct kri_section *section);
 void kri_station_close_relay(struct kryos_station *station, const char *name);

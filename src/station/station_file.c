@@ -97,6 +97,16 @@ static bool is_name(const char *text, size_t most)
 	return count >= 1 && count <= most && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") == count;
 }
 
+/* A label of that kind of section. Whether a channel is one of the file's sensors is judged when all is read. */
+static bool is_label(const struct kri_section_info *info, const char *label)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-.";
+
+	if (!info->dotted)
+		return is_name(label, info->label_max);
+	return *label && strlen(label) <= info->label_max && strspn(label, letters) == strlen(label);
+}
+
 static unsigned int kind_of(const char *name)
 {
 	unsigned int kind = 0;
@@ -111,11 +121,11 @@ static unsigned int unknown_section(struct kri_ini *ini, const char *name, int l
 {
 	char near[64];
 	const char *meant =
-		kri_suggest(name, "station clock sensor output alarm store watchdog relay", near, sizeof(near));
+		kri_suggest(name, "station clock sensor channel output alarm store watchdog relay", near, sizeof(near));
 
 	kri_ini_error(ini, line,
-	              "there is no section [%s]%s%s%s; station, clock, sensor, output, alarm, store, watchdog and "
-	              "relay are allowed",
+	              "there is no section [%s]%s%s%s; station, clock, sensor, channel, output, alarm, store, watchdog "
+	              "and relay are allowed",
 	              name, meant ? " (did you mean [" : "", meant ? meant : "", meant ? "]?)" : "");
 	return meant ? kind_of(meant) : KRI_SECTION_COUNT;
 }
@@ -144,7 +154,10 @@ static void take_section(struct kri_ini *ini, void *data, const char *name, cons
 	name = info->name;
 	if (!info->labelled && *label)
 		kri_ini_error(ini, line, "[%s %s]: this section takes no name; [%s] is allowed", name, label, name);
-	else if (info->labelled && !is_name(label, info->label_max))
+	else if (info->dotted && !is_label(info, label))
+		kri_ini_error(ini, line, "[%s%s%s] needs the name of a channel, as in [%s fridge.temperature]", name,
+		              *label ? " " : "", label, name);
+	else if (info->labelled && !is_label(info, label))
 		kri_ini_error(ini, line,
 		              *label ? "[%s %s]: a name of 1 to %zu of a-z 0-9 _ - is allowed, as in [%s one]"
 		                     : "[%s%s] needs a name of 1 to %zu of a-z 0-9 _ -, as in [%s one]",
@@ -157,10 +170,10 @@ static void take_section(struct kri_ini *ini, void *data, const char *name, cons
 	section->kind = kind;
 	section->line = line;
 	section->guessed = guessed;
-	if (info->labelled)
+	/* (What is no channel's name is reported; it is none to look for.) */
+	if (info->labelled && (!info->dotted || is_label(info, label)))
 		snprintf(section->label, sizeof(section->label), "%s", label);
-	before = info->labelled && !is_name(label, info->label_max) ? NULL
-	                                                            : find_section(reading->file, kind, section->label);
+	before = info->labelled && !is_label(info, label) ? NULL : find_section(reading->file, kind, section->label);
 	if (before) {
 		kri_ini_error(ini, line, "[%s%s%s] was there before, on line %d; once is allowed", name,
 		              *section->label ? " " : "", section->label, before->line);
@@ -206,7 +219,7 @@ void kri_station_unknown_key(struct kri_ini *ini, enum kri_section_kind section,
 
 static void range_text(const struct kri_key_info *info, int64_t number, char text[32])
 {
-	if (info->kind == KRI_VALUE_DURATION || info->kind == KRI_VALUE_RECORD)
+	if (info->kind == KRI_VALUE_DURATION || info->kind == KRI_VALUE_RECORD || info->kind == KRI_VALUE_FROZEN)
 		kri_duration_text(number, text);
 	else if (info->kind == KRI_VALUE_SIZE)
 		kri_size_text(number, text);
@@ -246,6 +259,12 @@ static int parse_number(const struct kri_key_info *info, const char *text, int64
 		return r < 0 || *ret_number > 0
 		               ? r
 		               : kryos_fail(-EINVAL, "\"%s\" is not allowed: \"every\", or a longer time, is", text);
+	case KRI_VALUE_FROZEN:
+		if (strcmp(text, "never") == 0) {
+			*ret_number = KRYOS_FROZEN_NEVER;
+			return 0;
+		}
+		return kri_parse_duration(text, ret_number);
 	case KRI_VALUE_DURATION:
 		return kri_parse_duration(text, ret_number);
 	case KRI_VALUE_SIZE:
@@ -273,9 +292,12 @@ static bool take_number(struct kri_ini *ini, const struct kri_key_info *info, co
 	}
 	if (*ret_number >= minimum && *ret_number <= maximum)
 		return true;
+	if (info->kind == KRI_VALUE_FROZEN && *ret_number == KRYOS_FROZEN_NEVER)
+		return true;
 	range_text(info, minimum, least);
 	range_text(info, maximum, most);
-	kri_ini_error(ini, line, "%s: %s is not allowed: %s to %s is", info->name, text, least, most);
+	kri_ini_error(ini, line, "%s: %s is not allowed: %s to %s%s is", info->name, text, least, most,
+	              info->kind == KRI_VALUE_FROZEN ? ", or never," : "");
 	return false;
 }
 
@@ -291,13 +313,21 @@ bool kri_is_choice(const char *text, const char *choices)
 	return false;
 }
 
-/* False, and reported, where text is no value of this key. */
-static bool take_text(struct kri_ini *ini, const struct kri_key_info *info, const char *text, int line)
+/* False, and reported, where text is no value of this key. *ret_number: what it says, where that is a number. */
+static bool take_text(struct kri_ini *ini, const struct kri_key_info *info, const char *text, int line,
+                      int64_t *ret_number)
 {
 	char near[64];
 	const char *meant;
+	int r;
 
 	switch (info->kind) {
+	case KRI_VALUE_MICRO:
+	case KRI_VALUE_DATE:
+		r = info->kind == KRI_VALUE_DATE ? kri_parse_date(text, ret_number) : kri_parse_micro(text, ret_number);
+		if (r < 0)
+			kri_ini_error(ini, line, "%s: %s", info->name, kryos_strerror(r));
+		return r >= 0;
 	case KRI_VALUE_CHOICE:
 		if (kri_is_choice(text, info->choices))
 			return true;
@@ -385,7 +415,8 @@ static void take_entry(struct kri_ini *ini, void *data, const char *name, const 
 		kri_ini_error(ini, line, "%s has no value; leave the line out if it should have none", name);
 		return;
 	}
-	good = info->default_id >= 0 ? take_number(ini, info, text, line, &number) : take_text(ini, info, text, line);
+	good = info->default_id >= 0 ? take_number(ini, info, text, line, &number)
+	                             : take_text(ini, info, text, line, &number);
 	if (!good)
 		return;
 	entry->number = number;

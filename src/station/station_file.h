@@ -7,10 +7,13 @@
 #define KRI_STATION_FILE_H
 
 #include "../config/config.h"
+#include <kryos/channel.h>
+#include <kryos/clock.h>
 #include <kryos/line.h>
 #include <kryos/relay.h>
 #include <kryos/sampler.h>
 #include <kryos/store.h>
+#include <kryos/sys/sensor.h>
 #include <kryos/watchdog.h>
 #include <stdio.h>
 
@@ -18,6 +21,7 @@ enum kri_section_kind {
 	KRI_SECTION_STATION,
 	KRI_SECTION_CLOCK,
 	KRI_SECTION_SENSOR,
+	KRI_SECTION_CHANNEL,
 	KRI_SECTION_OUTPUT,
 	KRI_SECTION_ALARM,
 	KRI_SECTION_STORE,
@@ -37,6 +41,17 @@ enum kri_key {
 	KRI_SENSOR_ACTIVE,
 	KRI_SENSOR_BIAS,
 	KRI_SENSOR_DEBOUNCE,
+	KRI_CHANNEL_MIN,
+	KRI_CHANNEL_MAX,
+	KRI_CHANNEL_RATE,
+	KRI_CHANNEL_FROZEN,
+	KRI_CHANNEL_AGREES,
+	KRI_CHANNEL_WITHIN,
+	KRI_CHANNEL_OFFSET,
+	KRI_CHANNEL_POINTS,
+	KRI_CHANNEL_CERTIFICATE,
+	KRI_CHANNEL_CALIBRATED,
+	KRI_CHANNEL_EXPIRES,
 	KRI_OUTPUT_ADDRESS,
 	KRI_OUTPUT_ACTIVE,
 	KRI_OUTPUT_SHOWS,
@@ -87,7 +102,10 @@ enum kri_value_kind {
 	KRI_VALUE_SIZE,
 	KRI_VALUE_COUNT,
 	KRI_VALUE_PERCENT,
-	KRI_VALUE_RATE /* decimal per second, kept per 1000 s */
+	KRI_VALUE_RATE,   /* decimal per second, kept per 1000 s */
+	KRI_VALUE_FROZEN, /* a duration, or "never" (KRYOS_FROZEN_NEVER) */
+	KRI_VALUE_MICRO,  /* decimal, kept in millionths */
+	KRI_VALUE_DATE    /* a day, kept as its beginning in UTC */
 };
 
 struct kri_key_info {
@@ -104,6 +122,7 @@ struct kri_section_info {
 	const char *name;
 	bool labelled;    /* [sensor fridge] */
 	size_t label_max; /* bytes */
+	bool dotted;      /* the label is a channel: [channel fridge.temperature] */
 };
 extern const struct kri_section_info kri_station_sections[KRI_SECTION_COUNT];
 
@@ -165,6 +184,30 @@ bool kri_station_is_line(const struct kri_section *sensor);
 void kri_station_line_config(const struct kri_section *sensor, struct kryos_line_config *ret_config);
 /* "wires=3 element=pt1000", as kryos_sensor_open_with takes it; free() it. NULL: out of memory. */
 char *kri_station_options(const struct kri_section *sensor);
+/* channels.c */
+
+/* A section of a channel, as the sampler takes it; its strings are the section's. */
+struct kri_station_channel {
+	struct kryos_channel_config config;
+	struct kryos_calibration_point points[KRYOS_CALIBRATION_MAX_POINTS];
+};
+struct kri_station_channels {
+	struct kri_station_channel channels[KRYOS_SENSOR_MAX_CHANNELS];
+	const struct kryos_channel_config *configs[KRYOS_SENSOR_MAX_CHANNELS + 1]; /* the last is NULL */
+};
+/* "0:0.10 5:5.08"; -EINVAL with a sentence. */
+int kri_station_points(const char *text, struct kryos_calibration_point points[KRYOS_CALIBRATION_MAX_POINTS],
+                       size_t *ret_count);
+int kri_station_channel(const struct kri_section *section, struct kri_station_channel *ret_channel);
+bool kri_station_is_channel_of(const struct kri_section *section, const char *sensor);
+/* All of a sensor. */
+int kri_station_channels(const struct kri_station_file *file, const char *sensor,
+                         struct kri_station_channels *ret_channels);
+/* Calibrations that have expired, or do within 30 days, each as a sentence; none where the time is not trusted. */
+typedef void (*kri_expiry_fn)(void *data, int line, const char *text);
+void kri_station_each_expiry(const struct kri_station_file *file, const struct kryos_time *now, kri_expiry_fn expiry,
+                             void *data);
+
 /* Reports a key that a section does not have; more: further names it could have been, blanks between. */
 void kri_station_unknown_key(struct kri_ini *ini, enum kri_section_kind section, const char *name, int line,
                              const char *more);

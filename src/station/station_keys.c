@@ -4,15 +4,16 @@
 #include <string.h>
 
 const struct kri_section_info kri_station_sections[KRI_SECTION_COUNT] = {
-	[KRI_SECTION_STATION] = { "station", false, 0 },
-	[KRI_SECTION_CLOCK] = { "clock", false, 0 },
-	[KRI_SECTION_SENSOR] = { "sensor", true, 31 },
-	[KRI_SECTION_OUTPUT] = { "output", true, 31 },
-	[KRI_SECTION_ALARM] = { "alarm", true, 31 },
-	[KRI_SECTION_STORE] = { "store", false, 0 },
-	[KRI_SECTION_WATCHDOG] = { "watchdog", false, 0 },
+	[KRI_SECTION_STATION] = { "station", false, 0, false },
+	[KRI_SECTION_CLOCK] = { "clock", false, 0, false },
+	[KRI_SECTION_SENSOR] = { "sensor", true, 31, false },
+	[KRI_SECTION_CHANNEL] = { "channel", true, 49, true },
+	[KRI_SECTION_OUTPUT] = { "output", true, 31, false },
+	[KRI_SECTION_ALARM] = { "alarm", true, 31, false },
+	[KRI_SECTION_STORE] = { "store", false, 0, false },
+	[KRI_SECTION_WATCHDOG] = { "watchdog", false, 0, false },
 	/* A relay's task is called "relay <name>", and a task's name has 31 bytes. */
-	[KRI_SECTION_RELAY] = { "relay", true, 25 },
+	[KRI_SECTION_RELAY] = { "relay", true, 25, false },
 };
 
 #define PROFILES                                                                                                       \
@@ -42,6 +43,17 @@ const struct kri_key_info kri_station_keys[KRI_KEY_COUNT] = {
 	[KRI_SENSOR_ACTIVE] = CHOICE(SENSOR, "active", "high", "high low"),
 	[KRI_SENSOR_BIAS] = CHOICE(SENSOR, "bias", "pull-up", "pull-up pull-down off"),
 	[KRI_SENSOR_DEBOUNCE] = NUMBER(SENSOR, "debounce", DURATION, DEBOUNCE_NS),
+	[KRI_CHANNEL_MIN] = PLAIN(CHANNEL, "min", MICRO, NULL),
+	[KRI_CHANNEL_MAX] = PLAIN(CHANNEL, "max", MICRO, NULL),
+	[KRI_CHANNEL_RATE] = PLAIN(CHANNEL, "rate", MICRO, NULL),
+	[KRI_CHANNEL_FROZEN] = NUMBER(CHANNEL, "frozen", FROZEN, FROZEN_NS),
+	[KRI_CHANNEL_AGREES] = PLAIN(CHANNEL, "agrees", TEXT, NULL),
+	[KRI_CHANNEL_WITHIN] = PLAIN(CHANNEL, "within", MICRO, NULL),
+	[KRI_CHANNEL_OFFSET] = PLAIN(CHANNEL, "offset", MICRO, NULL),
+	[KRI_CHANNEL_POINTS] = PLAIN(CHANNEL, "points", TEXT, NULL),
+	[KRI_CHANNEL_CERTIFICATE] = PLAIN(CHANNEL, "certificate", TEXT, NULL),
+	[KRI_CHANNEL_CALIBRATED] = PLAIN(CHANNEL, "calibrated", DATE, NULL),
+	[KRI_CHANNEL_EXPIRES] = PLAIN(CHANNEL, "expires", DATE, NULL),
 	[KRI_OUTPUT_ADDRESS] = PLAIN(OUTPUT, "address", TEXT, NULL),
 	[KRI_OUTPUT_ACTIVE] = CHOICE(OUTPUT, "active", "high", "high low"),
 	[KRI_OUTPUT_SHOWS] = CHOICE(OUTPUT, "shows", NULL, "problems"),

@@ -28,17 +28,21 @@ bool kri_has(const struct kri_section *section, enum kri_key key)
 void kri_wrong(struct kri_judging *judging, const struct kri_section *section, enum kri_key key, const char *format,
                ...)
 {
-	const struct kri_entry *entry = &section->entries[key];
 	char *text = NULL;
 	va_list args;
-	int length;
+	int length, line = section->line;
 
-	judging->wrong[key] = true;
 	va_start(args, format);
 	length = vasprintf(&text, format, args);
 	va_end(args);
-	kri_ini_error(judging->ini, entry->line ? entry->line : section->line, "%s: %s", kri_station_keys[key].name,
-	              length < 0 ? "wrong" : text);
+	if (key == KRI_KEY_COUNT) {
+		kri_ini_error(judging->ini, line, "[%s %s]: %s", kri_station_sections[section->kind].name,
+		              section->label, length < 0 ? "wrong" : text);
+	} else {
+		judging->wrong[key] = true;
+		line = section->entries[key].line ? section->entries[key].line : line;
+		kri_ini_error(judging->ini, line, "%s: %s", kri_station_keys[key].name, length < 0 ? "wrong" : text);
+	}
 	if (length >= 0)
 		free(text);
 }
@@ -389,6 +393,8 @@ void kri_station_judge(struct kri_ini *ini, struct kryos_ctx *ctx, struct kri_st
 			judge_place(&judging, places, section, KRI_CLOCK_RTC, &device);
 		else if (section->kind == KRI_SECTION_SENSOR)
 			judge_sensor(&judging, places, section);
+		else if (section->kind == KRI_SECTION_CHANNEL)
+			kri_judge_channel_section(&judging, section);
 		else if (section->kind == KRI_SECTION_OUTPUT)
 			judge_output(&judging, places, section);
 		else if (section->kind == KRI_SECTION_ALARM)

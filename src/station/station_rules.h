@@ -16,7 +16,10 @@ struct kri_judging {
 };
 
 bool kri_has(const struct kri_section *section, enum kri_key key);
-/* Reports "key: ..." on the key's line, or the section's where the key was not written. */
+/*
+ * Reports "key: ..." on the key's line, or the section's where the key was not written; KRI_KEY_COUNT: of the section
+ * as a whole, on its header's line.
+ */
 void kri_wrong(struct kri_judging *judging, const struct kri_section *section, enum kri_key key, const char *format,
                ...) KRYOS_PRINTF(4, 5);
 bool kri_needs(struct kri_judging *judging, const struct kri_section *section, enum kri_key key, const char *example);
@@ -32,6 +35,9 @@ bool kri_judge_address(struct kri_judging *judging, const struct kri_section *se
 /* The channels of a sensor's section; false where its address or an option of it is missing or wrong. */
 bool kri_station_describe(struct kryos_ctx *ctx, const struct kri_section *sensor,
                           const struct kryos_sensor_driver **ret_driver, struct kryos_description *ret_description);
+
+/* rules_channel.c */
+void kri_judge_channel_section(struct kri_judging *judging, const struct kri_section *section);
 
 /* rules_relay.c */
 void kri_judge_alarm(struct kri_judging *judging, const struct kri_section *section);

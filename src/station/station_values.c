@@ -201,7 +201,7 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 void kri_station_file_print(const struct kri_station_file *file, FILE *stream)
 {
 	static const enum kri_section_kind order[] = {
-		KRI_SECTION_STATION, KRI_SECTION_CLOCK, KRI_SECTION_SENSOR, KRI_SECTION_OUTPUT,
+		KRI_SECTION_STATION, KRI_SECTION_CLOCK, KRI_SECTION_SENSOR, KRI_SECTION_CHANNEL,  KRI_SECTION_OUTPUT,
 		KRI_SECTION_ALARM,   KRI_SECTION_STORE, KRI_SECTION_RELAY,  KRI_SECTION_WATCHDOG,
 	};
 

@@ -234,6 +234,19 @@ static void each_old_certificate(struct kryos_station *station, const struct kry
 	}
 }
 
+struct problems {
+	kri_problem_fn problem;
+	void *data;
+};
+
+static void pass_on(void *data, int line, const char *text)
+{
+	const struct problems *problems = data;
+
+	(void)line;
+	problems->problem(problems->data, text);
+}
+
 void kri_station_each_problem(struct kryos_station *station, kri_problem_fn problem, void *data)
 {
 	struct kryos_store_status store = { .size = sizeof(store) };
@@ -264,6 +277,7 @@ void kri_station_each_problem(struct kryos_station *station, kri_problem_fn prob
 	}
 	kri_station_each_lost_output(station, problem, data);
 	each_old_certificate(station, &now, problem, data);
+	kri_station_each_expiry(station->file, &now, pass_on, &(struct problems){ .problem = problem, .data = data });
 	for (const struct kri_remark *remark = station->file->remarks; remark; remark = remark->next)
 		problem(data, remark->text);
 }

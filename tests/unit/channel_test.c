@@ -52,8 +52,9 @@ static void what_is_wrong_is_named_with_its_field_and_its_neighbour_is_right(voi
 	refuses(KRYOS_CHANNEL_CONFIG(.frozen_ns = KRYOS_DAYS(365) + 1), "frozen", "never");
 	allows(KRYOS_CHANNEL_CONFIG(.frozen_ns = KRYOS_DAYS(365)));
 	allows(KRYOS_CHANNEL_CONFIG(.frozen_ns = KRYOS_FROZEN_NEVER));
-	refuses(KRYOS_CHANNEL_CONFIG(.agrees = "b.temperature"), "within", "beside agrees");
-	refuses(KRYOS_CHANNEL_CONFIG(.within_micro = 1), "agrees", "beside within");
+	refuses(KRYOS_CHANNEL_CONFIG(.agrees = "b.temperature"), "agrees", "within is missing");
+	refuses(KRYOS_CHANNEL_CONFIG(.within_micro = 1), "within", "agrees is missing");
+	refuses(KRYOS_CHANNEL_CONFIG(.agrees = "b.temperature", .within_micro = -1), "within", "less than 0");
 	allows(KRYOS_CHANNEL_CONFIG(.agrees = "b.temperature", .within_micro = 1));
 	refuses(KRYOS_CHANNEL_CONFIG(.offset_micro = C(180) + 1), "offset", "whole range");
 	refuses(KRYOS_CHANNEL_CONFIG(.offset_micro = 1, POINTS({ 0, 0 }, { 1, 1 })), "offset", "one of both");

@@ -462,7 +462,8 @@ static void every_mistake_is_named_in_one_run(void **state)
 		"[relay g]\n"
 		"ca = ~/ca.crt\n",
 		":1: \"orphan\" stands in no section; a header such as [station] must come first\n"
-		":2: there is no section [staiton] (did you mean [station]?); station, clock, sensor, output, alarm, "
+		":2: there is no section [staiton] (did you mean [station]?); station, clock, sensor, channel, output, "
+	        "alarm, "
 		"store, watchdog and relay are allowed\n"
 		":3: [station] was there before, on line 2; once is allowed\n"
 		":4: [station] has no key nmae; did you mean name?\n"
@@ -535,10 +536,12 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":4: keep: \"400\" is no duration: a whole number and its unit are allowed, as in 500ms, 10s, 15min, "
 		"10h, 30d\n"
 		":5: size: segments of 16MB in a store of 31MB leave none to remove; at most half of size is allowed\n"
-		":6: there is no section [wathcdog] (did you mean [watchdog]?); station, clock, sensor, output, alarm, "
+		":6: there is no section [wathcdog] (did you mean [watchdog]?); station, clock, sensor, channel, "
+	        "output, alarm, "
 		"store, watchdog and relay are allowed\n"
 		":7: timeout: 1s is not allowed: 2s to 10min is\n"
-		":8: there is no section [senosr] (did you mean [sensor]?); station, clock, sensor, output, alarm, "
+		":8: there is no section [senosr] (did you mean [sensor]?); station, clock, sensor, channel, output, "
+	        "alarm, "
 		"store, watchdog and relay are allowed\n"
 		":8: [sensor lid] has no address; one is needed, as in address = bme280@i2c-1:0x76\n"
 		":9: [sensor] has no key adress; did you mean address?\n"
@@ -551,7 +554,8 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":13: mqtt: \"4\" is not allowed; one of these is: 3.1.1 5\n"
 		":14: the line is indented; entries and headers must begin in the first column\n"
 		":15: [clock] has no key rct; did you mean rtc?\n"
-		":16: there is no section [colour]; station, clock, sensor, output, alarm, store, watchdog and relay "
+		":16: there is no section [colour]; station, clock, sensor, channel, output, alarm, store, watchdog "
+	        "and relay "
 		"are allowed\n"
 		":18: \"blue\" is no entry; key = value is allowed\n"
 		":19: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]");
@@ -643,6 +647,123 @@ static void neighbours_of_a_mistake_are_right(void **state)
 	               "[sensor room]\naddress = bme280@i2c-1:0x76\n[alarm a]\nchannel = room.humidity\n"
 	               "profile = fridge-2-8\n",
 	               ":4: channel: \"room.humidity\": a profile judges temperatures only");
+}
+
+#define TWO SENSOR "[sensor twin]\naddress = ds18b20@w1:28-0316a2795b00\n"
+#define ROOM "[sensor room]\naddress = bme280@i2c-1:0x76\n"
+
+static void what_is_said_of_a_channel_is_taken_as_written(void **state)
+{
+	struct fixture *fixture = *state;
+	struct kri_station_channels said;
+	const struct kryos_channel_config *config;
+
+	assert_reads(fixture, "[channel fridge.temperature]\n"
+	                      "min = -30\nmax = 50\nrate = 5\nfrozen = never\nagrees = twin.temperature\n"
+	                      "within = 0.5\npoints = 0:0.10  5:5.08 25:24.97\ncertificate = NPL 2026/0815\n"
+	                      "calibrated = 2026-03-01\nexpires = 2027-03-01\n"
+	                      "[channel room.humidity]\noffset = -1.5\n[channel room.temperature]\n" TWO ROOM);
+	assert_ok(kri_station_channels(fixture->file, "fridge", &said));
+	config = said.configs[0];
+	assert_null(said.configs[1]);
+	assert_string_equal(config->quantity, "temperature");
+	assert_int_equal(config->has, KRYOS_CHANNEL_MIN | KRYOS_CHANNEL_MAX);
+	assert_int_equal(config->min_micro, -30000000);
+	assert_int_equal(config->max_micro, 50000000);
+	assert_int_equal(config->rate_micro, 5000000);
+	assert_true(config->frozen_ns == KRYOS_FROZEN_NEVER);
+	assert_string_equal(config->agrees, "twin.temperature");
+	assert_int_equal(config->within_micro, 500000);
+	assert_int_equal(config->point_count, 3);
+	assert_int_equal(config->points[0].reading_micro, 0);
+	assert_int_equal(config->points[0].true_micro, 100000);
+	assert_int_equal(config->points[2].reading_micro, 25000000);
+	assert_int_equal(config->points[2].true_micro, 24970000);
+	assert_string_equal(config->certificate, "NPL 2026/0815");
+	assert_true(config->calibrated_ns == INT64_C(1772323200000000000));
+	assert_true(config->expires_ns == INT64_C(1803859200000000000));
+	/* min was not said: it is none, and not 0. */
+	assert_ok(kri_station_channels(fixture->file, "room", &said));
+	assert_string_equal(said.configs[0]->quantity, "humidity");
+	assert_int_equal(said.configs[0]->has, 0);
+	assert_int_equal(said.configs[0]->offset_micro, -1500000);
+	assert_string_equal(said.configs[1]->quantity, "temperature");
+	assert_null(said.configs[2]);
+	assert_ok(kri_station_channels(fixture->file, "twin", &said));
+	assert_null(said.configs[0]);
+}
+
+static void every_mistake_about_a_channel_is_on_its_line(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_refuses(
+		fixture,
+		TWO "[sensor room]\naddress = bme280@i2c-1:0x76\nevery = 5min\n" DOOR
+		    "[sensor bad]\naddress = bme208@i2c-1:0x77\n"
+		    "[channel]\nmin = 1\n"
+		    "[channel Fridge.temperature]\n"
+		    "[channel frigde.temperature]\nmin = x\n"
+		    "[channel fridge]\n"
+		    "[channel fridge.humidity]\n"
+		    "[channel lid.open]\nfrozen = 2d\n"
+		    "[channel bad.temperature]\nmin = 4\n"
+		    "[channel fridge.temperature]\nmin = -60\nmax = warm\n"
+		    "[channel fridge.temperature]\nrate = 0\n"
+		    "[channel twin.temperature]\nmax = 5\nmin = 5\nagrees = room.temperature\nwithin = 0.5\n"
+		    "[channel room.temperature]\nagrees = room.humidity\nwithin = 0\noffset = 300\nmin = -41\n"
+		    "expires = 2026-03-01\ncalibrated = 2026-03-01\ncertificate = a;b\nrate = 0\n"
+		    "[channel room.humidity]\npoints = 0:0 50\nmax = 100.1\nagrees = fridge.temperature\n"
+		    "[channel room.pressure]\npoints = 30000:30000 50000:50000\noffset = 0\ncertificate =\n"
+		    "calibrated = 2026-02-30\nexpires = tomorrow\nfrozen = 10min\nagree = twin.temperature\n",
+		":11: address: bme208@i2c-1:0x77: no sensor driver \"bme208\"; there is ^\n"
+		":12: [channel] needs the name of a channel, as in [channel fridge.temperature]\n"
+		":14: [channel Fridge.temperature] needs the name of a channel, as in [channel fridge.temperature]\n"
+		":15: [channel frigde.temperature]: \"frigde.temperature\": there is no sensor \"frigde\"; did you "
+		"mean fridge?\n"
+		":16: min: \"x\" is no number: digits with at most six decimals are allowed, as in 8, -0.5 or 21.125\n"
+		":17: [channel fridge]: \"fridge\" is no channel; sensor.quantity is allowed, as in "
+		"fridge.temperature\n"
+		":18: [channel fridge.humidity]: \"fridge.humidity\": a ds18b20 has no such channel; there is "
+		"fridge.temperature\n"
+		":19: [channel lid.open]: open has two states; limits and a calibration are of what is measured\n"
+		":25: max: \"warm\" is no number: digits with at most six decimals are allowed, as in 8, -0.5 or "
+		"21.125\n"
+		":26: [channel fridge.temperature] was there before, on line 23; once is allowed\n"
+		":29: max: nothing lies between min and max; more than min is allowed\n"
+		":31: agrees: \"room.temperature\" is measured every 5min, and twin.temperature every 1min; only what "
+		"is measured equally often is compared\n"
+		":34: agrees: \"room.humidity\" is of the same sensor; another one's channel is allowed\n"
+		":35: within: 0 is not allowed; how far both may differ is\n"
+		":36: offset: is more than the chip's whole range; a correction is allowed\n"
+		":37: min: -41 is not allowed: -40 to 85 Cel is, what the chip measures\n"
+		":38: expires: is not after calibrated; a later day is allowed\n"
+		":40: certificate: 1 to 47 bytes without \";\" and control characters are allowed\n"
+		":41: rate: 0 is not allowed; a move per minute is\n"
+		":43: points: \"50\" is no point; reading:true value is allowed, as in 0:0.10 5:5.08 25:24.97\n"
+		":44: max: 100.1 is not allowed: 0 to 100 %RH is, what the chip measures\n"
+		":45: agrees: \"fridge.temperature\" is in Cel, and room.humidity in %RH; the same unit is allowed\n"
+		":45: agrees: \"fridge.temperature\" is measured every 1min, and room.humidity every 5min; only what "
+		"is measured equally often is compared\n"
+		":45: agrees: within is missing beside it; both, or none, are allowed\n"
+		":49: certificate has no value; leave the line out if it should have none\n"
+		":50: calibrated: \"2026-02-30\" is no day; one from 1970 to 2261 is allowed, as in 2026-11-20\n"
+		":51: expires: \"tomorrow\" is no day; one from 1970 to 2261 is allowed, as in 2026-11-20\n"
+		":52: frozen: 10min is not allowed: 1h to 365d, or never, is\n"
+		":53: [channel] has no key agree; did you mean agrees?");
+	assert_refuses(fixture,
+	               TWO "[channel fridge.temperature]\nagrees = twin.temperature\nwithin = 0.5\n"
+	                   "[channel twin.temperature]\nagrees = fridge.temperature\nwithin = 0.5\n"
+	                   "points = 0:0.1 0:5.08\noffset = 0\n",
+	               ":9: agrees: [channel fridge.temperature] on line 5 says it already; once is allowed\n"
+	               ":11: points: number 2 is not above the one before it; readings and true values must both "
+	               "ascend\n"
+	               ":12: offset: is beside points; one of both is allowed");
+	/* Three probes are two pairs, or three. */
+	assert_reads(fixture, TWO "[sensor third]\naddress = ds18b20@w1:28-0316a2795b01\n"
+	                          "[channel fridge.temperature]\nagrees = twin.temperature\nwithin = 0.5\n"
+	                          "[channel twin.temperature]\nagrees = third.temperature\nwithin = 0.5\n"
+	                          "[channel third.temperature]\nagrees = fridge.temperature\nwithin = 0.5\n");
 }
 
 static void a_file_without_sensors_is_refused(void **state)
@@ -845,6 +966,8 @@ int main(void)
 		TEST(what_a_relay_does_not_say_is_the_default),
 		TEST(every_mistake_is_named_in_one_run),
 		TEST(neighbours_of_a_mistake_are_right),
+		TEST(what_is_said_of_a_channel_is_taken_as_written),
+		TEST(every_mistake_about_a_channel_is_on_its_line),
 		TEST(a_file_without_sensors_is_refused),
 		TEST(a_zone_that_is_not_installed_is_refused),
 		TEST(secrets_that_anyone_can_read_are_remarked_not_refused),

@@ -236,7 +236,7 @@ static void pairs_that_cannot_be_compared_are_refused(void **state)
 	assert_says(-EINVAL, "no channel \"humidity\"");
 	assert_fails(-EINVAL,
 	             add(bench, "one", ONE, KRYOS_CHANNEL_CONFIG(.quantity = "temperature", .within_micro = 1)));
-	assert_says(-EINVAL, "one: temperature: agrees: is missing beside within");
+	assert_says(-EINVAL, "one: temperature: within: agrees is missing beside it");
 	assert_ok(add(bench, "one", ONE, with_two));
 	assert_fails(-EINVAL, add(bench, "two", TWO, with_one));
 	assert_says(-EINVAL, "says it already");

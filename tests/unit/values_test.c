@@ -203,6 +203,23 @@ static void times_are_utc_or_seconds(void **state)
 	check_bad(kri_parse_time, bad, "2026-11-20T09:12:00Z");
 }
 
+static void days_are_whole_dates_of_the_calendar(void **state)
+{
+	static const struct number_case good[] = {
+		{ "1970-01-01", 0 },
+		{ "2026-03-01", INT64_C(1772323200000000000) },
+		{ "2024-02-29", INT64_C(1709164800000000000) },
+		{ "2261-12-31", INT64_C(9214560000000000000) },
+	};
+	static const char *const bad[] = { "2026-02-29", "2026-13-01", "2026-1-1",    "2026-03-01T00:00:00Z",
+		                           "2262-01-01", "1969-12-31", "2026-03-01 ", "20260301",
+		                           "tomorrow",   "",           NULL };
+
+	(void)state;
+	check_good(kri_parse_date, good, KRI_ARRAY_SIZE(good));
+	check_bad(kri_parse_date, bad, "1970 to 2261");
+}
+
 /* Both ways over four centuries, against the C library's calendar. */
 static void every_day_of_the_calendar_is_read_right(void **state)
 {
@@ -215,6 +232,9 @@ static void every_day_of_the_calendar_is_read_right(void **state)
 		kryos_time_text(expected, text);
 		assert_ok(kri_parse_time(text, &ns));
 		assert_true(ns == expected);
+		text[10] = 0;
+		assert_ok(kri_parse_date(text, &ns));
+		assert_true(ns == day * KRYOS_DAYS(1));
 	}
 }
 
@@ -310,6 +330,7 @@ int main(void)
 		cmocka_unit_test(percentages_carry_their_sign),
 		cmocka_unit_test(truth_is_yes_or_no),
 		cmocka_unit_test(times_are_utc_or_seconds),
+		cmocka_unit_test(days_are_whole_dates_of_the_calendar),
 		cmocka_unit_test(every_day_of_the_calendar_is_read_right),
 		cmocka_unit_test(texts_use_the_largest_unit_that_divides),
 		cmocka_unit_test(defaults_say_the_same_in_text_and_number),
