@@ -272,6 +272,23 @@ static void frozen_is_as_long_as_was_said_or_never(void **state)
 		assert_int_equal(judge_said(&history, config, C(5), KRYOS_DAYS(day), &value), KRYOS_QUALITY_GOOD);
 }
 
+/* Where the line is so flat that many readings become one value, it is the chip that has to stand still. */
+static void it_is_the_chips_own_value_that_is_frozen(void **state)
+{
+	static const struct kryos_calibration_point points[] = { { 0, 0 }, { C(25), 1 } };
+	const struct kryos_channel_config *config =
+		KRYOS_CHANNEL_CONFIG(.points = points, .point_count = 2, .frozen_ns = KRYOS_HOURS(1));
+	struct kri_history history = { 0 };
+	int64_t value;
+
+	(void)state;
+	for (int minute = 0; minute < 200; minute++) {
+		assert_int_equal(judge_said(&history, config, C(5) + minute % 2, KRYOS_MINUTES(minute), &value),
+		                 KRYOS_QUALITY_GOOD);
+		assert_int_equal(value, 0);
+	}
+}
+
 /* A probe calibrated at 0, 5 and 25 that reads -2 has measured a freeze. */
 static void beyond_the_points_a_value_is_corrected_and_says_so(void **state)
 {
@@ -314,6 +331,7 @@ int main(void)
 		cmocka_unit_test(limits_that_were_set_are_of_the_corrected_value_and_belong_to_the_range),
 		cmocka_unit_test(a_rate_per_minute_is_judged_besides_the_drivers),
 		cmocka_unit_test(frozen_is_as_long_as_was_said_or_never),
+		cmocka_unit_test(it_is_the_chips_own_value_that_is_frozen),
 		cmocka_unit_test(beyond_the_points_a_value_is_corrected_and_says_so),
 	};
 
