@@ -90,9 +90,9 @@ static int check_points(const struct kryos_channel_config *config, const struct 
 {
 	const struct kryos_calibration_point *points = config->points;
 
-	if (config->point_count < 2 || config->point_count > KRYOS_CALIBRATION_MAX_POINTS)
+	if (!points || config->point_count < 2 || config->point_count > KRYOS_CALIBRATION_MAX_POINTS)
 		return kryos_fail(-EINVAL, "%zu of them; 2 to %d are allowed (for one there is offset)",
-		                  config->point_count, KRYOS_CALIBRATION_MAX_POINTS);
+		                  points ? config->point_count : 0, KRYOS_CALIBRATION_MAX_POINTS);
 	for (size_t i = 0; i < config->point_count; i++) {
 		if (!is_within(points[i].reading_micro, info))
 			return fail_range(points[i].reading_micro, info);

@@ -59,7 +59,7 @@ static void what_is_wrong_is_named_with_its_field_and_its_neighbour_is_right(voi
 	refuses(KRYOS_CHANNEL_CONFIG(.offset_micro = C(180) + 1), "offset", "whole range");
 	refuses(KRYOS_CHANNEL_CONFIG(.offset_micro = 1, POINTS({ 0, 0 }, { 1, 1 })), "offset", "one of both");
 	refuses(KRYOS_CHANNEL_CONFIG(POINTS({ 0, 0 })), "points", "for one there is offset");
-	refuses(KRYOS_CHANNEL_CONFIG(.points = NULL, .point_count = 1), "points", "2 to 8");
+	refuses(KRYOS_CHANNEL_CONFIG(.points = NULL, .point_count = 3), "points", "0 of them");
 	refuses(KRYOS_CHANNEL_CONFIG(POINTS({ 0, 0 }, { 0, 1 })), "points", "number 2");
 	refuses(KRYOS_CHANNEL_CONFIG(POINTS({ 0, 1 }, { 1, 2 }, { 2, 2 })), "points", "number 3");
 	refuses(KRYOS_CHANNEL_CONFIG(POINTS({ C(-56), 0 }, { 1, 1 })), "points", "-56 is not allowed");
