@@ -12,7 +12,6 @@ import time
 from broker import Broker, TimeServer, Watcher
 from machine import Failed
 
-SECONDS = 600
 OUTAGE = 6        # seconds of each; longer than ack_timeout
 TOLERANCE = 2     # seconds, of a time that was corrected
 

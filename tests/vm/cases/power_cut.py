@@ -14,7 +14,7 @@ from ledger import Ledger
 from machine import Failed
 
 CYCLES = 100
-CONTROLS = 5           # cycles with a store that does not sync; all of them lose
+CONTROLS = 5           # cycles with a store that does not sync, which together must lose something
 STEP_S = 20            # from row to row of a trace
 BEGIN = 1783987200     # 2026-07-14T00:00:00Z
 ENDED = "# the daemon ended"

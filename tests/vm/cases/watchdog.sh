@@ -16,11 +16,20 @@ sync
 echo # the reset may have come in the middle of a line
 echo "# boot $boot bootstatus $(cat /sys/class/watchdog/watchdog0/bootstatus)"
 
-# What the driver is told, whoever tells it, as lines "# pet": on the console at once.
+# When the driver was told last, whoever told it, as lines "# pet STAMP NOW" of the kernel's CLOCK_MONOTONIC. They are looked
+# for, for trace_pipe keeps a line back until the next comes. Of "TASK-PID [CPU] FLAGS STAMP: pet: (WHERE)".
 show_pets() { # MODULE:FUNCTION
+	echo mono >$probes/trace_clock
 	echo "p:pet $1" >$probes/kprobe_events
 	echo 1 >$probes/events/kprobes/pet/enable
-	while read -r _; do echo '# pet'; done <$probes/trace_pipe &
+	last=
+	while sleep 0.2; do
+		stamp=$(sed -n '$s/.* \([0-9.]*\): pet: .*/\1/p' $probes/trace)
+		[ "$stamp" != "$last" ] || continue
+		read -r now _ </proc/uptime
+		echo "# pet $stamp $now"
+		last=$stamp
+	done &
 }
 # daemon [DEVICE TIMEOUT]: starts it, and waits until it runs.
 daemon() {
@@ -50,7 +59,7 @@ emulator i2c-dev
 emulator cold_i2c bme280=0x76
 emulator wire timeout=1
 emulator cold_w1 chips=1
-modprobe w1_therm
+emulator w1_therm
 echo 84 >/sys/module/cold_w1/parameters/sixteenths
 bus=$(i2c_bus 'cold emulated I2C')
 modprobe virtio_net
@@ -129,7 +138,8 @@ case $boot in
 		'error: station: no watchdog: /dev/watchdog7: no such device; is the watchdog'"'"'s driver loaded?' /dev/watchdog7
 	modprobe -r i6300esb softdog
 	modprobe ib700wdt # at most 30 s
-	says 'half of the timeout that is asked for is taken' '' /dev/watchdog 60s
+	says 'half of the timeout that is asked for is taken, and one line says so' \
+		'warning: watchdog: /dev/watchdog: a timeout of 60 s was asked for, the hardware has 30 s' /dev/watchdog 60s
 	says 'less than half of it is refused, in one line' \
 		'error: station: no watchdog: /dev/watchdog: a timeout of 61 s was asked for, the hardware can do 30 s' /dev/watchdog 61s
 	daemon /dev/watchdog 30s

@@ -109,7 +109,7 @@ def go_on(case, store, where, ledger, found):
         file.write("time,celsius\n2026-12-31T00:00:00Z,5.5\n")
     result = subprocess.run([pack.program("cryo_daemon", case.build), "--config", os.path.join(folder, "station.ini"),
                              "--simulate", os.path.join(folder, "trace.csv"), "--once", "--print"],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=disk.LIMIT)
     after = ledger.export(store, where + ", gone on")
     new = sorted(set(after) - set(before))
     gone = sorted(seq for seq in before if after.get(seq) != before[seq] and

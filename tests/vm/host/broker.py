@@ -2,9 +2,9 @@
 """What stands on this host's loopback for the machine to talk to: Mosquitto with mutual TLS, a subscriber of its own that
 notes when what arrives, and chrony as NTP server. The machine sees them at 10.0.2.2."""
 
-import getpass
 import json
 import os
+import pwd
 import socket
 import subprocess
 import threading
@@ -27,6 +27,14 @@ commonName = supplied
 distinguished_name = name
 [name]
 """
+
+
+def user():
+    """Who the servers go on as: this process's user, who need not have a name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise Failed("the user %d has no name, which mosquitto and chronyd ask for" % os.geteuid()) from None
 
 
 def free_port(kind):
@@ -90,7 +98,7 @@ class Broker:
                        "require_certificate true\nuse_identity_as_username true\nallow_anonymous false\n"
                        "persistence true\npersistence_location %s/broker/\nmax_queued_messages 0\n"
                        "log_dest stderr\nuser %s\n" %
-                       (self.port, self.tls, self.tls, self.tls, folder, getpass.getuser()))
+                       (self.port, self.tls, self.tls, self.tls, folder, user()))
 
     def start(self):
         self.server = Server(os.path.join(self.folder, "mosquitto.log"),
@@ -153,7 +161,7 @@ class TimeServer(Server):
             file.write("local stratum 5\nport %d\nbindaddress 127.0.0.1\nallow 127.0.0.1\ncmdport 0\n"
                        "bindcmdaddress /\npidfile %s/chronyd.pid\n" % (self.port, folder))
         super().__init__(os.path.join(folder, "chronyd.log"),
-                         ["chronyd", "-d", "-U", "-x", "-u", getpass.getuser(), "-f", path])
+                         ["chronyd", "-d", "-U", "-x", "-u", user(), "-f", path])
         self.log = os.path.join(folder, "chronyd.log")
 
     def check(self):

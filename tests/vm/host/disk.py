@@ -9,26 +9,29 @@ import tempfile
 from machine import Failed
 
 BLOCK = 4096
+LIMIT = 300     # s, for a program of this host that reads or repairs what a machine has written
 temporary = []  # all fast_folder() of this process, for its end by a signal
 
 
 def run(*command, good=(0,)):
     """A program of e2fsprogs; its output. LC_ALL is C already."""
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True)
+                            text=True, timeout=LIMIT)
     if result.returncode not in good:
         said = result.stdout.strip()[-400:]
         raise Failed("%s ended with status %d: %s" % (" ".join(command[:2]), result.returncode, said))
     return result.stdout
 
 
-def make(path, megabytes, behind=0):
-    """A sparse file with an empty file system, and behind it so many megabytes that are not the file system's."""
+def make(path, megabytes, behind=0, content=None):
+    """A sparse file with a file system that holds what the folder content does, and behind it so many megabytes that are
+    not the file system's."""
     with open(path, "wb") as file:
         file.truncate((megabytes + behind) << 20)
     # All of it now: the kernel would initialise the rest in the background, as more writes that are none of ours.
     run("mke2fs", "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-E",
-        "lazy_itable_init=0,lazy_journal_init=0,nodiscard", path, str((megabytes << 20) // BLOCK))
+        "lazy_itable_init=0,lazy_journal_init=0,nodiscard", *(["-d", content] if content else []), path,
+        str((megabytes << 20) // BLOCK))
 
 
 def copy(source, target):

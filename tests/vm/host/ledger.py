@@ -14,6 +14,8 @@ import sqlite3
 import subprocess
 import time
 
+import disk
+
 KEEP_S = 3600  # of the station in guest/power_cut.sh: the age above which a segment is removed
 # What cryo_daemon --print says of a good measurement; no part of a line that the power cut ended matches.
 LINE = re.compile(r"(\d+)  (\S+) synced  (\S+)  (\S+) \S+  good$")
@@ -125,7 +127,8 @@ class Ledger:
 
     def ask(self, *arguments):
         """kryosctl, and what it said."""
-        return subprocess.run([self.kryosctl, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.run([self.kryosctl, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=disk.LIMIT)
 
     def export(self, folder, where):
         """What our own reader gives: {seq: (epoch, Row)}."""
