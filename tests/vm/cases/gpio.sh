@@ -9,20 +9,6 @@ emulator gpio-sim
 run gpio_case
 run gpio_output_case
 
-# make_chip NAME LINE...: a chip with lines of these names, which is not there yet.
-make_chip() {
-	chip=/sys/kernel/config/gpio-sim/$1
-	mkdir $chip $chip/bank0
-	at_end "echo 0 >$chip/live; rmdir $chip/bank0/line? $chip/bank0 $chip"
-	echo 8 >$chip/bank0/num_lines
-	shift
-	line=0
-	for name in "$@"; do
-		mkdir $chip/bank0/line$line
-		echo $name >$chip/bank0/line$line/name
-		line=$((line + 1))
-	done
-}
 make_chip expander vent
 late=$chip
 make_chip station lid grid alarm beeper

@@ -82,6 +82,22 @@ emulator() {
 	fi
 	at_end "modprobe -r $1 2>/dev/null"
 }
+# make_chip NAME LINE...: a chip of gpio-sim with lines of these names until the case ends, its folder in $chip. It is not
+# there yet: "echo 1 >$chip/live".
+make_chip() {
+	[ -d /sys/kernel/config/gpio-sim ] || mount -t configfs configfs /sys/kernel/config
+	chip=/sys/kernel/config/gpio-sim/$1
+	mkdir $chip $chip/bank0
+	at_end "echo 0 >$chip/live; rmdir $chip/bank0/line? $chip/bank0 $chip"
+	echo 8 >$chip/bank0/num_lines
+	shift
+	line=0
+	for name in "$@"; do
+		mkdir $chip/bank0/line$line
+		echo $name >$chip/bank0/line$line/name
+		line=$((line + 1))
+	done
+}
 # i2c_bus NAME: prints "i2c-N" of the adapter whose name begins so.
 i2c_bus() {
 	for adapter in /sys/class/i2c-adapter/i2c-*; do

@@ -107,8 +107,9 @@ class Case:
         host = self.setting.hosts.get(self.name, {})
         seconds = host.get("SECONDS", 300)
         try:
-            if self.setting.on_device and "play" in host:
-                self.skips.append("%s: needs a machine that a host starts, watches and resets" % self.name)
+            if self.setting.on_device and "play" in host and not os.environ.get(host.get("ON_DEVICE", "")):
+                self.skips.append("%s: needs a machine that a host starts, watches and resets%s" %
+                                  (self.name, ", or " + host["ON_DEVICE"] if "ON_DEVICE" in host else ""))
                 return
             if self.setting.on_device:
                 self.on_device(seconds)
