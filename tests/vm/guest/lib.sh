@@ -53,9 +53,11 @@ has_module() (
 	cat "$folder/modules.dep" "$folder/modules.builtin" 2>/dev/null | sed 's/:.*//; s,.*/,,; s/\.ko.*//' | tr - _ |
 		grep -qx "$(echo "$1" | tr - _)"
 )
-# load MODULE PARAMETER...: as modprobe, but that ours are in a folder of their own on a board.
-load() {
-	if [ -e "${KRYOS_MODULES:-/none}/$1.ko" ]; then
+# On a board, ours are in a folder of their own, which modprobe does not look into.
+is_ours() { [ -e "${KRYOS_MODULES:-/none}/$1.ko" ]; }
+is_loaded() { [ -e "/sys/module/$(echo "$1" | tr - _)" ]; }
+load() { # MODULE PARAMETER...
+	if is_ours "$1"; then
 		file=$KRYOS_MODULES/$1.ko
 		shift
 		insmod "$file" "$@"
@@ -63,24 +65,30 @@ load() {
 		modprobe "$@"
 	fi
 }
+unload() { # MODULE
+	if is_ours "$1"; then rmmod "$1"; else modprobe -r "$1"; fi 2>/dev/null
+}
 # emulator MODULE PARAMETER...: loads it until the case ends, for another may want other parameters. Ends the case,
-# visibly, where there is no such module.
+# visibly, where there is no such module, or somebody else uses it.
 emulator() {
-	if ! has_module "$1" && ! [ -e "${KRYOS_MODULES:-/none}/$1.ko" ]; then
+	if ! has_module "$1" && ! is_ours "$1"; then
 		skip "all that needs $1" "no kernel module $1 here"
 		exit "$failed"
 	fi
-	if [ -e "/sys/module/$(echo "$1" | tr - _)" ]; then
+	if is_loaded "$1"; then
 		[ $# -gt 1 ] || return 0
-		# Somebody else's, or left by a case that was killed: it would not look at the parameters.
-		modprobe -r "$1" 2>/dev/null
+		# It would not look at the parameters. What a case has left that was killed goes.
+		if ! unload "$1"; then
+			skip "all that needs $1" "the kernel module $1 is in use here, with other parameters"
+			exit "$failed"
+		fi
 	fi
-	if [ -e "/sys/module/$(echo "$1" | tr - _)" ] || ! output=$(load "$@" 2>&1); then
-		echo "# ${output:-it is in use, with parameters that are not ours}"
+	if ! output=$(load "$@" 2>&1); then
+		echo "# $output"
 		not_ok "the kernel's module $1 is loaded"
 		exit 1
 	fi
-	at_end "modprobe -r $1 2>/dev/null"
+	at_end "unload $1"
 }
 # make_chip NAME LINE...: a chip of gpio-sim with lines of these names until the case ends, its folder in $chip. It is not
 # there yet: "echo 1 >$chip/live".

@@ -83,9 +83,9 @@ kernel() {
 	read -r release version 2>/dev/null <"$build/kernel/complete"
 }
 
-# modules HEADERS: those of tests/vm/modules, for the kernel of these headers; and for a machine of amd64 those that
+# build_modules HEADERS: those of tests/vm/modules, for the kernel of these headers; and for a machine of amd64 those that
 # Debian's configuration leaves out, unmodified but for irq_sim.c.
-modules() {
+build_modules() {
 	local folder=$build/modules source=$build/kernel cross=()
 	[ "$arch" = amd64 ] || cross=("ARCH=${arch%hf}" "CROSS_COMPILE=$triple-")
 	[ "$(cat "$folder/built" 2>/dev/null)" = "$release" ] &&
@@ -105,4 +105,11 @@ modules() {
 	fi
 	make -C "$1" M="$folder" "${cross[@]}" modules -j "$(nproc)" >"$build/log/modules.log" 2>&1 || return 1
 	echo "$release" >"$folder/built"
+}
+
+# modules HEADERS: the same, which must succeed.
+modules() {
+	build_modules "$1" && return
+	tail -n 20 "$build/log/modules.log"
+	fail_all "building the modules (${build#"$top"/}/log/modules.log)"
 }
