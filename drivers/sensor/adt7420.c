@@ -126,6 +126,7 @@ const struct kryos_sensor_driver kri_sensor_adt7420 = {
 	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
+	.identify = identify,
 	.datasheet = "Analog Devices ADT7420, revision 0",
 	.addresses = "0x48 0x49 0x4a 0x4b",
 	.suits = "vaccine fridge logger (0.5 C class)",

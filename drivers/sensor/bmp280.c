@@ -112,6 +112,7 @@ const struct kryos_sensor_driver kri_sensor_bmp280 = {
 	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
+	.identify = identify,
 	.datasheet = "Bosch BST-BMP280-DS001",
 	.addresses = "0x76 0x77",
 	.suits = "ambient: air around the appliance; 1 C is not enough for a product",

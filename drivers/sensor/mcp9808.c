@@ -147,6 +147,7 @@ const struct kryos_sensor_driver kri_sensor_mcp9808 = {
 	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
+	.identify = identify,
 	.datasheet = "Microchip DS25095A",
 	.addresses = "0x18 0x19 0x1a 0x1b 0x1c 0x1d 0x1e 0x1f",
 	.suits = "vaccine fridge logger (0.5 C class) without any margin: calibrate it",

@@ -43,7 +43,7 @@ static int get_status(struct kryos_dev *dev, unsigned int *ret_status)
 	return r;
 }
 
-static int identify(struct kryos_dev *dev)
+static int reset(struct kryos_dev *dev)
 {
 	unsigned int after_reset = 0, after_clear = 0;
 	int r = kri_sensirion_command(dev, soft_reset, sizeof(soft_reset));
@@ -71,7 +71,7 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 	(void)priv;
 	if (r >= 0)
-		r = identify(dev);
+		r = reset(dev);
 	if (r != -ENXIO)
 		return r;
 	if (kri_sensirion_is_sht4x(dev))
@@ -146,7 +146,10 @@ static const struct kryos_channel_info channels[CHANNELS] = {
 	               .accuracy = "typically 2 %RH (SHT30, SHT31), 1.5 %RH (SHT35)" },
 };
 
-/* No remove: after a single shot the chip sleeps. */
+/*
+ * No remove: after a single shot the chip sleeps. No identify for a search: its commands are two bytes, by which a
+ * chip that has registers would be written to.
+ */
 const struct kryos_sensor_driver kri_sensor_sht3x = {
 	.size = sizeof(kri_sensor_sht3x),
 	.name = "sht3x",

@@ -20,22 +20,32 @@ struct sht4x {
 	int late;
 };
 
-/* After a reset, 1 ms at most, it acknowledges nothing; then the serial number takes a moment. */
+/* The command is one byte, as the number of a register is: to a chip that has registers it writes nothing. */
 static int identify(struct kryos_dev *dev)
 {
 	uint8_t serial[6];
-	int r = kri_sensirion_command(dev, read_serial, sizeof(read_serial));
+	int r = kryos_dev_transfer(dev, read_serial, sizeof(read_serial), NULL, 0);
 
-	return r < 0 ? r : kri_sensirion_read(dev, serial, sizeof(serial));
+	if (r < 0)
+		return r;
+	r = kri_sensirion_read(dev, serial, sizeof(serial));
+	if (r == KRYOS_ECRC || r == -ENXIO)
+		return kryos_fail(KRYOS_ECHIP, "%s: no serial number with checksums, as an SHT4x has one",
+		                  kryos_dev_name(dev));
+	return r;
 }
 
+/* After a reset, 1 ms at most, it acknowledges nothing; then the serial number takes a moment. */
 static int probe(void *priv, struct kryos_dev *dev)
 {
+	uint8_t serial[6];
 	int r = kryos_dev_transfer(dev, soft_reset, sizeof(soft_reset), NULL, 0);
 
 	(void)priv;
 	if (r >= 0)
-		r = identify(dev);
+		r = kri_sensirion_command(dev, read_serial, sizeof(read_serial));
+	if (r >= 0)
+		r = kri_sensirion_read(dev, serial, sizeof(serial));
 	if (r != -ENXIO)
 		return r;
 	if (kri_sensirion_is_sht3x(dev))
@@ -112,6 +122,7 @@ const struct kryos_sensor_driver kri_sensor_sht4x = {
 	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
+	.identify = identify,
 	.datasheet = "Sensirion SHT4x",
 	.addresses = "0x44 0x45 0x46",
 	.suits = "vaccine fridge logger (0.5 C class), air and humidity of a store",

@@ -151,6 +151,7 @@ const struct kryos_sensor_driver kri_sensor_tmp117 = {
 	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
+	.identify = identify,
 	.datasheet = "Texas Instruments SNOSD82D",
 	.addresses = "0x48 0x49 0x4a 0x4b",
 	.suits = "vaccine fridge and freezer logger (0.5 C class) with a wide margin; not ultra-cold",

@@ -111,6 +111,28 @@ static void what_is_connected_is_found_and_measured(void **state)
 	assert_not_found(board, "|i2c-1|");
 }
 
+/* Chips that share an address are asked in turn; an SHT3x has nothing that reading alone would tell it by. */
+static void each_chip_at_a_shared_address_is_found_as_what_it_is(void **state)
+{
+	struct board *board = *state;
+
+	assert_ok(kryos_fake_bus_add_mcp9808(board->i2c, "0x18", NULL));
+	assert_ok(kryos_fake_bus_add_sht4x(board->i2c, "0x44", NULL));
+	assert_ok(kryos_fake_bus_add_sht3x(board->i2c, "0x45", NULL));
+	assert_ok(kryos_fake_bus_add_tmp117(board->i2c, "0x48", NULL));
+	assert_ok(kryos_fake_bus_add_adt7420(board->i2c, "0x49", NULL));
+	assert_ok(kryos_fake_bus_add_bme280(board->i2c, "0x76", NULL));
+	assert_ok(kryos_fake_bus_add_bmp280(board->i2c, "0x77", NULL));
+	assert_true(look(board, &measuring) >= 6);
+	assert_found(board, "4 0|i2c-1 0x18|mcp9808|mcp9808@i2c-1:0x18|20.0 Cel\n");
+	assert_found(board, "4 0|i2c-1 0x44|sht4x|sht4x@i2c-1:0x44|20.0 Cel  50 %RH\n");
+	assert_found(board, "4 0|i2c-1 0x48|tmp117|tmp117@i2c-1:0x48|20.0 Cel\n");
+	assert_found(board, "4 0|i2c-1 0x49|adt7420|adt7420@i2c-1:0x49|20.0 Cel\n");
+	assert_found(board, "4 0|i2c-1 0x76|bme280|bme280@i2c-1:0x76|");
+	assert_found(board, "4 0|i2c-1 0x77|bmp280|bmp280@i2c-1:0x77|");
+	assert_not_found(board, "|i2c-1 0x45|");
+}
+
 /* Only what identifies is read; a chip that nobody knows keeps every register as it was. */
 static void chip_that_is_not_known_is_not_written_to(void **state)
 {
@@ -207,6 +229,7 @@ int main(void)
 #define BOARD_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		BOARD_TEST(what_is_connected_is_found_and_measured),
+		BOARD_TEST(each_chip_at_a_shared_address_is_found_as_what_it_is),
 		BOARD_TEST(chip_that_is_not_known_is_not_written_to),
 		BOARD_TEST(clock_is_found_and_its_stop_flag_said),
 		BOARD_TEST(bus_without_chips_says_what_to_look_at),
