@@ -24,8 +24,8 @@ enum {
 #define CONVERTING 0x0000                /* section 5.2.1; the alert output is off */
 #define STOPPED 0x0100                   /* its registers keep what they hold */
 #define MARK 0x0500                      /* 80 C: with the alert output off the limit does nothing */
-#define RESOLUTION_0_0625 0x03           /* section 5.2.6 */
-#define CONVERSION_NS INT64_C(300000000) /* 250 ms at this resolution, without a maximum: with some margin */
+#define RESOLUTION_0_0625 0x03           /* section 5.2.4 */
+#define CONVERSION_NS INT64_C(500000000) /* twice the 250 ms typical: stopped too early, it keeps its old value */
 
 static int read16(struct kryos_dev *dev, uint8_t reg, unsigned int *ret_value)
 {
@@ -105,7 +105,7 @@ static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 	return 0;
 }
 
-/* Section 5.2.4: three alert flags, the sign, and twelve bits of sixteenths of a degree. */
+/* Section 5.1.3: three alert flags, the sign, and twelve bits of sixteenths of a degree. */
 static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *ret_readings)
 {
 	int sixteenths = (raw[0] & 0x0f) << 8 | raw[1];
