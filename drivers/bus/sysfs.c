@@ -81,8 +81,11 @@ static void link_end(int folder, const char *name, char *end, size_t size)
 	snprintf(end, size, "%.*s", (int)size - 1, slash ? slash + 1 : target);
 }
 
-/* What a device hangs on, "1-0076": its link "device"; IIO has none, and its device lies within that. */
-static void parent_of(const char *entry_path, int folder, char *parent, size_t size)
+/*
+ * What a device hangs on, "1-0076": its link "device"; IIO has none, and its device lies within that. What hangs on
+ * nothing lies in a folder that is called as the class is.
+ */
+static void parent_of(const char *entry_path, const char *class, int folder, char *parent, size_t size)
 {
 	char target[PATH_MAX];
 	ssize_t length;
@@ -98,7 +101,9 @@ static void parent_of(const char *entry_path, int folder, char *parent, size_t s
 		return;
 	*slash = '\0';
 	slash = strrchr(target, '/');
-	snprintf(parent, size, "%.*s", (int)size - 1, slash && strcmp(slash + 1, "devices") != 0 ? slash + 1 : "");
+	if (!slash || strcmp(slash + 1, class) == 0)
+		return;
+	snprintf(parent, size, "%.*s", (int)size - 1, slash + 1);
 }
 
 struct search {
@@ -130,7 +135,7 @@ static void consider(struct search *search, const char *class_path, const char *
 	folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return;
-	parent_of(path, folder, parent, sizeof(parent));
+	parent_of(path, search->class->name, folder, parent, sizeof(parent));
 	if (!*search->class->number)
 		snprintf(name, sizeof(name), "%.63s", entry);
 	matches = strcmp(parent, search->wanted) == 0 || strcmp(name, search->wanted) == 0;
@@ -333,20 +338,23 @@ static int sysfs_list(void *priv, kryos_found_fn found, void *userdata)
 	struct sysfs_private *bus = priv;
 	struct kryos_address file;
 	struct dirent **entries;
-	int count = scandirat(bus->folder, ".", &entries, NULL, versionsort);
+	int count = scandir(bus->path, &entries, NULL, versionsort);
+	bool there;
 
 	if (count < 0)
 		return fail_read(bus, "its folder", errno);
+	/* That was by its path, where another may be by now. */
+	there = is_there(bus);
 	for (int i = 0; i < count; i++) {
 		file = (struct kryos_address){ .number = 0 };
-		if (entries[i]->d_name[0] != '.' && strlen(entries[i]->d_name) < sizeof(file.text)) {
+		if (there && entries[i]->d_name[0] != '.' && strlen(entries[i]->d_name) < sizeof(file.text)) {
 			strcpy(file.text, entries[i]->d_name);
 			found(userdata, &file);
 		}
 		free(entries[i]);
 	}
 	free(entries);
-	return 0;
+	return there ? 0 : fail_gone();
 }
 
 const struct kryos_bus_driver kri_bus_sysfs = {

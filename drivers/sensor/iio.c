@@ -21,9 +21,9 @@ static const struct kryos_channel_info channels[] = {
 	{ "temperature", "Cel", BETWEEN(-210, 1800), .max_rate_micro = MAX_RATE_MICRO },
 	{ "humidity", "%RH", BETWEEN(0, 100) },
 	{ "pressure", "Pa", BETWEEN(1, 100000000) },
-	{ "voltage", "V", BETWEEN(-1000, 1000) },
-	{ "current", "A", BETWEEN(-1000, 1000) },
-	{ "power", "W", BETWEEN(-100000, 100000) },
+	{ "voltage", "V", BETWEEN(-1000, 1000), .stands_still = 1 },
+	{ "current", "A", BETWEEN(-1000, 1000), .stands_still = 1 },
+	{ "power", "W", BETWEEN(-100000, 100000), .stands_still = 1 },
 };
 static const struct kri_kernel_quantity quantities[] = {
 	{ "temp", MILLI },    { "humidityrelative", MILLI }, { "pressure", KILO },

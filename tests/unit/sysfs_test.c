@@ -119,6 +119,21 @@ static void device_that_is_not_there_is_told_from_those_that_are(void **state)
 	                     "(spi0.0), bmp280 (1-0077)");
 }
 
+/* A zone of the processor hangs on nothing. */
+static void device_without_a_parent_has_none(void **state)
+{
+	const struct tree *tree = *state;
+	char text[64];
+
+	put(tree, "thermal", "thermal_zone0", "", "type", "acpitz\n");
+	put(tree, "thermal", "thermal_zone1", "", "type", "acpitz\n");
+	put(tree, "thermal", "thermal_zone2", "", "type", "x86_pkg_temp\n");
+	assert_fails(-ENODEV, read_file(tree, "thermal@thermal", "value", text));
+	assert_says(-ENODEV, "the kernel has no thermal device called thermal, but acpitz, acpitz, x86_pkg_temp");
+	assert_fails(KRYOS_EDEVICE, read_file(tree, "thermal@acpitz", "value", text));
+	assert_says(KRYOS_EDEVICE, "2 devices are called so: acpitz, acpitz; ");
+}
+
 static void device_that_is_one_of_two_is_named_by_its_parent(void **state)
 {
 	const struct tree *tree = *state;
@@ -260,6 +275,7 @@ int main(void)
 		TEST(device_is_found_by_its_name_its_label_or_its_parent),
 		TEST(device_that_is_not_there_is_told_from_those_that_are),
 		TEST(device_that_is_one_of_two_is_named_by_its_parent),
+		TEST(device_without_a_parent_has_none),
 		TEST(number_names_no_device),
 		TEST(device_that_went_is_not_taken_for_what_came_under_its_number),
 		TEST(file_is_read_whole_without_its_newline),
