@@ -4,8 +4,11 @@
 #include "sensor/sensor.h"
 #include "support.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 extern const struct kryos_bus_driver kri_bus_sysfs;
 
@@ -267,6 +270,34 @@ static void each_device_has_a_worker_of_its_own(void **state)
 	kri_dev_close(other);
 }
 
+/* A pipe that nobody writes to: reading it does not end, as with a driver that hangs in the kernel. */
+static void device_that_hangs_holds_up_no_other(void **state)
+{
+	const struct tree *tree = *state;
+	const char *folder = put(tree, "hwmon", "hwmon0", "0-0018", "name", "jc42\n");
+	struct question question = { .file = "value", .size = sizeof(question.text) };
+	struct kryos_dev *hanging;
+	char text[64];
+	int fd;
+
+	assert_int_equal(mkfifo(in(folder, "value"), 0600), 0);
+	kernel_file(put(tree, "hwmon", "hwmon1", "0-0044", "name", "sht4x\n"), "value", "one\n");
+	assert_ok(kri_dev_open(tree->ctx, "hwmon@jc42", "sysfs", &hanging));
+	assert_fails(-ETIMEDOUT,
+	             kri_dev_call(hanging, false, ask, &question, sizeof(question), KRYOS_MILLISECONDS(50)));
+	assert_true(kri_bus_hangs(kri_dev_bus(hanging)));
+	assert_int_equal(read_file(tree, "hwmon@sht4x", "value", text), 3);
+	assert_string_equal(text, "one");
+	fd = open(in(folder, "value"), O_WRONLY | O_CLOEXEC);
+	assert_int_equal(write(fd, "back\n", 5), 5);
+	close(fd);
+	assert_int_equal(unlink(in(folder, "value")), 0);
+	kernel_file(folder, "value", "two\n");
+	assert_int_equal(read_dev(hanging, "value", text), 3);
+	assert_string_equal(text, "two");
+	kri_dev_close(hanging);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -281,6 +312,7 @@ int main(void)
 		TEST(file_is_read_whole_without_its_newline),
 		TEST(files_are_listed_in_order),
 		cmocka_unit_test(errors_of_the_kernel_say_what_is_wrong),
+		TEST(device_that_hangs_holds_up_no_other),
 		TEST(each_device_has_a_worker_of_its_own),
 	};
 
