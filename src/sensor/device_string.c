@@ -164,14 +164,15 @@ static int fail_kind(const struct kri_device *device, const char *kinds)
 /* "spi-0.0": bus and chip select, so that there is no place beside. */
 static int check_spi_place(const struct kri_device *device)
 {
-	unsigned int bus, select;
-	char rest;
+	static const char digits[] = "0123456789";
+	const char *bus = device->bus + strlen("spi-"), *dot = bus + strspn(bus, digits);
+	size_t bus_length = (size_t)(dot - bus), length = *dot == '.' ? strspn(dot + 1, digits) : 0;
 
 	if (device->place[0])
 		return kryos_fail(KRYOS_EDEVICE,
 		                  "%s: nothing is allowed after the bus; as in %s@spi-0.0 (bus.chip select)",
 		                  device->text, device->driver);
-	if (sscanf(device->bus, "spi-%3u.%3u%c", &bus, &select, &rest) != 2)
+	if (bus_length < 1 || bus_length > 3 || length < 1 || length > 3 || dot[1 + length])
 		return kryos_fail(KRYOS_EDEVICE, "%s: %s is no SPI device; bus and chip select are, as in %s@spi-0.0",
 		                  device->text, device->bus, device->driver);
 	return 0;

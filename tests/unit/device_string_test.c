@@ -134,6 +134,16 @@ static void places_are_checked_for_their_bus(void **state)
 		{ "a@i2c-1:0x76", "w1", "is on w1, not on i2c-1" },
 		{ "a@i2cx-1:0x76", "i2c", "not on i2cx-1" },
 		{ "a@gpio:GPIO17", NULL, NULL },
+		{ "a@spi-0.0", "i2c spi", NULL },
+		{ "a@spi-10.255", "spi", NULL },
+		{ "a@spi-0", "spi", "spi-0 is no SPI device" },
+		{ "a@spi-0.", "spi", "spi-0. is no SPI device" },
+		{ "a@spi-.0", "spi", "spi-.0 is no SPI device" },
+		{ "a@spi-+1.0", "spi", "spi-+1.0 is no SPI device" },
+		{ "a@spi-0.0.0", "spi", "spi-0.0.0 is no SPI device" },
+		{ "a@spi-1234.0", "spi", "spi-1234.0 is no SPI device" },
+		{ "a@spi-0.0:0x76", "spi", "nothing is allowed after the bus" },
+		{ "a@w1:any", "i2c spi", "is on i2c-0, -1, ... or spi-0.0, -0.1, ..., not on w1" },
 	};
 	struct kri_device device;
 
