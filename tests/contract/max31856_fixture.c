@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor_contract.h"
 
-/* Type T, and what the model calls it. */
+/* Type T, and what the model calls it; the wire to the master is pulled low. */
 static int add_type_t(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
 {
 	int r = kryos_fake_bus_add_max31856(bus, place, ret_model);
 
+	kryos_fake_bus_set_idle(bus, 0);
 	return r < 0 ? r : kryos_model_set(*ret_model, "type", 7000000);
 }
 

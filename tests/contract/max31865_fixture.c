@@ -9,11 +9,12 @@ static int add_pt100_at_400(struct kryos_fake_bus *bus, const char *place, struc
 	return r < 0 ? r : kryos_model_set(*ret_model, "reference", 400000000);
 }
 
-/* At the end of a cable whose leads have an Ohm each. */
+/* At the end of a cable whose leads have an Ohm each; the wire to the master is pulled low. */
 static int add_pt1000(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
 {
 	int r = kryos_fake_bus_add_max31865(bus, place, ret_model);
 
+	kryos_fake_bus_set_idle(bus, 0);
 	if (r >= 0)
 		r = kryos_model_set(*ret_model, "element", 1000000000);
 	if (r >= 0)
