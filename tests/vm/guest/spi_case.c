@@ -54,6 +54,14 @@ static void give_to(const char *driver, int select)
 	kernel_write(path, "spi%d.%d", number, select);
 }
 
+static bool has_driver(const char *driver)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/spi/drivers/%s", driver);
+	return access(path, F_OK) == 0;
+}
+
 static int open_at(struct kryos_ctx *ctx, int select, const char *options, struct kryos_sensor **ret_sensor)
 {
 	char device[64];
@@ -143,17 +151,17 @@ static void max31865_reads_what_the_kernels_driver_reads(void **state)
 		samples[i] = both[0];
 	}
 	assert_int_equal(get_knob("hz"), 1000000);
+	for (int i = 0; i < CODES; i++) {
+		assert_int_equal(samples[i].quality, KRYOS_QUALITY_GOOD);
+		if (llabs(samples[i].value_micro - pt100_micro(codes[i] / 32768.0 * 400)) > 1)
+			fail_msg("code %d: %lld micro-Cel", codes[i], (long long)samples[i].value_micro);
+	}
+	if (!has_driver("max31865"))
+		return;
 	give_to("max31865", 0);
 	for (int i = 0; i < CODES; i++) {
-		int raw;
-
 		set_knob("rtd", codes[i]);
-		raw = read_iio(0, "in_temp_raw");
-		assert_int_equal(raw, codes[i]);
-		assert_int_equal(samples[i].quality, KRYOS_QUALITY_GOOD);
-		if (llabs(samples[i].value_micro - pt100_micro(raw / 32768.0 * 400)) > 1)
-			fail_msg("code %d: %lld micro-Cel; the kernel's raw value is %d", codes[i],
-			         (long long)samples[i].value_micro, raw);
+		assert_int_equal(read_iio(0, "in_temp_raw"), codes[i]);
 	}
 	printf("# %d values compared\n", CODES);
 }
@@ -205,6 +213,14 @@ static void max31856_reads_what_the_kernels_driver_reads(void **state)
 		set_knob("junction", codes[i][1]);
 		measure(1, NULL, samples[i]);
 	}
+	for (int i = 0; i < CODES; i++) {
+		assert_int_equal(samples[i][0].quality, KRYOS_QUALITY_GOOD);
+		assert_int_equal(samples[i][0].value_micro, codes[i][0] * INT64_C(15625) / 2);
+		assert_int_equal(samples[i][1].quality, KRYOS_QUALITY_GOOD);
+		assert_int_equal(samples[i][1].value_micro, codes[i][1] * INT64_C(15625));
+	}
+	if (!has_driver("max31856"))
+		return;
 	give_to("max31856", 1);
 	usleep(250000);
 	for (int i = 0; i < CODES; i++) {
@@ -212,10 +228,6 @@ static void max31856_reads_what_the_kernels_driver_reads(void **state)
 		set_knob("junction", codes[i][1]);
 		assert_int_equal(read_iio(1, "in_temp_raw"), codes[i][0]);
 		assert_int_equal(read_iio(1, "in_temp_ambient_raw"), codes[i][1]);
-		assert_int_equal(samples[i][0].quality, KRYOS_QUALITY_GOOD);
-		assert_int_equal(samples[i][0].value_micro, codes[i][0] * INT64_C(15625) / 2);
-		assert_int_equal(samples[i][1].quality, KRYOS_QUALITY_GOOD);
-		assert_int_equal(samples[i][1].value_micro, codes[i][1] * INT64_C(15625));
 	}
 	printf("# %d pairs of values compared\n", CODES);
 }
@@ -225,6 +237,10 @@ static void says_that_the_kernels_driver_holds_the_chip(void **state)
 	struct kryos_sample samples[2];
 
 	(void)state;
+	if (!has_driver("max31856")) {
+		printf("# the kernel has no driver for any of the chips\n");
+		skip();
+	}
 	set_knob("thermocouple", -195 * 128);
 	set_knob("junction", 25 * 64);
 	give_to("max31856", 1);
