@@ -195,6 +195,7 @@ const struct kryos_sensor_driver kri_sensor_ina226 = {
 	.channel_count = CHANNELS,
 	.private_size = sizeof(struct ina226),
 	.raw_size = 4,
+	.identify = identify,
 	.probe = probe,
 	.trigger = trigger,
 	.fetch = fetch,

@@ -198,6 +198,20 @@ static int identify(const struct max31865 *chip, struct kryos_dev *dev)
 	return r;
 }
 
+/* For a search: as it is from power-on, which nothing on an idle wire looks like (table 1). */
+static int identify_new(struct kryos_dev *dev)
+{
+	static const uint8_t thresholds[THRESHOLDS] = { 0xff, 0xff, 0x00, 0x00 };
+	uint8_t raw[REGISTERS];
+	int r = read_all(dev, raw);
+
+	if (r < 0)
+		return r;
+	if (raw[REG_CONFIG] || memcmp(raw + REG_THRESHOLDS, thresholds, THRESHOLDS) != 0)
+		return kryos_fail(KRYOS_ECHIP, "%s: this is no MAX31865, or one that is in use", kryos_dev_name(dev));
+	return 0;
+}
+
 static void rest(void *priv, struct kryos_dev *dev)
 {
 	int ignored = configure(priv, dev, 0);
@@ -384,6 +398,7 @@ const struct kryos_sensor_driver kri_sensor_max31865 = {
 	.channel_count = KRI_ARRAY_SIZE(channels),
 	.private_size = sizeof(struct max31865),
 	.raw_size = REGISTERS,
+	.identify = identify_new,
 	.probe = probe,
 	.trigger = trigger,
 	.fetch = fetch,

@@ -64,6 +64,18 @@ static int reset(struct kryos_dev *dev)
 	return 0;
 }
 
+/*
+ * For a search. Its command is two bytes, by which a chip with registers of 8 bits would be written to at 0xf3: none is
+ * known that has such a register at 0x44 or 0x45 (an INA226's have 16 bits, a PCA9685's 0xf3 is reserved). At the
+ * STS3x's addresses there may be: it is not searched for.
+ */
+static int identify(struct kryos_dev *dev)
+{
+	if (kri_sensirion_is_sht4x(dev) || !kri_sensirion_is_sht3x(dev))
+		return kryos_fail(KRYOS_ECHIP, "%s: this is no SHT3x", kryos_dev_name(dev));
+	return 0;
+}
+
 /* A chip that measures by itself takes nothing but the break command (4.8). */
 static int probe(void *priv, struct kryos_dev *dev)
 {
@@ -147,8 +159,7 @@ static const struct kryos_channel_info channels[CHANNELS] = {
 };
 
 /*
- * No remove: after a single shot the chip sleeps. No identify for a search: its commands are two bytes, by which a
- * chip that has registers would be written to.
+ * No remove: after a single shot the chip sleeps.
  */
 const struct kryos_sensor_driver kri_sensor_sht3x = {
 	.size = sizeof(kri_sensor_sht3x),
@@ -159,6 +170,7 @@ const struct kryos_sensor_driver kri_sensor_sht3x = {
 	.channel_count = CHANNELS,
 	.private_size = sizeof(struct sht3x),
 	.raw_size = KRI_SENSIRION_RAW,
+	.identify = identify,
 	.probe = probe,
 	.trigger = trigger,
 	.fetch = fetch,

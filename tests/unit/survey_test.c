@@ -111,7 +111,7 @@ static void what_is_connected_is_found_and_measured(void **state)
 	assert_not_found(board, "|i2c-1|");
 }
 
-/* Chips that share an address are asked in turn; an SHT3x has nothing that reading alone would tell it by. */
+/* Chips that share an address are asked in turn. */
 static void each_chip_at_a_shared_address_is_found_as_what_it_is(void **state)
 {
 	struct board *board = *state;
@@ -123,14 +123,40 @@ static void each_chip_at_a_shared_address_is_found_as_what_it_is(void **state)
 	assert_ok(kryos_fake_bus_add_adt7420(board->i2c, "0x49", NULL));
 	assert_ok(kryos_fake_bus_add_bme280(board->i2c, "0x76", NULL));
 	assert_ok(kryos_fake_bus_add_bmp280(board->i2c, "0x77", NULL));
-	assert_true(look(board, &measuring) >= 6);
+	assert_ok(kryos_fake_bus_add_ina226(board->i2c, "0x40", NULL));
+	assert_true(look(board, &measuring) >= 8);
+	assert_found(board, "4 0|i2c-1 0x40|ina226|ina226@i2c-1:0x40|");
 	assert_found(board, "4 0|i2c-1 0x18|mcp9808|mcp9808@i2c-1:0x18|20.0 Cel\n");
 	assert_found(board, "4 0|i2c-1 0x44|sht4x|sht4x@i2c-1:0x44|20.0 Cel  50 %RH\n");
 	assert_found(board, "4 0|i2c-1 0x48|tmp117|tmp117@i2c-1:0x48|20.0 Cel\n");
 	assert_found(board, "4 0|i2c-1 0x49|adt7420|adt7420@i2c-1:0x49|20.0 Cel\n");
 	assert_found(board, "4 0|i2c-1 0x76|bme280|bme280@i2c-1:0x76|");
 	assert_found(board, "4 0|i2c-1 0x77|bmp280|bmp280@i2c-1:0x77|");
-	assert_not_found(board, "|i2c-1 0x45|");
+	assert_found(board, "4 0|i2c-1 0x45|sht3x|sht3x@i2c-1:0x45|20.0 Cel  50 %RH\n");
+}
+
+static void chips_on_spi_are_found_where_they_can_be_told(void **state)
+{
+	struct board *board = *state;
+	struct kryos_fake_bus *spi[3];
+
+	for (unsigned int i = 0; i < KRI_ARRAY_SIZE(spi); i++) {
+		char name[] = "spi-0.0";
+
+		name[6] = (char)('0' + i);
+		assert_ok(kryos_fake_bus_new(&spi[i], name));
+		assert_ok(kryos_fake_bus_attach(spi[i], board->ctx));
+	}
+	assert_ok(kryos_fake_bus_add_max31865(spi[0], "", NULL));
+	assert_ok(kryos_fake_bus_add_bme280(spi[1], "", NULL));
+	assert_true(look(board, &measuring) >= 2);
+	assert_found(board, "4 0|spi-0.0|max31865|max31865@spi-0.0|20.0 Cel\n");
+	assert_found(board, "4 0|spi-0.1|bme280|bme280@spi-0.1|");
+	assert_not_found(board, "|spi-0.2|");
+	kryos_ctx_free(board->ctx);
+	board->ctx = NULL;
+	for (unsigned int i = 0; i < KRI_ARRAY_SIZE(spi); i++)
+		kryos_fake_bus_free(spi[i]);
 }
 
 /* Only what identifies is read; a chip that nobody knows keeps every register as it was. */
@@ -231,6 +257,7 @@ int main(void)
 		BOARD_TEST(what_is_connected_is_found_and_measured),
 		BOARD_TEST(each_chip_at_a_shared_address_is_found_as_what_it_is),
 		BOARD_TEST(chip_that_is_not_known_is_not_written_to),
+		BOARD_TEST(chips_on_spi_are_found_where_they_can_be_told),
 		BOARD_TEST(clock_is_found_and_its_stop_flag_said),
 		BOARD_TEST(bus_without_chips_says_what_to_look_at),
 		BOARD_TEST(stuck_bus_is_named_once_and_does_not_hold_the_rest),
