@@ -188,7 +188,7 @@ static int one_message(struct spi_controller *controller, struct spi_message *me
 		u8 *in = transfer->rx_buf;
 
 		hz = transfer->speed_hz;
-		fsleep(transfer->len * 8 * 1000000ULL / (hz ? hz : 1000000));
+		fsleep(transfer->len * 8000 / (hz / 1000 ? hz / 1000 : 1));
 		for (i = 0; !message->status && i < transfer->len; i++, heard++) {
 			u8 byte = out ? out[i] : 0, answer = 0xff;
 
