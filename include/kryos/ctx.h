@@ -54,7 +54,8 @@ enum kryos_event_type {
 	KRYOS_EVENT_OUTPUT_BACK = 19, /* name; stored */
 	KRYOS_EVENT_DISAGREES = 20,   /* name: a channel that differs too much from its twin; text, sample; stored */
 	KRYOS_EVENT_AGREES = 21,      /* name: a channel that agrees with its twin again; text, sample; stored */
-	KRYOS_EVENT_CALIBRATION = 22  /* name: a channel whose limits or calibration are others now; text; stored */
+	KRYOS_EVENT_CALIBRATION = 22, /* name: a channel whose limits or calibration are others now; text; stored */
+	KRYOS_EVENT_RECOVERY = 23     /* name: a bus, a power, a sensor; code why, text what was done; stored */
 };
 
 struct kryos_event {

@@ -11,6 +11,7 @@
 #include <kryos/line.h>
 #include <kryos/log.h>
 #include <kryos/output.h>
+#include <kryos/power.h>
 #include <kryos/queue.h>
 #include <kryos/reader.h>
 #include <kryos/relay.h>

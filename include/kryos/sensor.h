@@ -18,6 +18,7 @@ KRYOS_BEGIN
 
 struct kryos_channel_config; /* kryos/channel.h */
 struct kryos_line_config;    /* kryos/line.h */
+struct kryos_power;          /* kryos/power.h */
 struct kryos_sensor;
 
 /*
@@ -30,10 +31,18 @@ struct kryos_sensor;
 KRYOS_API int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
                                 const char *device);
 
+/* What is done when a measurement fails, one after the other; at the end it is announced as lost in any case. */
+enum kryos_recovery {
+	KRYOS_RECOVER_RETRY = 1,  /* measured again, twice at most */
+	KRYOS_RECOVER_BUS = 2,    /* a bus that is stuck is freed, where its driver can */
+	KRYOS_RECOVER_POWER = 4,  /* its power is switched off and on (kryos/power.h) */
+	KRYOS_RECOVER_REPORT = 8, /* KRYOS_EVENT_RECOVERY, once: all of the above was done, somebody must look */
+};
+
 /* What can be said of a chip beside where it is. */
 struct kryos_sensor_config {
 	uint32_t size;
-	uint32_t reserved;
+	uint32_t recover;    /* of enum kryos_recovery; 0: retry, bus, and power where there is one */
 	const char *options; /* the driver's (docs/sensors.md), blanks between: "wires=3 element=pt1000"; NULL: none */
 	const struct kryos_line_config *line; /* of one that is a GPIO line (kryos/line.h); NULL: its defaults */
 	/*
@@ -41,6 +50,7 @@ struct kryos_sensor_config {
 	 * sensor has nobody to agree with, and no store for changes: only a sampler looks at these.
 	 */
 	const struct kryos_channel_config *const *channels;
+	struct kryos_power *power; /* what it is fed by; may be closed before it. NULL: it is always on */
 };
 #define KRYOS_SENSOR_CONFIG(...) KRYOS_CONFIG_OF(kryos_sensor_config, __VA_ARGS__)
 

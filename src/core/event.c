@@ -118,6 +118,7 @@ static const char *const type_names[] = {
 	[KRYOS_EVENT_AUDIT] = "audit",
 	[KRYOS_EVENT_STATE] = "state",
 	[KRYOS_EVENT_OUTPUT_LOST] = "output-lost",
+	[KRYOS_EVENT_RECOVERY] = "recovery",
 	[KRYOS_EVENT_OUTPUT_BACK] = "output-back",
 	[KRYOS_EVENT_DISAGREES] = "disagrees",
 	[KRYOS_EVENT_AGREES] = "agrees",

@@ -18,8 +18,9 @@
 #define LONGEST_NS KRYOS_DAYS(1)
 #define MOST_PULSES 1000
 
-/* What an output may be called: the line is the same. */
-static const char *const kinds[] = { "lamp", "buzzer" };
+/* What an output may be called, and what power is switched by: the line is the same. */
+static const char *const kinds[] = { "lamp", "buzzer", NULL };
+static const char *const switches[] = { "switch", NULL };
 
 struct kryos_output {
 	struct kri_object object; /* of a public one; a station owns its own */
@@ -33,7 +34,9 @@ struct kryos_output {
 	struct kryos_pattern pattern;
 	uint32_t pulse; /* of the pattern */
 	bool wanted, asked, closed;
-	int driven; /* -1: the line is not ours */
+	int driven;                               /* -1: the line is not ours */
+	void (*followed)(void *data, int driven); /* NULL: nobody follows it */
+	void *followed_data;
 	int error;
 	char text[256];
 };
@@ -142,6 +145,8 @@ static void note(struct kryos_output *output, int driven, int error, const char 
 	output->error = error;
 	snprintf(output->text, sizeof(output->text), "%s", text);
 	kri_timer_set(output->ctx, &output->again, kri_boot_ns(output->ctx) + AGAIN_NS);
+	if (output->followed)
+		output->followed(output->followed_data, driven);
 }
 
 static void task_done(struct kri_job *job)
@@ -275,21 +280,36 @@ int kryos_output_get_status(struct kryos_output *output, struct kryos_output_sta
 	return 0;
 }
 
-int kri_output_check(struct kri_device *device)
+static int check_kind(struct kri_device *device, const char *const *allowed)
 {
-	for (size_t i = 0; i < KRI_ARRAY_SIZE(kinds); i++)
-		if (!strcmp(device->driver, kinds[i]))
+	char names[64] = "";
+
+	for (size_t i = 0; allowed[i]; i++) {
+		if (!strcmp(device->driver, allowed[i]))
 			return kri_device_check_bus(device, "gpio");
-	return kryos_fail(KRYOS_EDEVICE, "%s: no output \"%s\"; there is lamp, buzzer", device->text, device->driver);
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? ", " : "", allowed[i]);
+	}
+	return kryos_fail(KRYOS_EDEVICE, "%s: no output \"%s\"; there is %s", device->text, device->driver, names);
 }
 
-static int make(struct kryos_output *output, const char *text, const struct kryos_line_config *config)
+int kri_output_check(struct kri_device *device)
+{
+	return check_kind(device, kinds);
+}
+
+int kri_output_check_switch(struct kri_device *device)
+{
+	return check_kind(device, switches);
+}
+
+static int make(struct kryos_output *output, const char *const *allowed, const char *text,
+                const struct kryos_line_config *config)
 {
 	struct kri_device device;
 	int r = kri_device_parse(text, &device);
 
 	if (r >= 0)
-		r = kri_output_check(&device);
+		r = check_kind(&device, allowed);
 	if (r >= 0)
 		r = kri_dev_open(output->ctx, text, "gpio", &output->dev);
 	if (r < 0)
@@ -298,8 +318,8 @@ static int make(struct kryos_output *output, const char *text, const struct kryo
 	return kri_line_config_copy(&kri_dev_line(output->dev)->request.config, config, output->name);
 }
 
-static int output_new(struct kryos_output **ret_output, struct kryos_ctx *ctx, const char *name, const char *device,
-                      const struct kryos_line_config *config)
+static int output_new(struct kryos_output **ret_output, struct kryos_ctx *ctx, const char *const *allowed,
+                      const char *name, const char *device, const struct kryos_line_config *config)
 {
 	size_t length = name ? strlen(name) : 0;
 	struct kryos_output *output;
@@ -316,7 +336,7 @@ static int output_new(struct kryos_output **ret_output, struct kryos_ctx *ctx, c
 	output->phase.fire = on_phase;
 	output->again.fire = on_again;
 	output->driven = -1;
-	r = make(output, device, config);
+	r = make(output, allowed, device, config);
 	if (r < 0) {
 		output_unref(output);
 		return r;
@@ -328,7 +348,7 @@ static int output_new(struct kryos_output **ret_output, struct kryos_ctx *ctx, c
 int kri_output_new_lazy(struct kryos_output **ret_output, struct kryos_ctx *ctx, const char *name, const char *device,
                         const struct kryos_line_config *config)
 {
-	int r = output_new(ret_output, ctx, name, device, config);
+	int r = output_new(ret_output, ctx, kinds, name, device, config);
 
 	if (r >= 0)
 		drive_now(*ret_output);
@@ -342,8 +362,41 @@ static void destroy_object(struct kri_object *object)
 
 static int open_now(struct kryos_dev *dev, void *data)
 {
-	(void)data;
-	return drive(dev, false);
+	return drive(dev, *(bool *)data);
+}
+
+static int open_and_wait(struct kryos_output *output)
+{
+	bool wanted = output->wanted;
+	int r = kri_dev_call(output->dev, false, open_now, &wanted, sizeof(wanted), OPEN_NS);
+
+	if (r >= 0)
+		note(output, wanted, 0, "");
+	return r;
+}
+
+int kri_output_new_switch(struct kryos_output **ret_output, struct kryos_ctx *ctx, const char *name, const char *device,
+                          const struct kryos_line_config *config, bool lazily, void (*driven)(void *data, int driven),
+                          void *data)
+{
+	struct kryos_output *output;
+	int r = output_new(&output, ctx, switches, name, device, config);
+
+	if (r < 0)
+		return r;
+	output->followed = driven;
+	output->followed_data = data;
+	output->wanted = true;
+	if (lazily)
+		drive_now(output);
+	else
+		r = open_and_wait(output);
+	if (r < 0) {
+		output_unref(output);
+		return r;
+	}
+	*ret_output = output;
+	return 0;
 }
 
 int kryos_output_open(struct kryos_output **ret_output, struct kryos_ctx *ctx, const char *name, const char *device,
@@ -356,15 +409,14 @@ int kryos_output_open(struct kryos_output **ret_output, struct kryos_ctx *ctx, c
 		return r;
 	if (!ret_output)
 		return kryos_fail(-EINVAL, "no place for the output given");
-	r = output_new(&output, ctx, name, device, config);
+	r = output_new(&output, ctx, kinds, name, device, config);
 	if (r < 0)
 		return r;
-	r = kri_dev_call(output->dev, false, open_now, NULL, 0, OPEN_NS);
+	r = open_and_wait(output);
 	if (r < 0) {
 		output_unref(output);
 		return r;
 	}
-	note(output, 0, 0, "");
 	kri_object_add(ctx, &output->object, destroy_object);
 	*ret_output = output;
 	return 0;

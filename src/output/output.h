@@ -4,6 +4,8 @@
 #define KRI_OUTPUT_H
 
 #include <kryos/output.h>
+#include <kryos/power.h>
+#include <stdbool.h>
 
 struct kri_device;
 
@@ -13,5 +15,19 @@ int kri_output_new_lazy(struct kryos_output **ret_output, struct kryos_ctx *ctx,
                         const struct kryos_line_config *config);
 /* Whether a device is an output, and on a bus of lines. KRYOS_EDEVICE. Does not look for the bus. */
 int kri_output_check(struct kri_device *device);
+
+/*
+ * As kryos_output_open, or lazily as above, of a switch ("switch@gpio:GPIO5") that is told to be on. driven is called
+ * on the context thread, or within this call, as the line is driven: 0, 1, or -1: it is lost. Its maker closes it.
+ */
+int kri_output_new_switch(struct kryos_output **ret_output, struct kryos_ctx *ctx, const char *name, const char *device,
+                          const struct kryos_line_config *config, bool lazily, void (*driven)(void *data, int driven),
+                          void *data);
+/* Whether a device is such a switch. KRYOS_EDEVICE. Does not look for the bus. */
+int kri_output_check_switch(struct kri_device *device);
+
+/* power.c: as kryos_power_open, but a line that can't be had is looked for. Does not wait. Its maker closes it. */
+int kri_power_new_lazy(struct kryos_power **ret_power, struct kryos_ctx *ctx, const char *name, const char *device,
+                       const struct kryos_power_config *config);
 
 #endif

@@ -14,6 +14,8 @@
 
 #define MAX_JOBS 64
 #define CLOSE_NS KRYOS_SECONDS(1)
+/* Between two events of one bus: one that sticks at every transfer must not fill the store. */
+#define TELL_NS KRYOS_MINUTES(10)
 
 struct kri_bus {
 	struct kri_bus *next;
@@ -30,6 +32,7 @@ struct kri_bus {
 	void *priv;
 	unsigned int generation;
 	struct kri_muxes muxes;
+	int64_t told_ns; /* that it was freed; 0: never */
 };
 
 struct name {
@@ -330,6 +333,23 @@ int kri_bus_ready(struct kri_bus *bus)
 	if (r == -ENODEV && !strncmp(bus->name, "w1", 2))
 		return kryos_fail(r, "no 1-Wire bus; is \"dtoverlay=w1-gpio\" in /boot/firmware/config.txt?");
 	return kryos_fail(r, "%s: %s", bus->name, kryos_strerror(r));
+}
+
+void kri_bus_freed(struct kri_bus *bus, const char *device, int code)
+{
+	struct kryos_event event = {
+		.size = sizeof(event), .type = KRYOS_EVENT_RECOVERY, .code = code, .name = bus->name
+	};
+	int64_t now = kri_boot_ns(bus->ctx);
+	char text[256];
+
+	snprintf(text, sizeof(text), "was stuck and has been freed for %s", device);
+	kri_log(bus->ctx, KRYOS_LOG_WARNING, "sensor", code, "%s: %s", bus->name, text);
+	if (bus->told_ns && now - bus->told_ns < TELL_NS)
+		return;
+	bus->told_ns = now;
+	event.text = text;
+	kri_event_push(bus->ctx, &event);
 }
 
 void kri_bus_lost(struct kri_bus *bus)

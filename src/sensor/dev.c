@@ -23,6 +23,7 @@ struct kryos_dev {
 	/* Set before the first job. */
 	uint32_t spi_mode, spi_max_hz;
 	int64_t options[KRYOS_SENSOR_MAX_OPTIONS];
+	bool keeps_stuck;
 };
 
 void kri_say_nothing(void)
@@ -83,6 +84,11 @@ void kri_dev_configure(struct kryos_dev *dev, const struct kryos_sensor_driver *
 	dev->spi_mode = driver->spi_mode;
 	dev->spi_max_hz = driver->spi_max_hz ? driver->spi_max_hz : 1000000;
 	memcpy(dev->options, options, driver->option_count * sizeof(options[0]));
+}
+
+void kri_dev_set_recovery(struct kryos_dev *dev, bool recovers)
+{
+	dev->keeps_stuck = !recovers;
 }
 
 int64_t kryos_dev_option(const struct kryos_dev *dev, size_t option)
@@ -406,11 +412,10 @@ static int opened(struct kryos_dev *dev, const struct kryos_bus_driver **ret_dri
 static int exchange(struct kryos_dev *dev, const struct exchange *x)
 {
 	const struct kryos_bus_driver *driver;
-	struct kryos_ctx *ctx = kri_bus_ctx(dev->bus);
 	unsigned int again = 0;
-	bool recovered = false;
+	bool recovered = dev->keeps_stuck;
 	void *priv;
-	int r;
+	int r, stuck = 0;
 
 	r = opened(dev, &driver, &priv);
 	if (r < 0)
@@ -427,16 +432,16 @@ static int exchange(struct kryos_dev *dev, const struct exchange *x)
 		if ((r == KRYOS_ESTUCK || r == -ETIMEDOUT) && !recovered && driver->recover) {
 			recovered = true;
 			kri_muxes_forget(kri_bus_muxes(dev->bus));
-			if (driver->recover(priv) >= 0) {
-				kri_log(ctx, KRYOS_LOG_WARNING, "sensor", r, "%s: %s was stuck and has been freed",
-				        dev->device.text, dev->device.bus);
+			stuck = r;
+			if (driver->recover(priv) >= 0)
 				continue;
-			}
 			return kryos_fail(r, "%s: %s is stuck, and could not be freed", dev->device.text,
 			                  dev->device.bus);
 		}
 		break;
 	}
+	if (stuck && r != KRYOS_ESTUCK && r != -ETIMEDOUT)
+		kri_bus_freed(dev->bus, dev->device.text, stuck);
 	if (r >= 0)
 		return 0;
 	if (r == -ENXIO || (r == -ENODEV && x->scratchpad)) {

@@ -21,7 +21,7 @@
 #define NOT_READY_POLLS 100
 
 struct progress {
-	bool started, ended;
+	bool powered, started, ended;
 };
 
 struct kri_batch {
@@ -81,29 +81,6 @@ void kri_measured_fail(struct kri_measured *ret_measured, struct kryos_sensor *s
 	}
 }
 
-void kri_measured_announce(const struct kri_measured *measured)
-{
-	struct kryos_sensor *sensor = measured->sensor;
-	struct kryos_event event = { .size = sizeof(event), .name = sensor->name };
-	bool changed, lost = measured->code < 0;
-
-	pthread_mutex_lock(&sensor->lock);
-	/* Found where nothing was known is no news; lost is. */
-	changed = sensor->presence != (lost ? KRI_LOST : KRI_PRESENT) && (lost || sensor->presence == KRI_LOST);
-	sensor->presence = lost ? KRI_LOST : KRI_PRESENT;
-	pthread_mutex_unlock(&sensor->lock);
-	if (!changed)
-		return;
-	event.type = lost ? KRYOS_EVENT_SENSOR_LOST : KRYOS_EVENT_SENSOR_BACK;
-	event.code = measured->code;
-	event.text = measured->text;
-	kri_log(sensor->ctx, lost ? KRYOS_LOG_WARNING : KRYOS_LOG_NOTICE, "sensor", measured->code, "%s: %s",
-	        sensor->name, lost ? measured->text : "is back");
-	kri_event_push(sensor->ctx, &event);
-	if (sensor->announced)
-		sensor->announced(sensor->announced_data, &event);
-}
-
 /* So that the next pass probes: remove for what a probe made, whether the chip is there or not. */
 static void unprobe(struct kryos_sensor *sensor)
 {
@@ -111,12 +88,33 @@ static void unprobe(struct kryos_sensor *sensor)
 		sensor->driver->remove(sensor->priv, sensor->dev);
 }
 
-static int start(struct kryos_sensor *sensor, bool probe_only, int64_t *ret_wait_ns)
+/* What its power has been cut of is not what was probed. */
+static int take_power(struct kryos_sensor *sensor, bool *ret_powered)
+{
+	unsigned int generation;
+	int r;
+
+	if (!sensor->rail)
+		return 0;
+	kri_say_nothing();
+	r = kri_rail_enter(sensor->rail, &generation);
+	if (r < 0)
+		return kri_dev_fail(sensor->dev, r);
+	*ret_powered = true;
+	if (generation != sensor->powered)
+		unprobe(sensor);
+	sensor->powered = generation;
+	return 0;
+}
+
+static int start(struct kryos_sensor *sensor, bool probe_only, bool *ret_powered, int64_t *ret_wait_ns)
 {
 	const struct kryos_sensor_driver *driver = sensor->driver;
 	int64_t wait = 0;
 	int r = kri_dev_ready(sensor->dev, false);
 
+	if (r >= 0)
+		r = take_power(sensor, ret_powered);
 	if (r < 0)
 		return r;
 	kri_say_nothing();
@@ -146,6 +144,8 @@ static int fetch(struct kryos_sensor *sensor, bool last, uint8_t *raw)
 	r = sensor->driver->fetch(sensor->priv, sensor->dev, raw);
 	if (r == -EAGAIN && !last)
 		return r;
+	if (r >= 0 && sensor->rail && kri_rail_was_cut(sensor->rail, sensor->powered))
+		r = kryos_fail(KRYOS_ECHIP, "%s: its power was cut while it was measured", kryos_dev_name(sensor->dev));
 	if (r == -EAGAIN)
 		return kri_dev_fail(sensor->dev, kryos_fail(r, "is not done long after it said it would be"));
 	return r < 0 ? kri_dev_fail(sensor->dev, r) : 0;
@@ -182,7 +182,7 @@ static void note_failure(struct kri_batch *batch, size_t index, int code, bool i
 	char text[sizeof(batch->results[index].text)];
 
 	snprintf(text, sizeof(text), "%s", kryos_strerror(code));
-	again = again && (may_pass(code) || (code == KRYOS_ECHIP && in_fetch));
+	again = again && sensor->recover & KRYOS_RECOVER_RETRY && (may_pass(code) || (code == KRYOS_ECHIP && in_fetch));
 	kri_measured_fail(&batch->results[index], sensor, code, text, t_boot_ns);
 	if (code == KRYOS_ECHIP || !again)
 		unprobe(sensor);
@@ -207,7 +207,7 @@ static void start_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
 		batch->progress[i].started = false;
 		if (batch->progress[i].ended)
 			continue;
-		r = start(batch->results[i].sensor, batch->probe_only, &wait);
+		r = start(batch->results[i].sensor, batch->probe_only, &batch->progress[i].powered, &wait);
 		if (r < 0) {
 			note_failure(batch, i, r, false, again, t_boot_ns);
 			continue;
@@ -259,6 +259,15 @@ static void fetch_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
 		wait_until(batch, kri_real_ns() + NOT_READY_POLL_NS);
 }
 
+static void leave_power(struct kri_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		if (batch->progress[i].powered)
+			kri_rail_leave(batch->results[i].sensor->rail);
+		batch->progress[i].powered = false;
+	}
+}
+
 static void batch_run(struct kri_job *job)
 {
 	struct kri_batch *batch = KRI_CONTAINER_OF(job, struct kri_batch, job);
@@ -271,6 +280,7 @@ static void batch_run(struct kri_job *job)
 
 		start_all(batch, again, t_boot_ns);
 		fetch_all(batch, again, t_boot_ns);
+		leave_power(batch);
 		if (!again)
 			break;
 	}

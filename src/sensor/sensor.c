@@ -20,6 +20,7 @@ void kri_sensor_unref(struct kryos_sensor *sensor)
 		return;
 	kri_dev_close(sensor->dev);
 	kri_edges_free(sensor->edges);
+	kri_rail_unref(sensor->rail);
 	pthread_mutex_destroy(&sensor->lock);
 	kri_ctx_unref(sensor->ctx);
 	free(sensor->priv);
@@ -131,6 +132,22 @@ static int take_channels(struct kryos_sensor *sensor, const struct kryos_channel
 	return r;
 }
 
+static int configure_recovery(struct kryos_sensor *sensor, const struct kryos_sensor_config *config)
+{
+	const uint32_t always = KRYOS_RECOVER_RETRY | KRYOS_RECOVER_BUS;
+	const uint32_t all = always | KRYOS_RECOVER_POWER | KRYOS_RECOVER_REPORT;
+
+	if (config->recover & ~all)
+		return kryos_fail(-EINVAL, "recover is 0x%x; of 0x%x is allowed", config->recover, all);
+	if (config->recover & KRYOS_RECOVER_POWER && !config->power)
+		return kryos_fail(-EINVAL, "recover has power, and no power is named");
+	sensor->recover = config->recover ? config->recover : config->power ? always | KRYOS_RECOVER_POWER : always;
+	kri_dev_set_recovery(sensor->dev, sensor->recover & KRYOS_RECOVER_BUS);
+	if (config->power)
+		sensor->rail = kri_rail_ref((struct kri_rail *)config->power);
+	return 0;
+}
+
 static int configure(struct kryos_sensor *sensor, const struct kryos_sensor_config *config)
 {
 	int64_t options[KRYOS_SENSOR_MAX_OPTIONS];
@@ -143,6 +160,9 @@ static int configure(struct kryos_sensor *sensor, const struct kryos_sensor_conf
 	if (r < 0)
 		return r;
 	kri_dev_configure(sensor->dev, sensor->driver, options);
+	r = configure_recovery(sensor, config);
+	if (r < 0)
+		return r;
 	if (config->line && strcmp(sensor->driver->bus, "gpio") != 0)
 		return kryos_fail(-EINVAL, "a %s is no GPIO line, so nothing can be said of one",
 		                  sensor->driver->title);
@@ -184,6 +204,8 @@ int kri_sensor_new_lazy(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx,
 		r = add_channels(sensor);
 	if (r < 0)
 		goto unref_sensor;
+	if (sensor->rail)
+		kri_rail_add(sensor->rail, sensor);
 	*ret_sensor = sensor;
 	return 0;
 unref_sensor:
@@ -284,6 +306,8 @@ void kryos_sensor_close(struct kryos_sensor *sensor)
 	if (sensor->object.ctx)
 		kri_object_remove(&sensor->object);
 	kri_edges_stop(sensor->edges);
+	if (sensor->rail)
+		kri_rail_remove(sensor->rail, sensor);
 	kri_bus_release_name(sensor->ctx, sensor->name);
 	put_to_rest(sensor);
 	kri_sensor_unref(sensor);

@@ -101,6 +101,8 @@ struct kri_muxes *kri_bus_muxes(struct kri_bus *bus);
 
 /* On the bus's worker only. Opens it if it is not open. */
 int kri_bus_ready(struct kri_bus *bus);
+/* It was stuck, and has been freed for this chip. */
+void kri_bus_freed(struct kri_bus *bus, const char *device, int code);
 /* It has gone (an adapter that was unplugged): the next kri_bus_ready opens it anew. */
 void kri_bus_lost(struct kri_bus *bus);
 /*
@@ -150,6 +152,9 @@ void kri_dev_lost(struct kryos_dev *dev);
  */
 int kri_dev_call(struct kryos_dev *dev, bool shared, int (*run)(struct kryos_dev *dev, void *data), void *data,
                  size_t size, int64_t timeout_ns);
+
+/* Whether a bus that is stuck is freed for this chip; it is, unless told otherwise. Before the first job. */
+void kri_dev_set_recovery(struct kryos_dev *dev, bool recovers);
 
 /* Sees to it that the thread's sentence for a chip driver's failure names the chip. On the worker. Returns result. */
 int kri_dev_fail(struct kryos_dev *dev, int result);
@@ -232,10 +237,17 @@ struct kryos_sensor {
 	void *announced_data;
 
 	struct kri_edges *edges; /* NULL: only measured */
+	uint32_t recover;        /* enum kryos_recovery */
+	struct kri_rail *rail;   /* NULL: its power is not switched */
+	struct kryos_sensor *next_on_rail;
+	/* Under lock: since it was lost, and the rail's generation then. */
+	bool reported;
+	unsigned int lost_at;
 
 	/* The worker's. */
 	void *priv;
-	atomic_bool probed; /* read by close, to know whether there is something to remove */
+	unsigned int powered; /* the rail's generation when it was probed */
+	atomic_bool probed;   /* read by close, to know whether there is something to remove */
 	struct kri_history history[KRYOS_SENSOR_MAX_CHANNELS];
 };
 
@@ -260,6 +272,47 @@ void kri_edges_stop(struct kri_edges *edges);
 void kri_edges_free(struct kri_edges *edges);
 /* What was measured meanwhile. NULL is allowed. */
 void kri_edges_measured(struct kri_edges *edges, const struct kri_measured *measured);
+
+/* rail.c: power that sensors are on. Any thread. */
+
+/* The first member of struct kryos_power, which stands above (src/output/power.c). Its owner and each sensor hold it.
+ */
+struct kri_rail {
+	atomic_int refs;
+	void (*release)(struct kri_rail *rail);
+	/* Under lock, when a cycle is asked for, and when the last one who measures leaves. NULL: it is closed. */
+	void (*wake)(struct kri_rail *rail);
+	char name[32];
+	pthread_mutex_t lock; /* below */
+	bool on;
+	unsigned int generation; /* how often it was cut */
+	unsigned int users;      /* measurements under way */
+	bool asked;              /* for a cycle */
+	int code;                /* why */
+	char text[256];
+	struct kryos_sensor *sensors;
+};
+void kri_rail_init(struct kri_rail *rail, const char *name);
+struct kri_rail *kri_rail_ref(struct kri_rail *rail);
+void kri_rail_unref(struct kri_rail *rail); /* NULL is allowed */
+void kri_rail_set(struct kri_rail *rail, bool on, bool cut);
+bool kri_rail_is_used(struct kri_rail *rail);
+/* Before a chip on it is talked to, and after. -ENOTCONN: it is off. */
+int kri_rail_enter(struct kri_rail *rail, unsigned int *ret_generation);
+void kri_rail_leave(struct kri_rail *rail);
+unsigned int kri_rail_generation(struct kri_rail *rail);
+/* Since it had that generation. */
+bool kri_rail_was_cut(struct kri_rail *rail, unsigned int generation);
+/* A sensor failed in a way that a cycle may mend. */
+void kri_rail_ask(struct kri_rail *rail, const char *sensor, int code, const char *text);
+/* Whether one was asked for since the last call, and why. */
+bool kri_rail_is_asked(struct kri_rail *rail, int *ret_code, char ret_text[256]);
+/* Off for good; nobody is woken any more. */
+void kri_rail_stop(struct kri_rail *rail);
+void kri_rail_add(struct kri_rail *rail, struct kryos_sensor *sensor);
+void kri_rail_remove(struct kri_rail *rail, struct kryos_sensor *sensor);
+/* Looks for all sensors on it. */
+void kri_rail_look(struct kri_rail *rail);
 
 /* measure.c: a batch is one job that measures sensors of one bus. */
 
@@ -297,7 +350,7 @@ int kri_sensor_look(struct kryos_sensor *sensor);
 /* Samples of a measurement that gave no reading. */
 void kri_measured_fail(struct kri_measured *ret_measured, struct kryos_sensor *sensor, int code, const char *text,
                        int64_t t_boot_ns);
-/* Announces a loss or a return, once per change. Any thread. */
+/* recover.c: announces a loss or a return, once per change, and does what is left to do for the lost. Any thread. */
 void kri_measured_announce(const struct kri_measured *measured);
 /* Wall time and trust for samples that have t_boot_ns. Any thread. */
 void kri_stamp(struct kryos_ctx *ctx, struct kryos_sample *samples, size_t count);

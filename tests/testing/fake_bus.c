@@ -26,6 +26,7 @@ struct kryos_fake_bus {
 	unsigned int since; /* transfers since the plan was made */
 	unsigned int plan;  /* which plan, for those who hang in one */
 	bool held_low;
+	struct kryos_model *holder; /* holds it low as long as it has power; NULL: nobody */
 	unsigned int transfers, recoveries;
 	uint8_t idle; /* spi: what is read where no chip drives the wire */
 };
@@ -223,7 +224,7 @@ static enum kryos_fault next_fault(struct kryos_fake_bus *bus)
 	}
 	if (hit && bus->fault == KRYOS_FAULT_STUCK)
 		bus->held_low = true;
-	if (bus->held_low)
+	if (bus->held_low || bus->holder)
 		return KRYOS_FAULT_STUCK;
 	return hit ? bus->fault : KRYOS_FAULT_NONE;
 }
@@ -479,7 +480,7 @@ static int fake_recover(void *priv)
 
 	pthread_mutex_lock(&bus->lock);
 	bus->recoveries++;
-	if (bus->held_low && bus->fault == KRYOS_FAULT_STUCK && bus->times < 0)
+	if (bus->holder || (bus->held_low && bus->fault == KRYOS_FAULT_STUCK && bus->times < 0))
 		r = kryos_fail(KRYOS_ESTUCK, "%s: a line is still held low after recovery", bus->name);
 	else
 		bus->held_low = false;
@@ -652,7 +653,17 @@ void kryos_model_set_present(struct kryos_model *model, int present)
 			model->ops->power_on(model);
 		model->present = present != 0;
 	}
+	if (!present && model->bus->holder == model)
+		model->bus->holder = NULL;
 	pthread_mutex_unlock(&model->bus->lock);
+}
+
+void kryos_model_hold_bus(struct kryos_model *chip)
+{
+	pthread_mutex_lock(&chip->bus->lock);
+	if (chip->present)
+		chip->bus->holder = chip;
+	pthread_mutex_unlock(&chip->bus->lock);
 }
 
 void kryos_model_reset(struct kryos_model *model)

@@ -4,14 +4,19 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define MAX_FED 8
+
 struct line_model {
 	struct kryos_model model;
 	int level;
 	int truth; /* the state that was set, as who takes the line sees it; -1: the wire was driven since */
 	bool settles, lost_known;
 	unsigned int to_lose, lost;
-	char holder[32];        /* somebody else; "": nobody */
-	struct fake_line *open; /* who has it; NULL: nobody of ours */
+	char holder[32];                  /* somebody else; "": nobody */
+	struct fake_line *open;           /* who has it; NULL: nobody of ours */
+	struct kryos_model *fed[MAX_FED]; /* has power while the wire is at its level */
+	int fed_level[MAX_FED];
+	size_t fed_count;
 };
 
 /* One that has taken it. */
@@ -30,6 +35,14 @@ static int state_of(const struct line_model *model, const struct kryos_line_requ
 	return model->level != (int)request->config.active_low;
 }
 
+/* The chips are on other buses, so that their locks are taken after this one's. */
+static void set_level(struct line_model *model, int level)
+{
+	model->level = level;
+	for (size_t i = 0; i < model->fed_count; i++)
+		kryos_model_set_present(model->fed[i], level == model->fed_level[i]);
+}
+
 static int take(struct line_model *model, struct fake_line *line, const struct kryos_line_request *request)
 {
 	const char *place = model->model.address.text;
@@ -40,9 +53,9 @@ static int take(struct line_model *model, struct fake_line *line, const struct k
 	model->open = line;
 	model->lost = 0;
 	if (request->output)
-		model->level = (int)request->config.active_low;
+		set_level(model, (int)request->config.active_low);
 	else if (model->truth >= 0)
-		model->level = model->truth != (int)request->config.active_low;
+		set_level(model, model->truth != (int)request->config.active_low);
 	return 0;
 }
 
@@ -71,7 +84,7 @@ static void line_close(void *priv)
 	/* The bus is locked, whatever a fault says. */
 	(void)!kri_fake_bus_lock(model, false);
 	if (line->request.output && model->present)
-		line->model->level = (int)line->request.config.active_low;
+		set_level(line->model, (int)line->request.config.active_low);
 	line->model->open = NULL;
 	kri_fake_bus_unlock(model);
 	kri_fake_bus_give_back(model);
@@ -94,7 +107,7 @@ static int line_set(void *priv, int active)
 	int r = kri_fake_bus_lock(&line->model->model, true);
 
 	if (r >= 0)
-		line->model->level = active != (int)line->request.config.active_low;
+		set_level(line->model, active != (int)line->request.config.active_low);
 	kri_fake_bus_unlock(&line->model->model);
 	return r;
 }
@@ -120,7 +133,7 @@ static int set(struct kryos_model *model, const char *quantity, int64_t value_mi
 
 	(void)quantity;
 	self(model)->truth = value_micro >= 500000;
-	self(model)->level = self(model)->truth != active_low;
+	set_level(self(model), self(model)->truth != active_low);
 	return 0;
 }
 
@@ -176,11 +189,29 @@ void kryos_model_drive(struct kryos_model *line, int level, int64_t t_boot_ns)
 	(void)!kri_fake_bus_lock(line, false);
 	model->truth = -1;
 	if (model->level != level) {
-		model->level = level;
+		set_level(model, level);
 		if (line->present && model->open && model->open->request.edge)
 			tell(model, t_boot_ns);
 	}
 	kri_fake_bus_unlock(line);
+}
+
+int kryos_model_feed(struct kryos_model *line, struct kryos_model *chip, int level)
+{
+	struct line_model *model = self(line);
+	int r = -ENOSPC;
+
+	if (line->ops != &line_ops || line->bus == chip->bus)
+		return -EINVAL;
+	(void)!kri_fake_bus_lock(line, false);
+	if (model->fed_count < MAX_FED) {
+		model->fed[model->fed_count] = chip;
+		model->fed_level[model->fed_count++] = level;
+		set_level(model, model->level);
+		r = 0;
+	}
+	kri_fake_bus_unlock(line);
+	return r;
 }
 
 void kryos_model_set_settles(struct kryos_model *line, int settles)

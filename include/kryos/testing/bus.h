@@ -114,6 +114,14 @@ KRYOS_EXPORT void kryos_model_hold(struct kryos_model *line, const char *consume
 KRYOS_API int kryos_model_get_level(struct kryos_model *line);
 KRYOS_API int kryos_model_get_bias(struct kryos_model *line);
 
+/*
+ * The chip, of another bus, has power while the line's wire is at that level. The line's bus is freed first. -EINVAL,
+ * -ENOSPC: 8 chips are fed already.
+ */
+KRYOS_API int kryos_model_feed(struct kryos_model *line, struct kryos_model *chip, int level);
+/* i2c: from now on the chip holds its bus low until it loses its power: no recovery frees it. */
+KRYOS_EXPORT void kryos_model_hold_bus(struct kryos_model *chip);
+
 enum kryos_fault {
 	KRYOS_FAULT_NONE = 0,
 	KRYOS_FAULT_NACK, /* -ENXIO; w1: -ENODEV; spi: the chip hears nothing, and an idle wire is read */
