@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Station: clock, store, sampler, relays, outputs and watchdog from one strict file (an example:
+ * Station: clock, store, power, sampler, relays, outputs and watchdog from one strict file (an example:
  * examples/station/station.ini).
  *
  * Every mistake in the file is reported at once, each as "file:line: what is wrong, what is
@@ -46,8 +46,8 @@ KRYOS_EXPORT void kryos_station_close(struct kryos_station *station);
 KRYOS_API int kryos_station_check(const char *config_path, FILE *stream);
 
 /*
- * The devices a file names, by index from 0: its sensors in the file's order, its outputs, then the clock's RTC, whose
- * name is "".
+ * The devices a file names, by index from 0: its sensors in the file's order, the switches of their power, its outputs,
+ * then the clock's RTC, whose name is "".
  * -ENOENT: no more; KRYOS_ECONFIG, -errno: as kryos_station_check. Opens none of them.
  */
 KRYOS_API int kryos_station_get_device(const char *config_path, unsigned int index, char ret_name[32],

@@ -41,6 +41,10 @@ static int find_device(const struct kri_station_file *file, unsigned int index, 
 			return give(section->label, section->entries[KRI_SENSOR_ADDRESS].text, ret_name, ret_device);
 	}
 	for (const struct kri_section *section = file->sections; section; section = section->next) {
+		if (section->kind == KRI_SECTION_POWER && at++ == index)
+			return give(section->label, section->entries[KRI_POWER_ADDRESS].text, ret_name, ret_device);
+	}
+	for (const struct kri_section *section = file->sections; section; section = section->next) {
 		if (section->kind == KRI_SECTION_OUTPUT && at++ == index)
 			return give(section->label, section->entries[KRI_OUTPUT_ADDRESS].text, ret_name, ret_device);
 	}

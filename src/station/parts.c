@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a station is made of, opened in this order and closed in the reverse:
- * clock, store, watchdog, sampler, relays and outputs.
+ * clock, store, watchdog, power, sampler, relays and outputs.
  */
 #include "../digest/certificate.h"
+#include "../output/output.h"
 #include "station.h"
 #include <kryos/clock.h>
 #include <kryos/sensor.h>
@@ -100,27 +101,82 @@ static int open_watchdog(struct kryos_station *station, const struct kri_station
 	return new_task(station, &station->store_task, "store", kri_station_number(section, KRI_WATCHDOG_TASK));
 }
 
+static int open_power(struct kryos_station *station, const struct kri_section *section)
+{
+	struct kri_station_power *power = calloc(1, sizeof(*power));
+	int r;
+
+	if (!power)
+		return -ENOMEM;
+	snprintf(power->name, sizeof(power->name), "%.31s", section->label);
+	r = kri_power_new_lazy(
+		&power->power, station->ctx, power->name, section->entries[KRI_POWER_ADDRESS].text,
+		KRYOS_POWER_CONFIG(.active_low = strcmp(kri_station_text(section, KRI_POWER_ACTIVE), "low") == 0,
+	                           .off_ns = kri_station_number(section, KRI_POWER_OFF),
+	                           .settle_ns = kri_station_number(section, KRI_POWER_SETTLE),
+	                           .again_ns = kri_station_number(section, KRI_POWER_AGAIN)));
+	if (r < 0) {
+		free(power);
+		return r;
+	}
+	power->next = station->powers;
+	station->powers = power;
+	return 0;
+}
+
+int kri_station_open_powers(struct kryos_station *station, const struct kri_station_file *file)
+{
+	int r = 0;
+
+	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
+		if (section->kind == KRI_SECTION_POWER)
+			r = open_power(station, section);
+	}
+	return r;
+}
+
+void kri_station_close_powers(struct kryos_station *station)
+{
+	while (station->powers) {
+		struct kri_station_power *power = station->powers;
+
+		station->powers = power->next;
+		kryos_power_close(power->power);
+		free(power);
+	}
+}
+
+static struct kryos_power *find_power(const struct kryos_station *station, const char *name)
+{
+	for (const struct kri_station_power *power = station->powers; power && name; power = power->next)
+		if (strcmp(power->name, name) == 0)
+			return power->power;
+	return NULL;
+}
+
 int kri_station_add_sensor(struct kryos_station *station, const struct kri_station_file *file,
                            const struct kri_section *section)
 {
 	struct kri_station_channels *channels = calloc(1, sizeof(*channels));
 	char *options = kri_station_options(section);
+	struct kryos_sensor_config sensor = { .size = sizeof(sensor), .options = options };
 	struct kryos_line_config line;
 	int r = options && channels ? kri_station_channels(file, section->label, channels) : -ENOMEM;
 
+	if (r >= 0)
+		r = kri_station_recover(section, &sensor.recover);
 	if (r >= 0) {
 		kri_station_line_config(section, &line);
+		sensor.channels = channels->configs;
+		sensor.power = find_power(station, kri_station_text(section, KRI_SENSOR_POWER));
+		if (kri_station_is_line(section))
+			sensor.line = &line;
 		r = kryos_sampler_add_with(
 			station->sampler, section->label, section->entries[KRI_SENSOR_ADDRESS].text,
 			KRYOS_SAMPLER_SENSOR_CONFIG(.every_ns = kri_station_number(section, KRI_SENSOR_EVERY),
 		                                    .record_ns = kri_station_number(section, KRI_SENSOR_RECORD),
 		                                    .place = kri_station_text(section, KRI_SENSOR_PLACE),
-		                                    .who = "station file",
-		                                    .sensor = KRYOS_SENSOR_CONFIG(.options = options,
-		                                                                  .line = kri_station_is_line(section)
-		                                                                                  ? &line
-		                                                                                  : NULL,
-		                                                                  .channels = channels->configs)));
+		                                    .who = "station file", .sensor = &sensor));
 	}
 	free(options);
 	free(channels);
@@ -229,6 +285,8 @@ int kri_station_open_parts(struct kryos_station *station, const struct kri_stati
 	if (r >= 0)
 		r = open_watchdog(station, file);
 	if (r >= 0)
+		r = kri_station_open_powers(station, file);
+	if (r >= 0)
 		r = kri_station_open_sampler(station, file);
 	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
 		if (section->kind == KRI_SECTION_RELAY)
@@ -246,6 +304,7 @@ void kri_station_close_parts(struct kryos_station *station)
 	while (station->relays)
 		kri_station_close_relay(station, station->relays->name);
 	kri_station_close_sampler(station);
+	kri_station_close_powers(station);
 	kryos_task_free(station->store_task);
 	station->store_task = NULL;
 	kryos_watchdog_close(station->watchdog);

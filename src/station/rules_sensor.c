@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a sensor's driver has to say to its section: the address, the options, the channels they make. */
+/* What a sensor's driver has to say to its section: the address, the options, the channels they make; and its power. */
+#include "../output/output.h"
 #include "station_rules.h"
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,45 @@ static void judge_description(struct kri_judging *judging, const struct kri_sect
 
 	if (!kri_station_describe(judging->ctx, section, &driver, &description))
 		kri_wrong(judging, section, KRI_SENSOR_ADDRESS, "%s", kryos_strerror(KRYOS_EDEVICE));
+}
+
+void kri_judge_recovery(struct kri_judging *judging, const struct kri_section *section)
+{
+	const char *power = section->entries[KRI_SENSOR_POWER].text;
+	char names[400] = "";
+	uint32_t recover;
+	int r = kri_station_recover(section, &recover);
+
+	for (const struct kri_section *other = judging->file->sections; power && other; other = other->next) {
+		size_t length = strlen(names);
+
+		if (other->kind == KRI_SECTION_POWER)
+			snprintf(names + length, sizeof(names) - length, "%s%s", length ? ", " : "", other->label);
+	}
+	if (power && !kri_station_find(judging->file, KRI_SECTION_POWER, power))
+		kri_wrong(judging, section, KRI_SENSOR_POWER, "there is no [power %s]; there is %s", power,
+		          *names ? names : "none");
+	if (r < 0)
+		kri_wrong(judging, section, KRI_SENSOR_RECOVER, "%s", kryos_strerror(r));
+	else if (recover & KRYOS_RECOVER_POWER && !section->entries[KRI_SENSOR_POWER].line)
+		kri_wrong(
+			judging, section, KRI_SENSOR_RECOVER,
+			"power can be cycled where it is switched; allowed with a line power = NAME, and [power NAME]");
+}
+
+bool kri_judge_power(struct kri_judging *judging, const struct kri_section *section, struct kri_device *ret_device)
+{
+	int r;
+
+	if (!kri_needs(judging, section, KRI_POWER_ADDRESS, "switch@gpio:GPIO5"))
+		return false;
+	r = kri_device_parse(section->entries[KRI_POWER_ADDRESS].text, ret_device);
+	if (r >= 0)
+		r = kri_output_check_switch(ret_device);
+	if (r >= 0)
+		return kri_judge_bus(judging, section, KRI_POWER_ADDRESS, ret_device);
+	kri_wrong(judging, section, KRI_POWER_ADDRESS, "%s", kryos_strerror(r));
+	return false;
 }
 
 bool kri_judge_address(struct kri_judging *judging, const struct kri_section *section, struct kri_device *ret_device)

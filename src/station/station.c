@@ -174,12 +174,18 @@ static bool says_more(const struct kri_station_file *file, const struct kri_stat
 static int apply_sensors(struct kryos_station *station, const struct kri_station_file *file)
 {
 	bool same_deadline = kri_station_sampler_deadline(station->file) == kri_station_sampler_deadline(file);
+	bool same_powers =
+		covers(file, station->file, KRI_SECTION_POWER) && covers(station->file, file, KRI_SECTION_POWER);
 	int r = 0;
 
-	if (!same_deadline || !covers(file, station->file, KRI_SECTION_SENSOR) ||
+	if (!same_powers || !same_deadline || !covers(file, station->file, KRI_SECTION_SENSOR) ||
 	    !covers(file, station->file, KRI_SECTION_CHANNEL) || says_more(file, station->file)) {
 		kri_station_close_sampler(station);
-		return kri_station_open_sampler(station, file);
+		if (!same_powers) {
+			kri_station_close_powers(station);
+			r = kri_station_open_powers(station, file);
+		}
+		return r < 0 ? r : kri_station_open_sampler(station, file);
 	}
 	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
 		if (section->kind == KRI_SECTION_SENSOR &&

@@ -18,6 +18,12 @@ struct kri_station_relay {
 	char cert_path[256];   /* the file of that one */
 };
 
+struct kri_station_power {
+	struct kri_station_power *next;
+	char name[32];
+	struct kryos_power *power;
+};
+
 /* An event that belongs in the store, on its way from the thread that pushed it. */
 struct kri_station_news {
 	struct kri_station_news *next;
@@ -55,6 +61,7 @@ struct kryos_station {
 	struct kryos_store *store;
 	struct kryos_watchdog *watchdog;
 	struct kryos_task *sampler_task, *store_task;
+	struct kri_station_power *powers;
 	struct kryos_sampler *sampler;
 	struct kri_station_relay *relays;
 	struct kri_station_output *outputs; /* outputs.c */
@@ -72,6 +79,9 @@ struct kryos_station {
 int kri_station_open_parts(struct kryos_station *station, const struct kri_station_file *file);
 void kri_station_close_parts(struct kryos_station *station);
 void kri_station_use_rtc(struct kryos_station *station, const struct kri_station_file *file);
+/* The power of sensors; open before the sampler is, until it is closed. */
+int kri_station_open_powers(struct kryos_station *station, const struct kri_station_file *file);
+void kri_station_close_powers(struct kryos_station *station);
 int kri_station_open_sampler(struct kryos_station *station, const struct kri_station_file *file);
 void kri_station_close_sampler(struct kryos_station *station);
 int kri_station_add_sensor(struct kryos_station *station, const struct kri_station_file *file,

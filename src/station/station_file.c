@@ -120,12 +120,12 @@ static unsigned int kind_of(const char *name)
 static unsigned int unknown_section(struct kri_ini *ini, const char *name, int line)
 {
 	char near[64];
-	const char *meant =
-		kri_suggest(name, "station clock sensor channel output alarm store watchdog relay", near, sizeof(near));
+	const char *meant = kri_suggest(name, "station clock power sensor channel output alarm store watchdog relay",
+	                                near, sizeof(near));
 
 	kri_ini_error(ini, line,
-	              "there is no section [%s]%s%s%s; station, clock, sensor, channel, output, alarm, store, watchdog "
-	              "and relay are allowed",
+	              "there is no section [%s]%s%s%s; station, clock, power, sensor, channel, output, alarm, store, "
+	              "watchdog and relay are allowed",
 	              name, meant ? " (did you mean [" : "", meant ? meant : "", meant ? "]?)" : "");
 	return meant ? kind_of(meant) : KRI_SECTION_COUNT;
 }

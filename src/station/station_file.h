@@ -20,6 +20,7 @@
 enum kri_section_kind {
 	KRI_SECTION_STATION,
 	KRI_SECTION_CLOCK,
+	KRI_SECTION_POWER,
 	KRI_SECTION_SENSOR,
 	KRI_SECTION_CHANNEL,
 	KRI_SECTION_OUTPUT,
@@ -34,6 +35,11 @@ enum kri_key {
 	KRI_STATION_NAME,
 	KRI_STATION_TIMEZONE,
 	KRI_CLOCK_RTC,
+	KRI_POWER_ADDRESS,
+	KRI_POWER_ACTIVE,
+	KRI_POWER_OFF,
+	KRI_POWER_SETTLE,
+	KRI_POWER_AGAIN,
 	KRI_SENSOR_ADDRESS,
 	KRI_SENSOR_PLACE,
 	KRI_SENSOR_EVERY,
@@ -41,6 +47,8 @@ enum kri_key {
 	KRI_SENSOR_ACTIVE,
 	KRI_SENSOR_BIAS,
 	KRI_SENSOR_DEBOUNCE,
+	KRI_SENSOR_POWER,
+	KRI_SENSOR_RECOVER,
 	KRI_CHANNEL_MIN,
 	KRI_CHANNEL_MAX,
 	KRI_CHANNEL_RATE,
@@ -182,6 +190,8 @@ int64_t kri_station_number(const struct kri_section *section, enum kri_key key);
 bool kri_station_is_line(const struct kri_section *sensor);
 /* What a sensor's section says of its line. */
 void kri_station_line_config(const struct kri_section *sensor, struct kryos_line_config *ret_config);
+/* What a sensor's section says of recovery, as enum kryos_recovery; 0: nothing. -EINVAL: what is allowed. */
+int kri_station_recover(const struct kri_section *sensor, uint32_t *ret_recover);
 /* "wires=3 element=pt1000", as kryos_sensor_open_with takes it; free() it. NULL: out of memory. */
 char *kri_station_options(const struct kri_section *sensor);
 /* channels.c */

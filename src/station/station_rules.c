@@ -264,6 +264,7 @@ static void judge_sensor(struct kri_judging *judging, struct places *places, con
 				          "%s is no GPIO line; allowed with one, as with door@gpio:GPIO17",
 				          device.text);
 	}
+	kri_judge_recovery(judging, section);
 	if (record > 0 && record < every) {
 		kri_duration_text(every, text);
 		kri_wrong(judging, section, KRI_SENSOR_RECORD,
@@ -391,6 +392,8 @@ void kri_station_judge(struct kri_ini *ini, struct kryos_ctx *ctx, struct kri_st
 		else if (section->kind == KRI_SECTION_CLOCK && kri_has(section, KRI_CLOCK_RTC) &&
 		         judge_rtc(&judging, section, &device))
 			judge_place(&judging, places, section, KRI_CLOCK_RTC, &device);
+		else if (section->kind == KRI_SECTION_POWER && kri_judge_power(&judging, section, &device))
+			judge_place(&judging, places, section, KRI_POWER_ADDRESS, &device);
 		else if (section->kind == KRI_SECTION_SENSOR)
 			judge_sensor(&judging, places, section);
 		else if (section->kind == KRI_SECTION_CHANNEL)

@@ -32,6 +32,10 @@ bool kri_judge_bus(struct kri_judging *judging, const struct kri_section *sectio
 /* rules_sensor.c */
 /* Whether a sensor's address is one, with what is said of the chip; reported if not. */
 bool kri_judge_address(struct kri_judging *judging, const struct kri_section *section, struct kri_device *ret_device);
+/* Whether a power's address is one; reported if not. */
+bool kri_judge_power(struct kri_judging *judging, const struct kri_section *section, struct kri_device *ret_device);
+/* A sensor's power, and what is done when it fails. */
+void kri_judge_recovery(struct kri_judging *judging, const struct kri_section *section);
 /* The channels of a sensor's section; false where its address or an option of it is missing or wrong. */
 bool kri_station_describe(struct kryos_ctx *ctx, const struct kri_section *sensor,
                           const struct kryos_sensor_driver **ret_driver, struct kryos_description *ret_description);

@@ -40,6 +40,29 @@ void kri_station_line_config(const struct kri_section *sensor, struct kryos_line
 		ret_config->bias = strcmp(bias, "off") == 0 ? KRYOS_BIAS_OFF : KRYOS_BIAS_PULL_DOWN;
 }
 
+int kri_station_recover(const struct kri_section *sensor, uint32_t *ret_recover)
+{
+	static const char *const words[] = { "retry", "bus", "power", "report" };
+	const char *text = kri_station_text(sensor, KRI_SENSOR_RECOVER);
+	uint32_t recover = 0;
+	size_t next = 0, count;
+
+	for (const char *word = text ? text : ""; *word; word += count + strspn(word + count, " ")) {
+		count = strcspn(word, " ");
+		while (next < KRI_ARRAY_SIZE(words) &&
+		       (strlen(words[next]) != count || strncmp(words[next], word, count) != 0))
+			next++;
+		if (next == KRI_ARRAY_SIZE(words))
+			return kryos_fail(-EINVAL,
+			                  "\"%s\" is not allowed; of retry, bus, power and report, in this order, each "
+			                  "once at most, is",
+			                  text);
+		recover |= 1u << next++;
+	}
+	*ret_recover = recover;
+	return 0;
+}
+
 char *kri_station_options(const struct kri_section *sensor)
 {
 	size_t size = 1, length = 0;
@@ -192,6 +215,10 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 			print_value(stream, info->name, text, true);
 		} else if (info->default_text) {
 			print_value(stream, info->name, info->default_text, true);
+		} else if (key == KRI_SENSOR_RECOVER) {
+			print_value(stream, info->name,
+			            kri_station_text(section, KRI_SENSOR_POWER) ? "retry bus power" : "retry bus",
+			            true);
 		}
 	}
 	for (const struct kri_option *option = section ? section->options : NULL; option; option = option->next)
@@ -201,8 +228,8 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 void kri_station_file_print(const struct kri_station_file *file, FILE *stream)
 {
 	static const enum kri_section_kind order[] = {
-		KRI_SECTION_STATION, KRI_SECTION_CLOCK, KRI_SECTION_SENSOR, KRI_SECTION_CHANNEL,  KRI_SECTION_OUTPUT,
-		KRI_SECTION_ALARM,   KRI_SECTION_STORE, KRI_SECTION_RELAY,  KRI_SECTION_WATCHDOG,
+		KRI_SECTION_STATION, KRI_SECTION_CLOCK, KRI_SECTION_POWER, KRI_SECTION_SENSOR, KRI_SECTION_CHANNEL,
+		KRI_SECTION_OUTPUT,  KRI_SECTION_ALARM, KRI_SECTION_STORE, KRI_SECTION_RELAY,  KRI_SECTION_WATCHDOG,
 	};
 
 	for (const struct kri_remark *remark = file->remarks; remark; remark = remark->next)

@@ -15,8 +15,8 @@
 #define MAX_NEWS 256 /* as many as wait in a context */
 
 /*
- * The watchdog's and the outputs', which know no store. All others that are stored come from rooms that do. A watchdog
- * opened anew by a reload is no restart.
+ * The watchdog's, the outputs' and what was done for a sensor, of rooms which know no store. All others that are stored
+ * come from rooms that do. A watchdog opened anew by a reload is no restart.
  */
 static bool belongs_in_store(struct kri_station_watch *watch, enum kryos_event_type type)
 {
@@ -25,7 +25,7 @@ static bool belongs_in_store(struct kri_station_watch *watch, enum kryos_event_t
 	if (type == KRYOS_EVENT_RESTART)
 		watch->restart_seen = true;
 	return type == KRYOS_EVENT_TASK_LATE || type == KRYOS_EVENT_OUTPUT_LOST || type == KRYOS_EVENT_OUTPUT_BACK ||
-	       (type == KRYOS_EVENT_RESTART && first);
+	       type == KRYOS_EVENT_RECOVERY || (type == KRYOS_EVENT_RESTART && first);
 }
 
 static void keep_latest(struct kri_station_watch *watch, const struct kryos_sample *sample)

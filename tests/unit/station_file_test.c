@@ -224,6 +224,7 @@ static void assert_refuses(struct fixture *fixture, const char *text, const char
 }
 
 #define SENSOR "[sensor fridge]\naddress = ds18b20@w1:28-0316a2795bff\n"
+#define PROBES "[power probes]\naddress = switch@gpio:GPIO5\n"
 #define SHARES                                                                                                         \
 	"what is on a bus itself, multiplexers too, shares its address with nothing behind a channel, nor do two "     \
 	"chips on one channel"
@@ -462,8 +463,9 @@ static void every_mistake_is_named_in_one_run(void **state)
 		"[relay g]\n"
 		"ca = ~/ca.crt\n",
 		":1: \"orphan\" stands in no section; a header such as [station] must come first\n"
-		":2: there is no section [staiton] (did you mean [station]?); station, clock, sensor, channel, output, "
-	        "alarm, "
+		":2: there is no section [staiton] (did you mean [station]?); station, clock, power, sensor, channel, "
+	        "output, "
+		"alarm, "
 		"store, watchdog and relay are allowed\n"
 		":3: [station] was there before, on line 2; once is allowed\n"
 		":4: [station] has no key nmae; did you mean name?\n"
@@ -536,12 +538,14 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":4: keep: \"400\" is no duration: a whole number and its unit are allowed, as in 500ms, 10s, 15min, "
 		"10h, 30d\n"
 		":5: size: segments of 16MB in a store of 31MB leave none to remove; at most half of size is allowed\n"
-		":6: there is no section [wathcdog] (did you mean [watchdog]?); station, clock, sensor, channel, "
-	        "output, alarm, "
+		":6: there is no section [wathcdog] (did you mean [watchdog]?); station, clock, power, sensor, "
+	        "channel, "
+		"output, alarm, "
 		"store, watchdog and relay are allowed\n"
 		":7: timeout: 1s is not allowed: 2s to 10min is\n"
-		":8: there is no section [senosr] (did you mean [sensor]?); station, clock, sensor, channel, output, "
-	        "alarm, "
+		":8: there is no section [senosr] (did you mean [sensor]?); station, clock, power, sensor, channel, "
+	        "output, "
+		"alarm, "
 		"store, watchdog and relay are allowed\n"
 		":8: [sensor lid] has no address; one is needed, as in address = bme280@i2c-1:0x76\n"
 		":9: [sensor] has no key adress; did you mean address?\n"
@@ -554,8 +558,9 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":13: mqtt: \"4\" is not allowed; one of these is: 3.1.1 5\n"
 		":14: the line is indented; entries and headers must begin in the first column\n"
 		":15: [clock] has no key rct; did you mean rtc?\n"
-		":16: there is no section [colour]; station, clock, sensor, channel, output, alarm, store, watchdog "
-	        "and relay "
+		":16: there is no section [colour]; station, clock, power, sensor, channel, output, alarm, store, "
+	        "watchdog "
+		"and relay "
 		"are allowed\n"
 		":18: \"blue\" is no entry; key = value is allowed\n"
 		":19: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]");
@@ -602,6 +607,23 @@ static void neighbours_of_a_mistake_are_right(void **state)
 		fixture, "[clock]\nrtc = ds3231@i2c-1:0x68\n[sensor b]\naddress = bme280@i2c-1:0x68\n",
 		":4: address: bme280@i2c-1:0x68 is taken by [clock] on line 1 (ds3231@i2c-1:0x68); one chip has one "
 		"section");
+	assert_reads(fixture, SENSOR "power = probes\nrecover = bus power\n" PROBES "off = 10ms\n");
+	assert_reads(fixture, SENSOR "recover = report\n");
+	assert_refuses(fixture, SENSOR "power = prob\n" PROBES, ":3: power: there is no [power prob]; there is probes");
+	assert_refuses(fixture, SENSOR "power = probes\n", ":3: power: there is no [power probes]; there is none");
+	assert_refuses(fixture, SENSOR "recover = retry power\n",
+	               ":3: recover: power can be cycled where it is switched; allowed with a line power = NAME, and "
+	               "[power NAME]");
+	assert_refuses(fixture, SENSOR "recover = bus retry\n",
+	               ":3: recover: \"bus retry\" is not allowed; of retry, bus, power and report, in this order, "
+	               "each once at most, is");
+	assert_refuses(fixture, SENSOR "[power p]\n[power q]\naddress = lamp@gpio:GPIO5\nagain = 1s\n",
+	               ":3: [power p] has no address; one is needed, as in address = switch@gpio:GPIO5\n"
+	               ":5: address: lamp@gpio:GPIO5: no output \"lamp\"; there is switch\n"
+	               ":6: again: 1s is not allowed: 10s to 7d is");
+	assert_refuses(fixture, SENSOR PROBES "[output o]\naddress = lamp@gpio:GPIO5\n",
+	               ":6: address: lamp@gpio:GPIO5 is taken by [power probes] on line 3 (switch@gpio:GPIO5); one "
+	               "chip has one section");
 	assert_reads(fixture, "[sensor a]\naddress = bme280@i2c-1:0x70.0:0x76\n"
 	                      "[sensor b]\naddress = bme280@i2c-1:0x70.1:0x76\n"
 	                      "[sensor c]\naddress = bme280@i2c-1:0x71.0:0x76\n"
