@@ -14,7 +14,9 @@
  * A conversion takes 750 ms. Where several chips with a supply of their own are on one master they convert together:
  * "trigger" to the master's therm_bulk_read converts all and returns when they are done, and the next reading of each
  * w1_slave gives what was converted then, however long ago. What nobody fetched, whether we had it converted or
- * another process, would be taken for a new reading: it is thrown away.
+ * another process, would be taken for a new reading: it is thrown away. Only root may write that file, unless a udev
+ * rule says otherwise (examples/cryo_daemon/60-kryos.rules), and Linux 6.1 makes it for one master only, where there
+ * are several. All other chips with a supply of their own are read at the same time (w1_reading.c).
  */
 #include "w1_sysfs.h"
 #include "core/core.h"
@@ -39,6 +41,8 @@ struct w1_private {
 	char together[MAX_TOGETHER][16];
 	size_t together_count;
 	int64_t together_ns;
+	bool untriggered; /* they were asked for, and have not been told to convert yet */
+	struct kri_w1_readings readings;
 };
 
 /* "28-0316a2795bff": family and serial number as the kernel names a chip's folder. */
@@ -75,7 +79,9 @@ static int w1_open(void *priv, const char *name, void *userdata)
 
 static void w1_close(void *priv)
 {
-	(void)priv;
+	struct w1_private *bus = priv;
+
+	kri_w1_forget(&bus->readings);
 }
 
 static int w1_parse(void *priv, const char *place, struct kryos_address *ret_address)
@@ -155,11 +161,11 @@ static int read_text(int fd, char *text, size_t size)
 }
 
 /* No such file: the chip is gone, or its folder is there and no thermometer driver was bound to it. */
-static int fail_missing(const struct w1_private *bus, const char *name)
+static int fail_missing(const char *root, const char *name)
 {
 	char path[640];
 
-	snprintf(path, sizeof(path), "%s/%s", bus->root, name);
+	snprintf(path, sizeof(path), "%s/%s", root, name);
 	if (access(path, F_OK) == 0)
 		return kryos_fail(-EIO, "%s has no w1_slave file; is the kernel module w1_therm loaded?", name);
 	return kryos_fail(-ENODEV, "%s is not on any 1-Wire bus", name);
@@ -263,34 +269,76 @@ static bool convert_together(struct w1_private *bus, const char *chip)
 	return false;
 }
 
-static int read_slave(struct w1_private *bus, const struct kryos_address *address, uint8_t scratchpad[9])
+int kri_w1_read_slave(const char *root, const char *chip, uint8_t scratchpad[9])
 {
 	char path[640], text[512];
 	int fd, r, error;
 
-	snprintf(path, sizeof(path), "%s/%s/w1_slave", bus->root, address->text);
+	snprintf(path, sizeof(path), "%s/%s/w1_slave", root, chip);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	error = errno;
 	if (fd < 0 && (error == ENOENT || error == ENOTDIR || error == ENODEV))
-		return fail_missing(bus, address->text);
+		return fail_missing(root, chip);
 	if (fd < 0)
-		return kryos_fail(-error, "%s: %s: %s", address->text, path, strerror(error));
+		return kryos_fail(-error, "%s: %s: %s", chip, path, strerror(error));
 	r = read_text(fd, text, sizeof(text));
 	close(fd);
 	if (r == -ENODEV || r == -ENOENT) /* unregistered while it was read */
-		return kryos_fail(-ENODEV, "%s is not on any 1-Wire bus", address->text);
+		return kryos_fail(-ENODEV, "%s is not on any 1-Wire bus", chip);
 	if (r < 0)
-		return kryos_fail(-EIO, "%s: %s", address->text, strerror(-r));
-	return kri_w1_parse_slave(text, address->text, scratchpad);
+		return kryos_fail(-EIO, "%s: %s", chip, strerror(-r));
+	return kri_w1_parse_slave(text, chip, scratchpad);
+}
+
+static bool is_together(const struct w1_private *bus, const char *chip)
+{
+	for (size_t i = 0; i < bus->together_count; i++)
+		if (strcmp(bus->together[i], chip) == 0)
+			return true;
+	return false;
+}
+
+/* Those of a master are triggered by the first reading: so long do threads that were begun meanwhile convert too. */
+static void w1_begin(void *priv, const struct kryos_address *address)
+{
+	struct w1_private *bus = priv;
+	char path[640];
+
+	if (bus->untriggered && is_together(bus, address->text))
+		return;
+	snprintf(path, sizeof(path), "%s/%s/../therm_bulk_read", bus->root, address->text);
+	if (!bus->untriggered && access(path, W_OK) == 0 && may_convert_together(bus, address->text)) {
+		bus->untriggered = true;
+		return;
+	}
+	/* What can't be begun, or somebody else had converted, is read when it is asked for. */
+	if (read_number(bus, address->text, "../therm_bulk_read") <= 0 &&
+	    read_number(bus, address->text, "ext_power") == 1)
+		(void)!kri_w1_begin(&bus->readings, bus->root, address->text);
+}
+
+static void trigger_those_that_wait(struct w1_private *bus)
+{
+	if (!bus->untriggered)
+		return;
+	bus->untriggered = false;
+	if (trigger_together(bus, bus->together[0]))
+		bus->together_ns = boot_ns();
+	else
+		bus->together_count = 0;
 }
 
 static int w1_read_scratchpad(void *priv, const struct kryos_address *address, uint8_t scratchpad[9])
 {
 	struct w1_private *bus = priv;
+	int r;
 
+	trigger_those_that_wait(bus);
+	if (kri_w1_take(&bus->readings, address->text, scratchpad, &r))
+		return r;
 	if (!convert_together(bus, address->text) && read_number(bus, address->text, "../therm_bulk_read") > 0)
-		(void)read_slave(bus, address, scratchpad); /* what somebody had converted */
-	return read_slave(bus, address, scratchpad);
+		(void)kri_w1_read_slave(bus->root, address->text, scratchpad); /* what somebody had converted */
+	return kri_w1_read_slave(bus->root, address->text, scratchpad);
 }
 
 static int compare(const void *a, const void *b)
@@ -336,6 +384,7 @@ const struct kryos_bus_driver kri_bus_w1_sysfs = {
 	.open = w1_open,
 	.close = w1_close,
 	.parse = w1_parse,
+	.begin = w1_begin,
 	.read_scratchpad = w1_read_scratchpad,
 	.list = w1_list,
 	.each = w1_each,

@@ -8,7 +8,7 @@
  *     5-7   reserved
  *     8     CRC of the above
  *
- * The kernel converts when the scratchpad is asked for, so there is nothing to trigger.
+ * The kernel converts when the scratchpad is asked for; a trigger says only that it will be.
  */
 #include "core/core.h"
 #include <kryos/sys/sensor.h>
@@ -64,6 +64,14 @@ static int probe(void *priv, struct kryos_dev *dev)
 			title = others[i].title;
 	return kryos_fail(KRYOS_ECHIP, "%s: family 0x%.2s is %s; a DS18B20 has family 0x28", kryos_dev_name(dev), place,
 	                  title);
+}
+
+static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
+{
+	(void)priv;
+	kryos_dev_begin_scratchpad(dev);
+	*ret_wait_ns = 0;
+	return 0;
 }
 
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
@@ -130,6 +138,7 @@ const struct kryos_sensor_driver kri_sensor_ds18b20 = {
 	.channel_count = KRI_ARRAY_SIZE(channels),
 	.raw_size = SCRATCHPAD,
 	.probe = probe,
+	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
 	.datasheet = "Maxim 19-7487",

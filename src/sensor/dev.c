@@ -475,6 +475,15 @@ int kryos_dev_read_registers(struct kryos_dev *dev, uint8_t reg, void *in, size_
 	return kryos_dev_transfer(dev, &reg, 1, in, count);
 }
 
+void kryos_dev_begin_scratchpad(struct kryos_dev *dev)
+{
+	const struct kryos_bus_driver *driver;
+	void *priv;
+
+	if (dev && opened(dev, &driver, &priv) >= 0 && driver->begin)
+		driver->begin(priv, &dev->address);
+}
+
 int kryos_dev_read_scratchpad(struct kryos_dev *dev, uint8_t scratchpad[9])
 {
 	if (!dev || !scratchpad)

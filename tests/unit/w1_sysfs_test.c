@@ -2,6 +2,8 @@
 #include "../../drivers/bus/w1_sysfs.h"
 #include "core/core.h"
 #include "support.h"
+#include <fcntl.h>
+#include <sensor/sensor.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -184,7 +186,7 @@ static void w1_sysfs_finds_any_one_probe_and_lists_several(void **state)
 static void w1_sysfs_opens_only_w1_in_an_existing_folder(void **state)
 {
 	struct tree *tree = *state;
-	_Alignas(max_align_t) char priv[2048] = { 0 }, huge[1024];
+	_Alignas(max_align_t) char priv[4096] = { 0 }, huge[1024];
 	struct kryos_address address;
 
 	assert_true(kri_bus_w1_sysfs.private_size <= sizeof(priv));
@@ -206,7 +208,7 @@ static void w1_sysfs_opens_only_w1_in_an_existing_folder(void **state)
 static void w1_sysfs_says_what_is_wrong_with_a_chips_folder(void **state)
 {
 	struct tree *tree = *state;
-	_Alignas(max_align_t) char priv[2048] = { 0 };
+	_Alignas(max_align_t) char priv[4096] = { 0 };
 	struct kryos_address address;
 	uint8_t scratchpad[9];
 
@@ -267,7 +269,7 @@ static void w1_sysfs_converts_all_chips_of_a_master_together(void **state)
 {
 	static const char a[] = "28-000000000001", b[] = "28-000000000002";
 	struct tree *tree = *state;
-	_Alignas(max_align_t) char priv[2048] = { 0 };
+	_Alignas(max_align_t) char priv[4096] = { 0 };
 
 	assert_ok(kri_bus_w1_sysfs.open(priv, "w1", tree->root));
 	put_on_master(tree, a);
@@ -289,6 +291,151 @@ static void w1_sysfs_converts_all_chips_of_a_master_together(void **state)
 	kri_bus_w1_sysfs.close(priv);
 }
 
+/* A chip whose file is a pipe: who reads it waits until the test writes, as for a conversion. */
+static void put_pipe(const struct tree *tree, const char *chip, const char *ext_power)
+{
+	const char *folder = in(tree->root, chip);
+
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_int_equal(mkfifo(in(folder, "w1_slave"), 0600), 0);
+	put_file(folder, "ext_power", ext_power);
+}
+
+/* Who reads it now has it open; -1: nobody. */
+static int open_pipe(const struct tree *tree, const char *chip)
+{
+	const char *path = in(in(tree->root, chip), "w1_slave");
+	int fd = -1;
+
+	for (int i = 0; i < 2000 && fd < 0; i++) {
+		fd = open(path, O_WRONLY | O_NONBLOCK);
+		if (fd < 0)
+			usleep(1000);
+	}
+	return fd;
+}
+
+static void convert(int fd, int sixteenths)
+{
+	uint8_t bytes[9] = { (uint8_t)sixteenths, (uint8_t)(sixteenths >> 8), 0x4b, 0x46, 0x7f, 0xff, 0x0c, 0x10 };
+	char text[64] = "";
+
+	bytes[8] = kryos_crc8_maxim(bytes, 8);
+	for (int i = 0; i < 9; i++)
+		sprintf(text + strlen(text), "%02x ", bytes[i]);
+	sprintf(text + strlen(text), ": crc=%02x YES\n", bytes[8]);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+struct answers {
+	size_t count;
+	struct kri_measured results[3];
+};
+
+static void measured(void *data, const struct kri_measured *results, size_t count)
+{
+	struct answers *answers = data;
+
+	answers->count = count;
+	memcpy(answers->results, results, count * sizeof(results[0]));
+}
+
+static bool has_answers(void *data)
+{
+	return ((struct answers *)data)->count > 0;
+}
+
+/* Probed one after the other; in a round all of them convert before the first one is done. */
+static void w1_sysfs_reads_chips_with_a_supply_at_the_same_time(void **state)
+{
+	static const char *const chips[] = { "28-000000000001", "28-000000000002", "28-000000000003" };
+	struct tree *tree = *state;
+	struct kryos_sensor *sensors[3];
+	struct answers answers = { 0 };
+	struct kri_batch *batch;
+	char name[8], device[32];
+	int fds[3];
+
+	for (int i = 0; i < 3; i++) {
+		put_pipe(tree, chips[i], "1\n");
+		snprintf(name, sizeof(name), "s%d", i);
+		snprintf(device, sizeof(device), "ds18b20@w1:%s", chips[i]);
+		assert_ok(kri_sensor_new_lazy(&sensors[i], tree->ctx, name, device, NULL));
+		assert_ok(kri_sensor_look(sensors[i]));
+		fds[0] = open_pipe(tree, chips[i]);
+		assert_true(fds[0] >= 0);
+		convert(fds[0], 80);
+	}
+	for (int round = 0; round < 3; round++) {
+		answers.count = 0;
+		assert_ok(kri_batch_start(&batch, sensors, 3, 0, KRYOS_SECONDS(5), measured, &answers));
+		for (int i = 0; i < 3; i++) {
+			fds[i] = open_pipe(tree, chips[i]);
+			assert_true(fds[i] >= 0);
+		}
+		/* In the other order than they were begun. */
+		for (int i = 2; i >= 0; i--)
+			convert(fds[i], 80 + 10 * round + i);
+		assert_true(process_until(tree->ctx, has_answers, &answers, 5000));
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(answers.results[i].code, 0);
+			assert_int_equal(answers.results[i].samples[0].value_micro, (80 + 10 * round + i) * 62500);
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		kryos_sensor_close(sensors[i]);
+}
+
+/* Begun, and never asked for; then one that hangs: the bus is closed all the same. */
+static void w1_sysfs_takes_no_reading_of_another_time(void **state)
+{
+	static const char chip[] = "28-000000000001", parasite[] = "28-000000000002";
+	_Alignas(max_align_t) char priv[4096] = { 0 };
+	struct kryos_address address, other;
+	struct tree *tree = *state;
+	uint8_t scratchpad[9];
+	int fd;
+
+	assert_true(kri_bus_w1_sysfs.private_size <= sizeof(priv));
+	assert_ok(kri_bus_w1_sysfs.open(priv, "w1", tree->root));
+	put_pipe(tree, chip, "1\n");
+	put_pipe(tree, parasite, "0\n");
+	assert_ok(kri_bus_w1_sysfs.parse(priv, chip, &address));
+	assert_ok(kri_bus_w1_sysfs.parse(priv, parasite, &other));
+	kri_bus_w1_sysfs.begin(priv, &address);
+	fd = open_pipe(tree, chip);
+	assert_true(fd >= 0);
+	/* It still converts: begun once. */
+	kri_bus_w1_sysfs.begin(priv, &address);
+	convert(fd, 16);
+	assert_ok(kri_bus_w1_sysfs.read_scratchpad(priv, &address, scratchpad));
+	assert_int_equal(scratchpad[0], 16);
+	/* One that lives on its data line is not begun: the kernel would let the others wait. */
+	kri_bus_w1_sysfs.begin(priv, &other);
+	usleep(20000);
+	assert_int_equal(open(in(in(tree->root, parasite), "w1_slave"), O_WRONLY | O_NONBLOCK), -1);
+	kri_bus_w1_sysfs.begin(priv, &address);
+	fd = open_pipe(tree, chip);
+	assert_true(fd >= 0);
+	convert(fd, 32);
+	usleep(20000); /* it ends, and nobody asks */
+	fd = -1;
+	for (int i = 0; i < 2000 && fd < 0; i++) {
+		usleep(1000);
+		kri_bus_w1_sysfs.begin(priv, &address); /* nothing, as long as it has not ended */
+		fd = open(in(in(tree->root, chip), "w1_slave"), O_WRONLY | O_NONBLOCK);
+	}
+	assert_true(fd >= 0);
+	convert(fd, 48);
+	assert_ok(kri_bus_w1_sysfs.read_scratchpad(priv, &address, scratchpad));
+	assert_int_equal(scratchpad[0], 48);
+	kri_bus_w1_sysfs.begin(priv, &address);
+	fd = open_pipe(tree, chip);
+	kri_bus_w1_sysfs.close(priv);
+	convert(fd, 64);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +446,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(w1_sysfs_finds_any_one_probe_and_lists_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(w1_sysfs_opens_only_w1_in_an_existing_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(w1_sysfs_says_what_is_wrong_with_a_chips_folder, setup, teardown),
+		cmocka_unit_test_setup_teardown(w1_sysfs_reads_chips_with_a_supply_at_the_same_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(w1_sysfs_takes_no_reading_of_another_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(w1_sysfs_converts_all_chips_of_a_master_together, setup, teardown),
 	};
 

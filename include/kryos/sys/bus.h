@@ -57,8 +57,8 @@ struct kryos_bus_driver {
 
 	/*
 	 * w1: converts and reads the 9-byte scratchpad through the kernel's driver, waiting for the
-	 * conversion, < 2 s; one that ended within the last second, and was not read yet, may do. -ENODEV: unplugged,
-	 * KRYOS_ECRC: bad checksum, -EIO: nothing readable. NULL elsewhere.
+	 * conversion, < 2 s; one that ended within the last second, and was not read yet, may do, and so may what begin
+	 * began, < 5 s. -ENODEV: unplugged, KRYOS_ECRC: bad checksum, -EIO: nothing readable. NULL elsewhere.
 	 */
 	int (*read_scratchpad)(void *priv, const struct kryos_address *address, uint8_t scratchpad[9]);
 
@@ -81,6 +81,12 @@ struct kryos_bus_driver {
 	 * present; -EAGAIN: not yet; -EBUSY, -ETIMEDOUT, -EACCES, -EIO. NULL elsewhere.
 	 */
 	int (*read_text)(void *priv, const struct kryos_address *address, const char *file, char *text, size_t size);
+
+	/*
+	 * w1: read_scratchpad will be called for this chip next, and for others meanwhile: its conversion may begin
+	 * now. < 100 ms. NULL: nothing is gained.
+	 */
+	void (*begin)(void *priv, const struct kryos_address *address);
 };
 
 /* Adds a bus driver to a context, before the built-in ones: an integrator's own, or a fake. Both must outlive it. */
@@ -94,6 +100,8 @@ KRYOS_API int kryos_dev_transfer(struct kryos_dev *dev, const void *out, size_t 
 /* Register chips: writes one byte to a register; reads count bytes from a register on. */
 KRYOS_API int kryos_dev_write_register(struct kryos_dev *dev, uint8_t reg, uint8_t value);
 KRYOS_API int kryos_dev_read_registers(struct kryos_dev *dev, uint8_t reg, void *in, size_t count);
+/* Says that kryos_dev_read_scratchpad comes next, so that chips whose trigger does so convert at the same time. */
+KRYOS_EXPORT void kryos_dev_begin_scratchpad(struct kryos_dev *dev);
 KRYOS_API int kryos_dev_read_scratchpad(struct kryos_dev *dev, uint8_t scratchpad[9]);
 /* On sysfs: a file of the kernel's device, and what files it has. Not retried. */
 KRYOS_API int kryos_dev_read_text(struct kryos_dev *dev, const char *file, char *text, size_t size);
