@@ -369,8 +369,11 @@ void kri_batch_forget(struct kri_batch *batch)
 int kri_sensor_look(struct kryos_sensor *sensor)
 {
 	struct kri_batch *batch;
-	int r = batch_new(&batch, &sensor, 1);
+	int r;
 
+	if (sensor->rail && !kri_rail_is_on(sensor->rail))
+		return 0;
+	r = batch_new(&batch, &sensor, 1);
 	if (r < 0)
 		return r;
 	batch->probe_only = true;

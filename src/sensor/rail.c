@@ -5,6 +5,7 @@
  */
 #include "sensor.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 void kri_rail_init(struct kri_rail *rail, const char *name)
 {
@@ -33,6 +34,16 @@ void kri_rail_set(struct kri_rail *rail, bool on, bool cut)
 	rail->on = on;
 	rail->generation += cut;
 	pthread_mutex_unlock(&rail->lock);
+}
+
+bool kri_rail_is_on(struct kri_rail *rail)
+{
+	bool on;
+
+	pthread_mutex_lock(&rail->lock);
+	on = rail->on;
+	pthread_mutex_unlock(&rail->lock);
+	return on;
 }
 
 bool kri_rail_is_used(struct kri_rail *rail)
@@ -136,13 +147,22 @@ void kri_rail_remove(struct kri_rail *rail, struct kryos_sensor *sensor)
 
 void kri_rail_look(struct kri_rail *rail)
 {
-	pthread_mutex_lock(&rail->lock);
-	for (struct kryos_sensor *sensor = rail->sensors; sensor; sensor = sensor->next_on_rail) {
-		int r = kri_sensor_look(sensor);
+	struct kryos_sensor **sensors = NULL;
+	size_t count = 0;
 
-		if (r < 0)
-			kri_log(sensor->ctx, KRYOS_LOG_DEBUG, "sensor", r, "%s: looked for in its next round only",
-			        sensor->name);
-	}
+	/* Looking takes other locks. */
+	pthread_mutex_lock(&rail->lock);
+	for (struct kryos_sensor *sensor = rail->sensors; sensor; sensor = sensor->next_on_rail)
+		count++;
+	if (count)
+		sensors = calloc(count, sizeof(struct kryos_sensor *));
+	count = 0;
+	for (struct kryos_sensor *sensor = rail->sensors; sensors && sensor; sensor = sensor->next_on_rail)
+		sensors[count++] = kri_sensor_ref(sensor);
 	pthread_mutex_unlock(&rail->lock);
+	for (size_t i = 0; i < count; i++) {
+		(void)!kri_sensor_look(sensors[i]); /* else in its next round */
+		kri_sensor_unref(sensors[i]);
+	}
+	free(sensors);
 }

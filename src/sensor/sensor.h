@@ -296,6 +296,7 @@ void kri_rail_init(struct kri_rail *rail, const char *name);
 struct kri_rail *kri_rail_ref(struct kri_rail *rail);
 void kri_rail_unref(struct kri_rail *rail); /* NULL is allowed */
 void kri_rail_set(struct kri_rail *rail, bool on, bool cut);
+bool kri_rail_is_on(struct kri_rail *rail);
 bool kri_rail_is_used(struct kri_rail *rail);
 /* Before a chip on it is talked to, and after. -ENOTCONN: it is off. */
 int kri_rail_enter(struct kri_rail *rail, unsigned int *ret_generation);
@@ -344,7 +345,8 @@ void kri_batch_abandon(struct kri_batch *batch);
 void kri_batch_forget(struct kri_batch *batch);
 /* Measures one sensor and waits for it, at most limit_ns: 0, or -ETIMEDOUT and other errors; announces nothing. */
 int kri_measure(struct kryos_sensor *sensor, bool probe_only, int64_t limit_ns, struct kri_measured *ret_measured);
-/* Looks for the chip on its bus's worker, now; announces it as lost if it is not there. Does not wait. */
+/* Looks for the chip on its bus's worker, now, or once it has power; announces it as lost if it is not there. Does not
+ * wait. */
 int kri_sensor_look(struct kryos_sensor *sensor);
 
 /* Samples of a measurement that gave no reading. */

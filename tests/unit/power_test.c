@@ -5,6 +5,7 @@
 #include <kryos/sys/sensor.h>
 #include <kryos/testing/bus.h>
 #include <kryos/testing/clock.h>
+#include <output/output.h>
 #include <semaphore.h>
 #include <sensor/sensor.h>
 #include <stdlib.h>
@@ -465,6 +466,30 @@ static void a_line_that_is_lost_is_no_power_until_it_is_back(void **state)
 	assert_int_equal(read_one(bench, FRIDGE), KRYOS_QUALITY_GOOD);
 }
 
+/* As a station does it: the line is driven, and settles, while the loop already runs. */
+static void who_waits_for_power_at_first_is_not_lost(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_ctx *ctx;
+
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kryos_fake_bus_attach(bench->gpio, ctx));
+	assert_ok(kryos_fake_bus_attach(bench->buses[0], ctx));
+	kryos_ctx_free(bench->ctx);
+	bench->ctx = ctx;
+	assert_ok(kri_power_new_lazy(&bench->power, ctx, "probes", "switch@gpio:GPIO5", NULL));
+	assert_ok(kri_sensor_new_lazy(&bench->sensors[FRIDGE], ctx, table[FRIDGE].name, table[FRIDGE].device,
+	                              KRYOS_SENSOR_CONFIG(.power = bench->power)));
+	assert_ok(kri_sensor_look(bench->sensors[FRIDGE]));
+	assert_true(process_until(ctx, is_on, bench, WAIT_MS));
+	assert_int_equal(read_one(bench, FRIDGE), KRYOS_QUALITY_GOOD);
+	process_for(ctx, 20);
+	take_events(bench);
+	assert_int_equal(bench->lost, 0);
+	kryos_sensor_close(bench->sensors[FRIDGE]);
+	kryos_power_close(bench->power);
+}
+
 static void what_can_be_no_power_is_refused(void **state)
 {
 	struct bench *bench = *state;
@@ -501,6 +526,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_measured_over_a_cut_is_no_value, setup, teardown),
 		cmocka_unit_test_setup_teardown(everything_on_it_is_probed_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_line_that_is_lost_is_no_power_until_it_is_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_waits_for_power_at_first_is_not_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_can_be_no_power_is_refused, setup, teardown),
 	};
 	int r;
