@@ -307,7 +307,8 @@ static void w1_begin(void *priv, const struct kryos_address *address)
 	if (bus->untriggered && is_together(bus, address->text))
 		return;
 	snprintf(path, sizeof(path), "%s/%s/../therm_bulk_read", bus->root, address->text);
-	if (!bus->untriggered && access(path, W_OK) == 0 && may_convert_together(bus, address->text)) {
+	if (!bus->untriggered && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 &&
+	    may_convert_together(bus, address->text)) {
 		bus->untriggered = true;
 		return;
 	}

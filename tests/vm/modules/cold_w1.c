@@ -3,8 +3,9 @@
  * A 1-Wire master with DS18B20 chips on it, bit by bit (data sheet 19-7487); the kernel's own w1 core and w1_therm are
  * above.
  *
- *     insmod cold_w1.ko chips=2
+ *     insmod cold_w1.ko chips=2 [others=1]
  *
+ * The last ones, as many as others says, are on a second master.
  * They are 28-010000000001, 28-010000000002, ... In /sys/module/cold_w1/parameters: sixteenths, a list of their
  * temperatures; and masks, bit 0 for the first chip: present; badcrc, its scratchpads have a wrong checksum; noconv, it
  * does not convert but starts anew, for want of power, and holds 85 C; parasite, it says that it has no supply of its
@@ -16,10 +17,11 @@
 
 #define CHIPS 8
 
-static int chips = 1;
+static int chips = 1, others;
 static int sixteenths[CHIPS];
 static unsigned int present = 0xff, badcrc, noconv, parasite;
 module_param(chips, int, 0444);
+module_param(others, int, 0444);
 module_param_array(sixteenths, int, NULL, 0644);
 module_param(present, uint, 0644);
 module_param(badcrc, uint, 0644);
@@ -199,16 +201,23 @@ static void input(struct chip *chip, int i, u8 bit)
 	}
 }
 
+static struct w1_bus_master masters[2];
+
+static bool is_on(int i, const struct w1_bus_master *master)
+{
+	return present & BIT(i) && master == &masters[i >= chips - others];
+}
+
 static u8 touch_bit(void *data, u8 bit)
 {
 	u8 line = bit & 1;
 	int i;
 
 	for (i = 0; i < chips; i++)
-		if (present & BIT(i))
+		if (is_on(i, data))
 			line &= output(&all[i], i);
 	for (i = 0; i < chips; i++)
-		if (present & BIT(i))
+		if (is_on(i, data))
 			input(&all[i], i, bit & 1);
 	return line;
 }
@@ -224,19 +233,24 @@ static u8 reset_bus(void *data)
 			power_on(&all[i]);
 			continue;
 		}
+		if (!is_on(i, data))
+			continue;
 		nobody = 0;
 		enter(&all[i], ROM_COMMAND);
 	}
 	return nobody;
 }
 
-static struct w1_bus_master master = { .touch_bit = touch_bit, .reset_bus = reset_bus };
+static struct w1_bus_master masters[2] = {
+	{ .data = &masters[0], .touch_bit = touch_bit, .reset_bus = reset_bus },
+	{ .data = &masters[1], .touch_bit = touch_bit, .reset_bus = reset_bus },
+};
 
 static int __init cold_init(void)
 {
 	int i;
 
-	if (chips < 0 || chips > CHIPS)
+	if (chips < 0 || chips > CHIPS || others < 0 || others > chips)
 		return -EINVAL;
 	for (i = 0; i < chips; i++) {
 		static const u8 rom[8] = { 0x28, 0, 0, 0, 0, 0, 0x01 };
@@ -246,12 +260,20 @@ static int __init cold_init(void)
 		all[i].rom[7] = crc8(all[i].rom, 7);
 		power_on(&all[i]);
 	}
-	return w1_add_master_device(&master);
+	i = w1_add_master_device(&masters[0]);
+	if (i < 0 || !others)
+		return i;
+	i = w1_add_master_device(&masters[1]);
+	if (i < 0)
+		w1_remove_master_device(&masters[0]);
+	return i;
 }
 
 static void __exit cold_exit(void)
 {
-	w1_remove_master_device(&master);
+	if (others)
+		w1_remove_master_device(&masters[1]);
+	w1_remove_master_device(&masters[0]);
 }
 
 module_init(cold_init);
