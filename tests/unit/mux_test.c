@@ -3,6 +3,7 @@
 #include "support.h"
 #include <errno.h>
 #include <kryos/testing/bus.h>
+#include <kryos/testing/clock.h>
 #include <sensor/sensor.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ static const struct {
 };
 
 struct bench {
+	struct kryos_fake_clock *clock; /* whose conversions take no time */
 	struct kryos_ctx *ctx;
 	struct kryos_fake_bus *bus;
 	struct kryos_model *mux[2], *chips[CHIPS];
@@ -32,7 +34,9 @@ static int setup(void **state)
 	struct bench *bench = test_calloc(1, sizeof(*bench));
 
 	*state = bench;
-	assert_ok(kryos_ctx_new(&bench->ctx, NULL));
+	assert_ok(kryos_fake_clock_new(&bench->clock, INT64_C(1795000000000000000)));
+	assert_ok(kryos_ctx_new(&bench->ctx,
+	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = bench->clock)));
 	assert_ok(kryos_fake_bus_new(&bench->bus, "i2c-1"));
 	assert_ok(kryos_fake_bus_attach(bench->bus, bench->ctx));
 	assert_ok(kryos_fake_bus_add_mux(bench->bus, "0x70", &bench->mux[0]));
@@ -50,6 +54,7 @@ static int teardown(void **state)
 
 	kryos_ctx_free(bench->ctx);
 	kryos_fake_bus_free(bench->bus);
+	kryos_fake_clock_free(bench->clock);
 	test_free(bench);
 	return 0;
 }
