@@ -33,10 +33,10 @@ KRYOS_API int kryos_sensor_open(struct kryos_sensor **ret_sensor, struct kryos_c
 
 /* What is done when a measurement fails, one after the other; at the end it is announced as lost in any case. */
 enum kryos_recovery {
-	KRYOS_RECOVER_RETRY = 1,  /* measured again, twice at most */
-	KRYOS_RECOVER_BUS = 2,    /* a bus that is stuck is freed, where its driver can */
-	KRYOS_RECOVER_POWER = 4,  /* its power is switched off and on (kryos/power.h) */
-	KRYOS_RECOVER_REPORT = 8, /* KRYOS_EVENT_RECOVERY, once: all of the above was done, somebody must look */
+	KRYOS_RECOVER_RETRY = 1, /* measured again, twice at most */
+	KRYOS_RECOVER_BUS = 2,   /* a bus that is stuck is freed, where its driver can */
+	KRYOS_RECOVER_POWER = 4, /* its power is switched off and on (kryos/power.h) */
+	KRYOS_RECOVER_REPORT = 8 /* KRYOS_EVENT_RECOVERY, once: all of the above was done, somebody must look */
 };
 
 /* What can be said of a chip beside where it is. */
@@ -56,7 +56,8 @@ struct kryos_sensor_config {
 
 /*
  * The same with a config, which may be NULL. -EINVAL: an option that the driver has not, or a value it does not allow;
- * what is said of a channel that the sensor has not, or that contradicts itself (the text says which field).
+ * what is said of a channel that the sensor has not, or that contradicts itself (the text says which field). -ENOTCONN:
+ * its power is off.
  */
 KRYOS_API int kryos_sensor_open_with(struct kryos_sensor **ret_sensor, struct kryos_ctx *ctx, const char *name,
                                      const char *device, const struct kryos_sensor_config *config);
