@@ -295,7 +295,8 @@ static void check_flat(struct bench *bench)
 	assert_true(early.anonymous_kb > 0 && early.fds > 0 && early.threads > 1 && early.segments > 0);
 	/* SQLite's cache of a growing state.db is some KiB; 64 bytes lost in each round would be more than that. */
 	assert_true(late.anonymous_kb <= early.anonymous_kb + 128);
-	assert_true(late.fds <= early.fds + 2);
+	/* A segment that is being closed is open besides, with its log, its index and their folder; one a day is 14. */
+	assert_true(late.fds <= early.fds + 5);
 	assert_true(late.threads <= early.threads);
 	/* A segment that is being closed has its log besides, if one looks just then; two weeks more would be 250 KiB.
 	 */
