@@ -185,8 +185,11 @@ static void max31865_tells_faults_that_the_kernels_driver_does_not(void **state)
 		give_to("spidev", 0);
 		measure(0, "rref=400", samples);
 		assert_int_equal(samples[0].quality, faults[i].quality);
-		give_to("max31865", 0);
-		assert_int_equal(read_iio(0, "in_temp_raw"), strcmp(faults[i].knob, "rtd") ? 8352 : faults[i].value);
+		if (has_driver("max31865")) {
+			give_to("max31865", 0);
+			assert_int_equal(read_iio(0, "in_temp_raw"),
+			                 strcmp(faults[i].knob, "rtd") ? 8352 : faults[i].value);
+		}
 		set_knob("closed", 0);
 		set_knob("open", 0);
 	}
