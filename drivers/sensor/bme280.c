@@ -64,6 +64,13 @@ static int read_humidity_calibration(struct bme280 *chip, struct kryos_dev *dev)
 	return 0;
 }
 
+static int search(struct kryos_dev *dev)
+{
+	int r = kri_bmx280_may_search(dev);
+
+	return r < 0 ? r : identify(dev);
+}
+
 static int probe(void *priv, struct kryos_dev *dev)
 {
 	struct bme280 *chip = priv;
@@ -186,7 +193,7 @@ static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *r
 /* No remove: after a forced measurement the chip sleeps. */
 const struct kryos_sensor_driver kri_sensor_bme280 = {
 	.size = sizeof(kri_sensor_bme280),
-	.identify = identify,
+	.identify = search,
 	.name = "bme280",
 	.title = "Bosch BME280",
 	.bus = "i2c spi",

@@ -26,6 +26,13 @@ static int identify(struct kryos_dev *dev)
 	                  id, id == 0x60 ? "; a BME280 has that: write bme280" : "");
 }
 
+static int search(struct kryos_dev *dev)
+{
+	int r = kri_bmx280_may_search(dev);
+
+	return r < 0 ? r : identify(dev);
+}
+
 static int probe(void *priv, struct kryos_dev *dev)
 {
 	int r = identify(dev);
@@ -112,7 +119,7 @@ const struct kryos_sensor_driver kri_sensor_bmp280 = {
 	.trigger = trigger,
 	.fetch = fetch,
 	.decode = decode,
-	.identify = identify,
+	.identify = search,
 	.datasheet = "Bosch BST-BMP280-DS001",
 	.addresses = "0x76 0x77",
 	.suits = "ambient: air around the appliance; 1 C is not enough for a product",

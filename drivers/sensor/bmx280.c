@@ -27,6 +27,13 @@ int kri_bmx280_write(struct kryos_dev *dev, uint8_t reg, uint8_t value)
 	return kryos_dev_write_register(dev, is_on_spi(dev) ? reg & 0x7f : reg, value);
 }
 
+int kri_bmx280_may_search(struct kryos_dev *dev)
+{
+	if (strcmp(kryos_dev_bus_kind(dev), "spi") != 0)
+		return 0;
+	return kryos_fail(KRYOS_ECHIP, "%s: is not searched for on SPI", kryos_dev_name(dev));
+}
+
 int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id)
 {
 	int r = kri_registers_read(dev, REG_ID, ret_id, 1);

@@ -43,6 +43,10 @@ struct kri_bmx280 {
 /* Writes a register, on I2C or SPI. */
 int kri_bmx280_write(struct kryos_dev *dev, uint8_t reg, uint8_t value);
 /* The chip id; -ENXIO, on SPI -ENODEV, and other errors. */
+/*
+ * What a search must not ask on SPI, where 0xd0 is a command to other chips: KRYOS_ECHIP there, 0 elsewhere.
+ */
+int kri_bmx280_may_search(struct kryos_dev *dev);
 int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id);
 /* Resets it, waits until it has started, and reads its trimming; -EIO: it holds none. */
 int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev);

@@ -15,7 +15,8 @@ static const struct {
 	  "nothing that a driver here knows answers (SDA on GPIO2, SCL on GPIO3, 3.3 V and ground?)" },
 	{ "spi", "nothing: enable an SPI controller and spidev in the device tree, if a chip is on SPI",
 	  "nothing: add \"dtparam=spi=on\" to /boot/firmware/config.txt and restart, if a chip is on SPI",
-	  "nothing that a driver here can tell (a chip on SPI does not acknowledge; a MAX31865 is named by hand)" },
+	  "nothing that can be told without disturbing other chips: write what is there into the station file by "
+	  "hand" },
 	{ "w1", "nothing: enable a 1-Wire master in the device tree (w1-gpio)",
 	  "nothing: add \"dtoverlay=w1-gpio\" to /boot/firmware/config.txt and restart (data wire on GPIO4, 4.7 kOhm "
 	  "to 3.3 V)",

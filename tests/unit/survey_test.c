@@ -135,6 +135,7 @@ static void each_chip_at_a_shared_address_is_found_as_what_it_is(void **state)
 	assert_found(board, "4 0|i2c-1 0x45|sht3x|sht3x@i2c-1:0x45|20.0 Cel  50 %RH\n");
 }
 
+/* The byte that asks a BME280 who it is, is a command to other chips. */
 static void chips_on_spi_are_found_where_they_can_be_told(void **state)
 {
 	struct board *board = *state;
@@ -149,9 +150,9 @@ static void chips_on_spi_are_found_where_they_can_be_told(void **state)
 	}
 	assert_ok(kryos_fake_bus_add_max31865(spi[0], "", NULL));
 	assert_ok(kryos_fake_bus_add_bme280(spi[1], "", NULL));
-	assert_true(look(board, &measuring) >= 2);
+	assert_true(look(board, &measuring) >= 1);
 	assert_found(board, "4 0|spi-0.0|max31865|max31865@spi-0.0|20.0 Cel\n");
-	assert_found(board, "4 0|spi-0.1|bme280|bme280@spi-0.1|");
+	assert_not_found(board, "|spi-0.1|");
 	assert_not_found(board, "|spi-0.2|");
 	kryos_ctx_free(board->ctx);
 	board->ctx = NULL;
