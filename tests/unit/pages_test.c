@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The blocks that begin with a section, one file each; returns how many. */
 static int try_page(struct kryos_ctx *ctx, const char *path, const char *scratch)
@@ -50,6 +51,11 @@ static void sections_on_pages_are_taken(void **state)
 	struct kryos_ctx *ctx;
 
 	(void)state;
+	if (access(KRYOS_SOURCE_DIR "/docs", F_OK) < 0) {
+		printf("# the pages are not on this machine\n");
+		scratch_free(folder);
+		skip();
+	}
 	assert_ok(kryos_ctx_new(&ctx, NULL));
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", KRYOS_SOURCE_DIR, pages[i].page);
