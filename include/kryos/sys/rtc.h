@@ -23,8 +23,8 @@ struct kryos_rtc_reading {
 
 struct kryos_rtc_driver {
 	uint32_t size;
-	const char *name; /* "ds3231", "rtc" */
-	const char *bus;  /* "i2c"; NULL: a node */
+	const char *name;      /* "ds3231", "rtc" */
+	const char *bus;       /* "i2c"; NULL: a node */
 	const char *addresses; /* on I2C: "0x68"; NULL: none */
 	size_t private_size;
 
