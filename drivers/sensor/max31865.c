@@ -212,10 +212,14 @@ static int identify_new(struct kryos_dev *dev)
 	return 0;
 }
 
+/* As it is from power-on, so that a search finds it again. */
 static void rest(void *priv, struct kryos_dev *dev)
 {
+	static const uint8_t out[] = { WRITE | REG_THRESHOLDS, 0xff, 0xff, 0x00, 0x00 };
 	int ignored = configure(priv, dev, 0);
 
+	ignored = kryos_dev_transfer(dev, out, sizeof(out), NULL, 0);
+	ignored = kryos_dev_write_register(dev, WRITE | REG_CONFIG, 0);
 	(void)ignored;
 }
 

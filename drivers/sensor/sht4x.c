@@ -8,6 +8,7 @@
  */
 #include "core/core.h"
 #include "sensirion.h"
+#include <string.h>
 
 /* Table of commands, 4.5: high precision; serial number; soft reset. */
 static const uint8_t measure[] = { 0xfd };
@@ -18,6 +19,7 @@ static const uint8_t soft_reset[] = { 0x94 };
 
 struct sht4x {
 	int late;
+	uint8_t serial[KRI_SENSIRION_RAW];
 };
 
 /* The command is one byte, as the number of a register is: to a chip that has registers it writes nothing. */
@@ -38,14 +40,13 @@ static int identify(struct kryos_dev *dev)
 /* After a reset, 1 ms at most, it acknowledges nothing; then the serial number takes a moment. */
 static int probe(void *priv, struct kryos_dev *dev)
 {
-	uint8_t serial[6];
+	struct sht4x *chip = priv;
 	int r = kryos_dev_transfer(dev, soft_reset, sizeof(soft_reset), NULL, 0);
 
-	(void)priv;
 	if (r >= 0)
 		r = kri_sensirion_command(dev, read_serial, sizeof(read_serial));
 	if (r >= 0)
-		r = kri_sensirion_read(dev, serial, sizeof(serial));
+		r = kri_sensirion_read(dev, chip->serial, sizeof(chip->serial));
 	if (r != -ENXIO)
 		return r;
 	if (kri_sensirion_is_sht3x(dev))
@@ -65,8 +66,16 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
-	return kri_sensirion_fetch(dev, &((struct sht4x *)priv)->late, read_serial, sizeof(read_serial), raw,
-	                           KRI_SENSIRION_RAW);
+	struct sht4x *chip = priv;
+	int r = kri_sensirion_fetch(dev, &chip->late, read_serial, sizeof(read_serial), raw, KRI_SENSIRION_RAW);
+
+	/* Another process asked for it meanwhile: it has checksums, too, and would pass for a measurement. */
+	if (r >= 0 && memcmp(raw, chip->serial, sizeof(chip->serial)) == 0)
+		return kryos_fail(-EIO,
+		                  "%s: gave its serial number where a measurement was asked for: does another "
+		                  "process use it?",
+		                  kryos_dev_name(dev));
+	return r;
 }
 
 enum { TEMPERATURE, HUMIDITY, CHANNELS };

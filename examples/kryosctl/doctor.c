@@ -15,8 +15,8 @@
 struct doctor {
 	const struct options *options;
 	const char *file;
-	unsigned int problems;
-	bool answers; /* a daemon does */
+	char folder[4096]; /* of the store */
+	unsigned int problems, channels;
 };
 
 /* "  where       text", and with a mark what needs somebody's eye. */
@@ -58,25 +58,30 @@ static void look_at_sensors(struct doctor *doctor, const struct kri_json *status
 	char value[KRYOS_TEXT_MAX], age[KRYOS_TEXT_MAX];
 
 	for (unsigned int i = 0; (reading = kri_json_at(readings, i, NULL)); i++) {
-		bool good = !strcmp(text_of(reading, "quality"), "good");
+		const char *quality = text_of(reading, "quality"), *reason = text_of(reading, "reason");
+		bool measured = *decimal_of(reading, "value", value) != '-' || value[1];
 
-		say(doctor, good, text_of(reading, "channel"), "%s%s%s%s, %s ago",
-		    good ? decimal_of(reading, "value", value) : "", good ? " " : "",
-		    good ? text_of(reading, "unit") : "", good ? "" : text_of(reading, "quality"),
-		    age_text(seconds_at(reading, "age"), age));
+		say(doctor, measured, text_of(reading, "channel"), "%s%s%s%s%s, %s ago", measured ? value : "",
+		    measured ? " " : "", measured ? text_of(reading, "unit") : quality, measured ? "  " : "",
+		    measured ? quality : "", age_text(seconds_at(reading, "age"), age));
+		if (!measured && *reason)
+			say(doctor, true, "", "%s", reason);
+		doctor->channels++;
 	}
-	if (!kri_json_at(readings, 0, NULL))
+	if (!doctor->channels)
 		say(doctor, false, "sensors", "nothing was measured yet");
 }
 
 static void look_at_relays(struct doctor *doctor, const struct kri_json *status)
 {
 	const struct kri_json *relays = kri_json_get(status, "relays"), *relay;
+	const char *trust = text_of(kri_json_get(status, "clock"), "trust");
+	bool known = !strcmp(trust, "rtc") || !strcmp(trust, "synced");
 	int64_t now = time_at(status, "time");
 
 	for (unsigned int i = 0; (relay = kri_json_at(relays, i, NULL)); i++) {
 		bool up = !strcmp(text_of(relay, "link"), "up");
-		int64_t until = time_at(relay, "certificate_until");
+		int64_t until = known ? time_at(relay, "certificate_until") : 0;
 		char days[64] = "";
 
 		if (until)
@@ -135,16 +140,17 @@ static void look_at_watchdog(struct doctor *doctor, const struct kri_json *statu
 		say(doctor, true, "watchdog", "%s%s%s%s", device, timeout, *restart ? "; last run: " : "", restart);
 }
 
-/* Whether one of the lines above has said it: of a reading, or of clock, store and watchdog. */
+/* Whether one of the lines above has said it: what a reading lacks, and what is of clock, store and watchdog. */
 static bool is_said(const struct kri_json *status, const char *problem)
 {
 	const struct kri_json *readings = kri_json_get(status, "readings"), *reading;
-	size_t length = strcspn(problem, ":");
+	char text[400];
 
-	for (unsigned int i = 0; (reading = kri_json_at(readings, i, NULL)); i++)
-		if (strlen(text_of(reading, "channel")) == length &&
-		    !strncmp(text_of(reading, "channel"), problem, length))
+	for (unsigned int i = 0; (reading = kri_json_at(readings, i, NULL)); i++) {
+		snprintf(text, sizeof(text), "%s: %s", text_of(reading, "channel"), text_of(reading, "quality"));
+		if (!strncmp(problem, text, strlen(text)) && strchr(":", problem[strlen(text)]))
 			return true;
+	}
 	return !strncmp(problem, "clock:", 6) || !strncmp(problem, "store:", 6) || !strncmp(problem, "watchdog:", 9);
 }
 
@@ -166,10 +172,14 @@ static void look_at_daemon(struct doctor *doctor, const struct kri_json *status)
 			say(doctor, false, "problem", "%s", text);
 }
 
-/* A bus that is not there matters to the sensors of the file, which say so; a board may have no watchdog. */
+/*
+ * A bus that is not there matters to the sensors of the file, which say so; a board may have no watchdog; and who may
+ * not write to the store's folder can't try its disk.
+ */
 static bool is_fine(const struct kryos_finding *finding)
 {
 	return finding->code == 0 || finding->kind == KRYOS_FINDING_BUS || finding->kind == KRYOS_FINDING_CHIP ||
+	       (finding->kind == KRYOS_FINDING_DISK && finding->code == -EACCES) ||
 	       (finding->kind == KRYOS_FINDING_WATCHDOG &&
 	        (finding->code == -ENOENT || strstr(finding->text, "systemd")));
 }
@@ -177,12 +187,10 @@ static bool is_fine(const struct kryos_finding *finding)
 static void found(void *data, const struct kryos_finding *finding)
 {
 	struct doctor *doctor = data;
+	bool sensor = finding->kind == KRYOS_FINDING_SENSOR;
 
-	if (doctor->answers && finding->kind != KRYOS_FINDING_DISK)
-		return; /* the daemon has them, and has said how they are */
-	say(doctor, is_fine(finding), finding->where, "%s%s%s",
-	    finding->kind == KRYOS_FINDING_SENSOR ? finding->driver : "",
-	    finding->kind == KRYOS_FINDING_SENSOR ? "  " : "", finding->text);
+	say(doctor, is_fine(finding), finding->where, "%s%s%s", sensor ? finding->driver : "", sensor ? "  " : "",
+	    finding->text);
 }
 
 static void try_sensor(struct doctor *doctor, struct kryos_ctx *ctx, const struct kri_section *section)
@@ -203,56 +211,113 @@ static void try_sensor(struct doctor *doctor, struct kryos_ctx *ctx, const struc
 	free(options);
 }
 
-/* What the file names and is not there. */
+static void try_rtc(struct doctor *doctor, struct kryos_ctx *ctx, const char *device)
+{
+	struct kryos_rtc_status status = { .size = sizeof(status) };
+	int r = kryos_clock_use_rtc(ctx, device);
+
+	if (r >= 0)
+		r = kryos_clock_get_rtc(ctx, &status);
+	say(doctor, r >= 0 && status.valid, "rtc", "%s%s%s", device, r < 0 || *status.text ? ": " : "",
+	    r < 0 ? kryos_strerror(r) : status.text);
+}
+
+/* By the system's clock, which is all there is without a daemon. */
+static void look_at_certificates(struct doctor *doctor, struct kryos_ctx *ctx, const struct kri_section *relay)
+{
+	struct kryos_time now = { 0 };
+	const char *path;
+	int64_t until;
+	int r = kri_section_certificates_until(relay, &until, &path);
+
+	if (r < 0)
+		say(doctor, false, relay->label, "%s", kryos_strerror(r));
+	else if (until != INT64_MAX && kryos_clock_now(ctx, &now) >= 0)
+		say(doctor, until - now.t_wall_ns > KRYOS_DAYS(30), relay->label,
+		    "%s: good for %.0f more days, if the clock is right", path,
+		    (double)(until - now.t_wall_ns) / 1e9 / DAY_S);
+}
+
+static void try_section(struct doctor *doctor, struct kryos_ctx *ctx, const struct kri_section *section)
+{
+	const char *power = section->kind == KRI_SECTION_SENSOR ? section->entries[KRI_SENSOR_POWER].text : NULL;
+
+	if (power)
+		say(doctor, true, section->label, "not tried: its power %s is off while no station runs", power);
+	else if (section->kind == KRI_SECTION_SENSOR)
+		try_sensor(doctor, ctx, section);
+	else if (section->kind == KRI_SECTION_CLOCK && section->entries[KRI_CLOCK_RTC].text)
+		try_rtc(doctor, ctx, section->entries[KRI_CLOCK_RTC].text);
+	else if (section->kind == KRI_SECTION_RELAY)
+		look_at_certificates(doctor, ctx, section);
+}
+
+/* What the file names, and whether it is there. */
 static void try_file(struct doctor *doctor, struct kryos_ctx *ctx)
 {
 	struct kri_station_file *file = NULL;
-	char *errors = NULL;
+	char *errors = NULL, *rest, *line;
 	int r = kri_station_file_read(&file, ctx, doctor->file, &errors);
 
+	rest = errors;
+	while (r == KRYOS_ECONFIG && (line = strsep(&rest, "\n")))
+		if (*line)
+			say(doctor, false, "file", "%s", line);
 	free(errors);
-	if (r < 0) {
-		say(doctor, false, "file", "%s: %s", doctor->file, kryos_strerror(r));
+	if (r < 0 && r != KRYOS_ECONFIG)
+		say(doctor, false, "file", "%s", kryos_strerror(r));
+	if (r < 0)
 		return;
-	}
 	for (const struct kri_section *section = file->sections; section; section = section->next)
-		if (section->kind == KRI_SECTION_SENSOR)
-			try_sensor(doctor, ctx, section);
+		try_section(doctor, ctx, section);
+	kri_station_store_path(file, doctor->folder, sizeof(doctor->folder));
 	kri_station_file_free(file);
 }
 
-static int examine(struct doctor *doctor)
+static int examine(struct doctor *doctor, struct kryos_ctx *ctx)
 {
-	struct kryos_survey_config config = { .size = sizeof(config), .measure = 1, .folder = doctor->options->store };
+	struct kryos_survey_config config = { .size = sizeof(config), .folder = doctor->folder };
 	struct kri_json *status = NULL;
-	struct kryos_ctx *ctx;
 	int r = ask_daemon(doctor->options, "status", NULL, &status);
+	bool nobody = nobody_answers(r);
 
-	doctor->answers = r >= 0;
-	if (r >= 0)
+	if (r >= 0) {
 		look_at_daemon(doctor, status);
-	else
+		snprintf(doctor->folder, sizeof(doctor->folder), "%s", text_of(kri_json_get(status, "store"), "path"));
+	} else {
 		say(doctor, false, "daemon", "%s", kryos_strerror(r));
+	}
 	kri_json_free(status);
-	r = kryos_ctx_new(&ctx, NULL);
-	if (r < 0)
-		return complain("%s", kryos_strerror(r));
-	config.measure = !doctor->answers;
+	/* One that may be using the buses, though it does not answer, is left alone. */
+	config.no_buses = !nobody;
+	if (nobody) {
+		config.no_board = 1;
+		r = kryos_survey(ctx, &config, found, doctor);
+		if (r >= 0)
+			try_file(doctor, ctx);
+		config.no_buses = 1;
+		config.no_board = 0;
+	}
+	config.channels = doctor->channels ? doctor->channels : 1;
+	if (!*doctor->folder)
+		snprintf(doctor->folder, sizeof(doctor->folder), "%s", doctor->options->store);
 	r = kryos_survey(ctx, &config, found, doctor);
-	if (!doctor->answers && r >= 0)
-		try_file(doctor, ctx);
-	kryos_ctx_free(ctx);
 	return r < 0 ? complain("%s", kryos_strerror(r)) : EXIT_SUCCESS;
 }
 
 static int run(const struct options *options, char *const *arguments, int count)
 {
 	struct doctor doctor = { .options = options, .file = count ? arguments[0] : "/etc/kryos/station.ini" };
+	struct kryos_ctx *ctx;
 	int r;
 
 	if (count > 1)
 		return misused("doctor: one station file is allowed, not also \"%s\"", arguments[1]);
-	r = examine(&doctor);
+	r = kryos_ctx_new(&ctx, NULL);
+	if (r < 0)
+		return complain("%s", kryos_strerror(r));
+	r = examine(&doctor, ctx);
+	kryos_ctx_free(ctx);
 	if (r != EXIT_SUCCESS)
 		return r;
 	printf(doctor.problems ? "%u thing%s to look after, marked \"!\"\n" : "all is well\n", doctor.problems,
@@ -266,8 +331,9 @@ const struct command doctor_command = {
 	.arguments = "[FILE]",
 	.summary = "what is wrong with this station, if anything",
 	.help = "Asks the daemon about clock, sensors, store, relays and watchdog, measures the disk's syncs,\n"
-		"and marks with \"!\" what needs somebody's eye. Where no daemon runs it looks at the devices of\n"
-		"the station file (/etc/kryos/station.ini) itself. Exit status 1: something is wrong.",
+		"and marks with \"!\" what needs somebody's eye. Where no daemon runs it looks at the buses, and at\n"
+		"sensors, clock and certificates of FILE (/etc/kryos/station.ini) itself; one that runs has its\n"
+		"own file. Exit status 1: something is wrong.",
 	.options = TAKES_SOCKET | TAKES_STORE,
 	.run = run,
 };

@@ -59,8 +59,6 @@ bool nobody_answers(int result);
 
 /* scan.c */
 void print_finding(const struct kryos_finding *finding);
-/* Whether a daemon has the sensors. */
-bool daemon_answers(const struct options *options);
 
 /* show.c */
 /* Text from elsewhere: control characters would steer the terminal. */

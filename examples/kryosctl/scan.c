@@ -43,34 +43,45 @@ static void found(void *data, const struct kryos_finding *finding)
 		print_finding(finding);
 }
 
-bool daemon_answers(const struct options *options)
+/* What the daemon uses, by its status: between its transfers nobody else should talk to a chip. */
+static int show_daemons(const struct options *options, const struct kri_json *status, int result)
 {
-	struct kri_json *answer = NULL;
-	int r = ask_daemon(options, "status", NULL, &answer);
+	const struct kri_json *sensors = kri_json_get(status, "sensors"), *sensor;
 
-	kri_json_free(answer);
-	return r >= 0 || !nobody_answers(r);
+	if (result < 0)
+		return complain("cryo_daemon may be using the buses: %s", kryos_strerror(result));
+	for (unsigned int i = 0; (sensor = kri_json_at(sensors, i, NULL)); i++) {
+		if (options->json)
+			print_json(sensor);
+		else
+			printf("  %-11s %s\n", text_of(sensor, "name"), text_of(sensor, "address"));
+	}
+	if (!options->json)
+		printf("these are what cryo_daemon uses; the buses were not looked at while it runs\n");
+	return finish(stdout, "standard output");
 }
 
 static int run(const struct options *options, char *const *arguments, int count)
 {
-	struct kryos_survey_config config = { .size = sizeof(config), .buses_only = 1 };
+	struct kryos_survey_config config = { .size = sizeof(config), .no_board = 1, .measure = 1 };
 	struct options copy = *options;
-	struct kryos_ctx *ctx;
+	struct kri_json *status = NULL;
+	struct kryos_ctx *ctx = NULL;
 	int r;
 
 	if (count > 0)
 		return misused("scan: there is no argument \"%s\"", arguments[0]);
-	/* A measurement in between would spoil the daemon's. */
-	config.measure = !daemon_answers(options);
+	r = ask_daemon(options, "status", NULL, &status);
+	if (!nobody_answers(r)) {
+		r = show_daemons(options, status, r);
+		kri_json_free(status);
+		return r;
+	}
 	r = kryos_ctx_new(&ctx, NULL);
-	if (r < 0)
-		return complain("%s", kryos_strerror(r));
-	r = kryos_survey(ctx, &config, found, &copy);
+	if (r >= 0)
+		r = kryos_survey(ctx, &config, found, &copy);
 	if (r < 0)
 		complain("%s", kryos_strerror(r));
-	else if (!config.measure && !options->json)
-		printf("not measured, because cryo_daemon runs: kryosctl status has its readings\n");
 	kryos_ctx_free(ctx);
 	return r < 0 ? EXIT_FAILURE : finish(stdout, "standard output");
 }
@@ -80,7 +91,8 @@ const struct command scan_command = {
 	.arguments = "",
 	.summary = "which sensors and clocks there are on the buses",
 	.help = "Looks at every bus for chips that this build has a driver for, and measures each once. Nothing\n"
-		"is written to a chip that is not known. While cryo_daemon runs nothing is measured.",
+		"is written to a chip that is not known. While cryo_daemon runs, it is asked which it uses. Chips\n"
+		"behind a multiplexer, or on power that is switched off, are not found.",
 	.options = TAKES_SOCKET | TAKES_JSON,
 	.run = run,
 };

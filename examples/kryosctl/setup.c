@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DEFAULT_FILE "/etc/kryos/station.ini"
 #define MOST_SENSORS 32
 
 struct sensor {
 	char driver[32], device[160], name[40];
 	bool temperature, vaccine;
+	bool wired; /* how it is wired has to be said: what it was measured with is a guess */
 };
 
 struct setup {
@@ -24,7 +26,7 @@ struct setup {
 	const char *file;
 	char rtc[160];
 	struct sensor sensors[MOST_SENSORS];
-	unsigned int count, missing; /* missing: what could be mended */
+	unsigned int count;
 };
 
 static bool is_probe(const char *device)
@@ -38,22 +40,21 @@ static bool is_ambient(const char *driver)
 	return !strncmp(driver, "bme", 3) || !strncmp(driver, "bmp", 3) || !strncmp(driver, "sht", 3);
 }
 
-/* Whether it measures one, as it is without options. */
-static bool has_temperature(struct kryos_ctx *ctx, const char *text)
+/* Whether it measures a temperature, and that by itself: options of a chip are what is connected to it. */
+static void describe(struct kryos_ctx *ctx, struct sensor *sensor)
 {
 	const struct kryos_sensor_driver *driver;
 	int64_t options[KRYOS_SENSOR_MAX_OPTIONS];
 	struct kryos_description has = { .channel_count = 0 };
 	struct kri_device device;
 
-	if (kri_device_parse(text, &device) < 0 || kri_device_find_sensor(ctx, &device, &driver) < 0 ||
+	if (kri_device_parse(sensor->device, &device) < 0 || kri_device_find_sensor(ctx, &device, &driver) < 0 ||
 	    kri_options_parse(driver, NULL, options) < 0 ||
 	    kri_sensor_describe(driver, device.place, options, &has) < 0)
-		return false;
+		return;
 	for (size_t i = 0; i < has.channel_count; i++)
-		if (!strcmp(has.channels[i].quantity, "temperature"))
-			return true;
-	return false;
+		sensor->temperature |= !strcmp(has.channels[i].quantity, "temperature");
+	sensor->wired = sensor->temperature && driver->option_count > 0;
 }
 
 static void found(void *data, const struct kryos_finding *finding)
@@ -65,7 +66,6 @@ static void found(void *data, const struct kryos_finding *finding)
 
 		printf("  %-11s %s: cryo_daemon %s\n", finding->where, finding->text,
 		       systemd ? "will report to systemd" : "will run without a hardware watchdog");
-		setup->missing += !systemd;
 		return;
 	}
 	/* Few have anything on SPI: that nothing is there is worth a line where no probe is anywhere. */
@@ -74,17 +74,19 @@ static void found(void *data, const struct kryos_finding *finding)
 		if (is_probe(setup->sensors[i].device))
 			return;
 	print_finding(finding);
-	setup->missing += finding->code != 0 && strcmp(finding->where, "spi") != 0;
 	if (finding->code != 0)
 		return;
 	if (finding->kind == KRYOS_FINDING_CLOCK && !*setup->rtc)
 		snprintf(setup->rtc, sizeof(setup->rtc), "%s", finding->device);
+	if (finding->kind == KRYOS_FINDING_SENSOR && setup->count == MOST_SENSORS)
+		printf("  %-11s not written: a station file of more than %d sensors is yours to write\n",
+		       finding->where, MOST_SENSORS);
 	if (finding->kind == KRYOS_FINDING_SENSOR && setup->count < MOST_SENSORS) {
 		struct sensor *sensor = &setup->sensors[setup->count++];
 
 		snprintf(sensor->driver, sizeof(sensor->driver), "%s", finding->driver);
 		snprintf(sensor->device, sizeof(sensor->device), "%s", finding->device);
-		sensor->temperature = has_temperature(setup->ctx, finding->device);
+		describe(setup->ctx, sensor);
 	}
 }
 
@@ -165,7 +167,30 @@ static void write_head(FILE *stream)
 	fprintf(stream, "[station]\nname     = %s\ntimezone = %s\n", host, zone);
 }
 
-static void write_sensors(FILE *stream, const struct setup *setup, unsigned int vaccines)
+/* Every option with what is in force, for a person to look at. */
+static void write_options(FILE *stream, struct kryos_ctx *ctx, const struct sensor *sensor)
+{
+	const struct kryos_sensor_driver *driver;
+	struct kri_device device;
+	char text[KRYOS_TEXT_MAX];
+
+	if (kri_device_parse(sensor->device, &device) < 0 || kri_device_find_sensor(ctx, &device, &driver) < 0)
+		return;
+	fprintf(stream, "# As it is wired; with another wiring its values are wrong:\n");
+	for (size_t i = 0; i < driver->option_count; i++) {
+		const struct kryos_option_info *option = &driver->options[i];
+		const char *word = option->choices;
+
+		for (int64_t place = 0; word && place < option->value; place++)
+			word += strcspn(word, " ") + 1;
+		fprintf(stream, "# %s%s%s\n", option->doc, word ? ": " : "", word ? option->choices : "");
+		fprintf(stream, "%s = %.*s\n", option->name,
+		        word ? (int)strcspn(word, " ") : (int)strlen(kryos_value_text(option->value, text)),
+		        word ? word : text);
+	}
+}
+
+static void write_sensors(FILE *stream, const struct setup *setup)
 {
 	for (unsigned int i = 0; i < setup->count; i++) {
 		const struct sensor *sensor = &setup->sensors[i];
@@ -174,14 +199,22 @@ static void write_sensors(FILE *stream, const struct setup *setup, unsigned int 
 		if (sensor->temperature)
 			fprintf(stream, "place   = %s\n", sensor->vaccine ? "vaccine" : "ambient");
 		fprintf(stream, "every   = %s\n", sensor->vaccine ? "1min" : "5min");
+		if (sensor->wired)
+			write_options(stream, setup->ctx, sensor);
 	}
+}
+
+static void write_alarms(FILE *stream, const struct setup *setup, unsigned int vaccines)
+{
 	for (unsigned int i = 0; i < setup->count; i++) {
 		const struct sensor *sensor = &setup->sensors[i];
+		const char *off = sensor->wired ? "#" : "";
 
 		if (!sensor->vaccine)
 			continue;
-		fprintf(stream, "\n[alarm %s]\nchannel = %s.temperature\nprofile = who-refrigerator\n", sensor->name,
-		        sensor->name);
+		fprintf(stream, "\n%s%s[alarm %s]\n%schannel = %s.temperature\n%sprofile = who-refrigerator\n",
+		        sensor->wired ? "# Once it is said how the probe is wired:\n" : "", off, sensor->name, off,
+		        sensor->name, off);
 		fprintf(stream, "# above +8.0 for 10 h, or -0.5 and below for 60 min\n");
 	}
 	if (!vaccines)
@@ -201,86 +234,130 @@ static void write_rest(FILE *stream, const struct setup *setup)
 	                "#cert = /etc/kryos/tls/device.crt\n#key  = /etc/kryos/tls/device.key\n");
 }
 
-/* Never over one that is there: somebody may have worked on it. */
-static FILE *create(const char *path)
+static int make_folder_of(const char *path)
 {
 	char folder[PATH_MAX], *slash;
-	int fd;
 
 	snprintf(folder, sizeof(folder), "%s", path);
 	slash = strrchr(folder, '/');
-	if (slash && slash != folder) {
-		*slash = '\0';
-		if (mkdir(folder, 0755) < 0 && errno != EEXIST)
-			return NULL;
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	return fd < 0 ? NULL : fdopen(fd, "w");
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	return mkdir(folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int write_file(const struct setup *setup, unsigned int vaccines)
+static int fill(FILE *file, const struct setup *setup, unsigned int vaccines)
 {
-	FILE *file = create(setup->file);
 	bool good;
 
-	if (!file && errno == EEXIST)
-		return complain("%s is there already and stays as it is; -o FILE writes another, to compare",
-		                setup->file);
-	if (!file)
-		return complain("%s can't be written: %s", setup->file, strerror(errno));
 	write_head(file);
 	if (*setup->rtc)
 		fprintf(file, "\n[clock]\nrtc = %s\n", setup->rtc);
-	write_sensors(file, setup, vaccines);
+	write_sensors(file, setup);
+	write_alarms(file, setup, vaccines);
 	write_rest(file, setup);
 	good = !ferror(file) && fflush(file) == 0 && fsync(fileno(file)) == 0;
-	if (fclose(file) != 0 || !good)
-		return complain("%s can't be written: %s", setup->file, strerror(errno));
-	return EXIT_SUCCESS;
+	return fclose(file) != 0 || !good ? -1 : 0;
 }
 
-/* What was written must be what the daemon takes. */
-static int check(const char *path)
+static int stays(const char *path)
 {
-	int r = kryos_station_check(path, NULL);
+	return complain("%s is there already and stays as it is; -o FILE writes another, to compare", path);
+}
 
-	return r < 0 ? complain("%s: %s", path, kryos_strerror(r)) : EXIT_SUCCESS;
+/* Beside its place first, and there only once the daemon would take it; never over one that somebody worked on. */
+static int write_file(const struct setup *setup, unsigned int vaccines)
+{
+	char path[PATH_MAX];
+	int result = EXIT_SUCCESS, fd;
+
+	if (snprintf(path, sizeof(path), "%s.new", setup->file) >= (int)sizeof(path))
+		return complain("%.40s...: its name is too long", setup->file);
+	if (make_folder_of(path) < 0)
+		return complain("the folder of %s can't be made: %s", setup->file, strerror(errno));
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return complain("%s can't be written: %s", path, strerror(errno));
+	if (fill(fdopen(fd, "w"), setup, vaccines) < 0)
+		result = complain("%s can't be written: %s", path, strerror(errno));
+	else if (kryos_station_check(path, NULL) < 0)
+		result = complain("%s", kryos_strerror(KRYOS_ECONFIG));
+	else if (link(path, setup->file) < 0)
+		result = errno == EEXIST ? stays(setup->file)
+		                         : complain("%s can't be made: %s", setup->file, strerror(errno));
+	unlink(path);
+	return result;
+}
+
+/* What a service manager calls it, where there is a unit. */
+static bool has_unit(void)
+{
+	static const char *const folders[] = { "/etc", "/usr/lib", "/lib", "/usr/local/lib" };
+	char path[128];
+
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(folders); i++) {
+		snprintf(path, sizeof(path), "%s/systemd/system/cryo_daemon.service", folders[i]);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void say_what_next(const struct setup *setup)
+{
+	for (unsigned int i = 0; i < setup->count; i++)
+		if (setup->sensors[i].wired)
+			printf("  %-11s say how it is wired, in [sensor %s], before its values are believed\n", "",
+			       setup->sensors[i].name);
+	printf("wrote %s. Start: ", setup->file);
+	if (has_unit())
+		printf("sudo systemctl start cryo_daemon");
+	else
+		printf("cryo_daemon%s%s", strcmp(setup->file, DEFAULT_FILE) != 0 ? " -c " : "",
+		       strcmp(setup->file, DEFAULT_FILE) != 0 ? setup->file : "");
+	printf("   Look: kryosctl status\n");
 }
 
 static int look_and_write(struct kryos_ctx *ctx, struct setup *setup)
 {
 	struct kryos_survey_config config = { .size = sizeof(config), .measure = 1, .folder = setup->options->store };
+	int made = mkdir(setup->options->store, 0750) < 0 && errno != EEXIST ? errno : 0, r;
 	unsigned int vaccines;
-	int r;
 
-	if (mkdir(setup->options->store, 0750) < 0 && errno != EEXIST)
+	if (made)
 		config.folder = NULL;
 	r = kryos_survey(ctx, &config, found, setup);
 	if (r < 0)
 		return complain("%s", kryos_strerror(r));
-	if (!config.folder)
-		printf("  %-11s %s can't be made: %s\n", "disk", setup->options->store, strerror(errno));
+	if (made)
+		printf("  %-11s %s can't be made: %s\n", "disk", setup->options->store, strerror(made));
 	if (!setup->count)
 		return complain("no sensor was found, so there is nothing to write; see what is missing above");
 	vaccines = name_sensors(setup);
 	r = write_file(setup, vaccines);
 	if (r == EXIT_SUCCESS)
-		r = check(setup->file);
-	if (r == EXIT_SUCCESS)
-		printf("wrote %s. Start: sudo systemctl start cryo_daemon   Look: kryosctl status\n", setup->file);
+		say_what_next(setup);
 	return r;
 }
 
 static int run(const struct options *options, char *const *arguments, int count)
 {
-	struct setup setup = { .options = options,
-		               .file = options->output ? options->output : "/etc/kryos/station.ini" };
+	struct setup setup = { .options = options, .file = options->output ? options->output : DEFAULT_FILE };
+	struct kri_json *status = NULL;
 	struct kryos_ctx *ctx;
 	int r;
 
 	if (count > 0)
 		return misused("setup: there is no argument \"%s\"", arguments[0]);
-	if (daemon_answers(options))
+	if (*options->store != '/')
+		return misused("--store: \"%s\" is not allowed; a path from the root is, as in /var/lib/kryos",
+		               options->store);
+	if (access(setup.file, F_OK) == 0)
+		return stays(setup.file);
+	r = ask_daemon(options, "status", NULL, &status);
+	kri_json_free(status);
+	if (!nobody_answers(r))
 		return complain(
 			"cryo_daemon runs and uses the sensors: stop it first (systemctl stop cryo_daemon), or see "
 			"kryosctl doctor");
@@ -298,7 +375,8 @@ const struct command setup_command = {
 	.arguments = "",
 	.summary = "finds what is connected and writes a station file for it",
 	.help = "Looks at buses, clock, watchdog and disk, says what is missing and how to mend it, and writes\n"
-		"/etc/kryos/station.ini (-o FILE: that one) with what was found. A file that is there stays.",
+		"/etc/kryos/station.ini (-o FILE: that one) with what was found. A file that is there stays. Chips\n"
+		"behind a multiplexer, or on power that is switched off, are not found.",
 	.options = TAKES_SOCKET | TAKES_STORE | TAKES_OUTPUT,
 	.run = run,
 };

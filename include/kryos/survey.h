@@ -2,9 +2,11 @@
 /*
  * Survey: what a board has. Chips on its buses, its clock, its watchdog, its disk; and for what is missing, what to do.
  *
- * Looking disturbs nothing: at the addresses that drivers of this build know, what tells one chip from another is read,
- * and nothing is written to a chip that is not known. What was found is then measured once, if that is asked for. No
- * watchdog is opened, for that would start it. Waits for buses and disk; not on the context's workers.
+ * At the addresses that drivers of this build know, what tells one chip from another is read, and nothing is written to
+ * a chip that is not known. That is no harm to a chip that nobody else uses; between the transfers of another process
+ * it may be, so buses that one uses are left out. What was found is then measured once, if that is asked for. No
+ * watchdog is opened, for that would start it. Chips behind multiplexers, and on power that is switched off, are not
+ * found.
  */
 #ifndef KRYOS_SURVEY_H
 #define KRYOS_SURVEY_H
@@ -36,16 +38,21 @@ struct kryos_finding {
 
 struct kryos_survey_config {
 	uint32_t size;
-	uint32_t measure;    /* 1: sensors that are found are measured; not where another process uses them */
-	const char *folder;  /* whose disk is tried, with a file that is removed again; NULL: none */
-	uint32_t channels;   /* measured every minute, for how long there is room; 0: those that were found */
-	uint32_t buses_only; /* 1: neither watchdog nor disk */
+	uint32_t measure;   /* 1: sensors that are found are measured */
+	const char *folder; /* whose disk is tried, with a file that is removed again; NULL: none */
+	uint32_t channels;  /* measured every minute, for how long there is room; 0: those that were found */
+	uint32_t no_buses;  /* 1: no bus is looked at: somebody else uses them */
+	uint32_t no_board;  /* 1: neither watchdog nor disk */
+	uint32_t reserved;
 };
 #define KRYOS_SURVEY_CONFIG(...) KRYOS_CONFIG_OF(kryos_survey_config, __VA_ARGS__)
 
 /*
  * Calls found for each finding, on this thread, in the order of buses and addresses; what it is given lives until it
- * returns. Returns how many could be used (code 0). config may be NULL. -ENOMEM; KRYOS_EFORK.
+ * returns. Returns how many could be used (code 0). config may be NULL. Waits: at most 1 s for each address of an I2C
+ * bus (one that is stuck is left at once), 5 s for each sensor that is measured, and for the disk. Not on the context's
+ * workers. A real-time clock that is found is the context's from then on (kryos_clock_use_rtc). -EINVAL: no found, or a
+ * config of unknown size; -ENOMEM; KRYOS_EFORK.
  */
 KRYOS_API int kryos_survey(struct kryos_ctx *ctx, const struct kryos_survey_config *config,
                            void (*found)(void *data, const struct kryos_finding *finding), void *data);

@@ -18,33 +18,46 @@ static int64_t seconds_of(const ASN1_TIME *time)
 	return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : INT64_MAX;
 }
 
-int kri_certificate_until(const char *path, int64_t *ret_wall_ns)
+/* Without this an encrypted block makes libcrypto ask for a passphrase on the terminal. */
+static int no_passphrase(char *buffer, int size, int writing, void *userdata)
 {
-	int64_t first = INT64_MAX, until;
+	(void)buffer;
+	(void)size;
+	(void)writing;
+	(void)userdata;
+	return -1;
+}
+
+int kri_certificate_until(const char *path, bool last, int64_t *ret_wall_ns)
+{
+	int64_t ends = 0, until;
 	X509 *certificate;
+	bool any = false;
 	FILE *file = fopen(path, "re");
 
 	if (!file)
 		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
-	while ((certificate = PEM_read_X509(file, NULL, NULL, NULL))) {
+	while ((certificate = PEM_read_X509(file, NULL, no_passphrase, NULL))) {
 		until = seconds_of(X509_get0_notAfter(certificate));
 		X509_free(certificate);
-		if (until < first)
-			first = until;
+		if (!any || (last ? until > ends : until < ends))
+			ends = until;
+		any = true;
 	}
 	/* The end of the file is an error too. */
 	ERR_clear_error();
 	fclose(file);
-	/* 9999-12-31 is what RFC 5280, 4.1.2.5, has for no end; it does not fit. */
-	if (first == INT64_MAX)
+	if (!any)
 		return kryos_fail(KRYOS_ECORRUPT, "%s: holds no certificate in PEM", path);
-	*ret_wall_ns = first > INT64_MAX / 1000000000 ? INT64_MAX : first * 1000000000;
+	/* 9999-12-31 is what RFC 5280 has for no end; it does not fit. */
+	*ret_wall_ns = ends > INT64_MAX / 1000000000 ? INT64_MAX : ends * 1000000000;
 	return 0;
 }
 
 #else
-int kri_certificate_until(const char *path, int64_t *ret_wall_ns)
+int kri_certificate_until(const char *path, bool last, int64_t *ret_wall_ns)
 {
+	(void)last;
 	(void)ret_wall_ns;
 	return kryos_fail(-EOPNOTSUPP, "%s: this build has no libcrypto (KRYOS_WITH_CRYPTO)", path);
 }

@@ -3,12 +3,13 @@
 #ifndef KRI_CERTIFICATE_H
 #define KRI_CERTIFICATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
- * When the first of the X.509 certificates in a PEM file ends (RFC 5280, 4.1.2.5), ns since 1970; INT64_MAX: never.
- * KRYOS_ECORRUPT: it holds none.
+ * When the X.509 certificates in a PEM file end (RFC 5280, 4.1.2.5), ns since 1970: the first of them to end, or the
+ * last, where any of them may be the one that counts. INT64_MAX: never. KRYOS_ECORRUPT: it holds none; -errno.
  */
-int kri_certificate_until(const char *path, int64_t *ret_wall_ns);
+int kri_certificate_until(const char *path, bool last, int64_t *ret_wall_ns);
 
 #endif

@@ -129,8 +129,10 @@ static void announce(struct kryos_sampler *sampler, const struct kri_twin *twin,
 void kri_twin_judge(struct kryos_sampler *sampler, struct kri_twin *twin, struct kryos_sample *sample,
                     struct kryos_sample *other)
 {
-	if (!is_comparable(sample) || !is_comparable(other))
+	if (!is_comparable(sample) || !is_comparable(other)) {
+		twin->agrees = false; /* that they agree without a break is not known any more */
 		return;
+	}
 	if (differ(twin, sample, other)) {
 		sample->quality = other->quality = KRYOS_QUALITY_DISAGREES;
 		twin->agrees = false;

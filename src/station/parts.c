@@ -3,7 +3,6 @@
  * What a station is made of, opened in this order and closed in the reverse:
  * clock, store, watchdog, power, sampler, relays and outputs.
  */
-#include "../digest/certificate.h"
 #include "../output/output.h"
 #include "station.h"
 #include <kryos/clock.h>
@@ -208,23 +207,6 @@ void kri_station_close_sampler(struct kryos_station *station)
 	station->sampler_task = NULL;
 }
 
-/* Until when the link's own certificate and its authority's are good: what ends first ends the link. */
-static void note_certificates(struct kri_station_relay *relay, const struct kri_section *section)
-{
-	static const enum kri_key keys[] = { KRI_RELAY_CERT, KRI_RELAY_CA };
-	int64_t until_ns;
-
-	relay->cert_until_ns = INT64_MAX;
-	for (size_t i = 0; i < KRI_ARRAY_SIZE(keys); i++) {
-		const char *path = section->entries[keys[i]].text;
-
-		if (path && kri_certificate_until(path, &until_ns) >= 0 && until_ns < relay->cert_until_ns) {
-			relay->cert_until_ns = until_ns;
-			snprintf(relay->cert_path, sizeof(relay->cert_path), "%s", path);
-		}
-	}
-}
-
 int kri_station_open_relay(struct kryos_station *station, const struct kri_station_file *file,
                            const struct kri_section *section)
 {
@@ -238,7 +220,6 @@ int kri_station_open_relay(struct kryos_station *station, const struct kri_stati
 	if (!relay)
 		return -ENOMEM;
 	snprintf(relay->name, sizeof(relay->name), "%.31s", section->label);
-	note_certificates(relay, section);
 	snprintf(task, sizeof(task), "relay %.25s", section->label);
 	if (password_file)
 		r = kri_station_read_password(password_file, password);

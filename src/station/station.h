@@ -4,6 +4,7 @@
 #define KRI_STATION_H
 
 #include "station_file.h"
+#include <kryos/clock.h>
 #include <kryos/queue.h>
 #include <kryos/station.h>
 
@@ -14,7 +15,9 @@ struct kri_station_relay {
 	char name[32];
 	struct kryos_relay *relay;
 	struct kryos_task *task;
+	/* certificates.c */
 	int64_t cert_until_ns; /* the earliest end of its certificates; INT64_MAX: none ends, or none is known */
+	int64_t cert_read_ns;  /* when that was read, on the boot clock; 0: not yet */
 	char cert_path[256];   /* the file of that one */
 };
 
@@ -30,6 +33,13 @@ struct kri_station_news {
 	struct kryos_event event; /* its strings follow in the same block */
 };
 
+/* A sensor that gives nothing, and why. */
+struct kri_station_lost {
+	struct kri_station_lost *next;
+	char name[32];
+	char text[256];
+};
+
 /* watch.c: follows the context's events; proves that the store moves. */
 struct kri_station_watch {
 	struct kri_tap tap;
@@ -38,6 +48,7 @@ struct kri_station_watch {
 	pthread_mutex_t lock; /* below; taken under the context's */
 	struct kryos_sample *latest;
 	uint32_t latest_count;
+	struct kri_station_lost *lost;
 	struct kri_station_news *news, **news_tail;
 	unsigned int news_count, news_lost;
 	bool restart_seen;
@@ -100,8 +111,21 @@ void kri_station_watch_stop(struct kryos_station *station);
 /* The newest sample of a channel since start; false: none. index counts channels that have one, from 0. Any thread. */
 bool kri_station_get_latest(struct kryos_station *station, unsigned int index, struct kryos_sample *ret_sample);
 
+/* Why a channel's sensor gives nothing; false: it does, or nothing is known. Any thread. */
+bool kri_station_get_reason(struct kryos_station *station, const char *channel, char *ret_text, size_t size);
+
 void kri_station_add_user(struct kryos_station *station, struct kri_station_user *user);
 void kri_station_remove_user(struct kryos_station *station, struct kri_station_user *user);
+
+/* What needs somebody's eye, as a sentence. */
+typedef void (*kri_problem_fn)(void *data, const char *text);
+
+/* certificates.c. Until when a relay's certificates are good, read anew once an hour; INT64_MAX: nothing is known of an
+ * end. */
+int64_t kri_station_certificates_until(struct kryos_station *station, struct kri_station_relay *relay);
+/* What ends within a month, or has. */
+void kri_station_each_old_certificate(struct kryos_station *station, const struct kryos_time *now,
+                                      kri_problem_fn problem, void *data);
 
 /* outputs.c */
 struct kri_station_output;
@@ -112,8 +136,7 @@ void kri_station_close_output(struct kryos_station *station, const char *name);
 int kri_station_try_output(struct kryos_station *station, const char *name, const char *state);
 struct kri_json *kri_station_outputs(struct kryos_station *station);
 
-/* What needs somebody's eye, each as a sentence; none: nothing is known to be wrong. */
-typedef void (*kri_problem_fn)(void *data, const char *text);
+/* None: nothing is known to be wrong. */
 void kri_station_each_problem(struct kryos_station *station, kri_problem_fn problem, void *data);
 void kri_station_each_lost_output(struct kryos_station *station, kri_problem_fn problem, void *data);
 

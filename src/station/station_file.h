@@ -228,6 +228,11 @@ const char *kri_station_store_path(const struct kri_station_file *file, char *bu
 /* A relay's config; its strings live as long as file and password, which may be NULL. */
 void kri_station_relay_config(const struct kri_section *section, const char *password,
                               struct kryos_relay_config *ret_config);
+/*
+ * certificates.c: until when a relay's certificates are good; INT64_MAX: nothing is known of an end. ret_path: the file
+ * whose end that is, or whose reading failed; < 0 then, with a sentence.
+ */
+int kri_section_certificates_until(const struct kri_section *relay, int64_t *ret_wall_ns, const char **ret_path);
 /* The first line of a password file, at most 255 bytes. KRYOS_ECONFIG with a sentence. */
 int kri_station_read_password(const char *path, char ret_password[256]);
 /* Whether text is one of the space-separated choices. */

@@ -40,6 +40,7 @@ struct kri_json *kri_station_readings(struct kryos_station *station)
 
 	for (unsigned int i = 0; kri_station_get_latest(station, i, &sample); i++) {
 		struct kri_json *reading = kri_json_object();
+		char reason[256];
 
 		kri_json_add_string(reading, "channel", kryos_channel_name(station->ctx, sample.channel));
 		if (kryos_quality_is_measured(sample.quality))
@@ -48,6 +49,11 @@ struct kri_json *kri_station_readings(struct kryos_station *station)
 			kri_json_add_null(reading, "value");
 		kri_json_add_string(reading, "unit", kryos_channel_unit(station->ctx, sample.channel));
 		kri_json_add_string(reading, "quality", kryos_quality_name(sample.quality));
+		add_text(reading, "reason",
+		         kri_station_get_reason(station, kryos_channel_name(station->ctx, sample.channel), reason,
+		                                sizeof(reason))
+		                 ? reason
+		                 : "");
 		kri_json_add_time(reading, "time", sample.t_wall_ns);
 		kri_json_add_string(reading, "trust", kryos_trust_name(sample.trust));
 		add_seconds(reading, "age", now - sample.t_boot_ns);
@@ -163,11 +169,12 @@ struct kri_json *kri_queue_status_json(const struct kryos_queue_status *status)
 	return queue;
 }
 
-static struct kri_json *relay_json(struct kryos_station *station, const struct kri_station_relay *relay)
+static struct kri_json *relay_json(struct kryos_station *station, struct kri_station_relay *relay)
 {
 	const struct kri_section *section = kri_station_find(station->file, KRI_SECTION_RELAY, relay->name);
 	struct kryos_relay_status status = { .size = sizeof(status) };
 	struct kri_json *json = kri_json_object();
+	int64_t until_ns;
 
 	kri_json_add_string(json, "name", relay->name);
 	kri_json_add_string(json, "url", section ? section->entries[KRI_RELAY_URL].text : NULL);
@@ -187,10 +194,11 @@ static struct kri_json *relay_json(struct kryos_station *station, const struct k
 		add_seconds(json, "last_ack_age", kri_real_ns() - status.last_ack_boot_ns);
 	else
 		kri_json_add_null(json, "last_ack_age");
-	if (relay->cert_until_ns == INT64_MAX)
+	until_ns = kri_station_certificates_until(station, relay);
+	if (until_ns == INT64_MAX)
 		kri_json_add_null(json, "certificate_until");
 	else
-		kri_json_add_time(json, "certificate_until", relay->cert_until_ns);
+		kri_json_add_time(json, "certificate_until", until_ns);
 	add_error(json, status.error, status.text);
 	return json;
 }
@@ -214,24 +222,6 @@ static struct kri_json *watchdog_json(struct kryos_station *station)
 	kri_json_add_time(watchdog, "late_time", status.late_wall_ns);
 	add_error(watchdog, 0, "");
 	return watchdog;
-}
-
-/* A month is what a programme needs to bring a new one to a clinic. */
-static void each_old_certificate(struct kryos_station *station, const struct kryos_time *now, kri_problem_fn problem,
-                                 void *data)
-{
-	char text[400], time[KRYOS_TEXT_MAX];
-
-	if (now->trust < KRYOS_TRUST_RTC)
-		return;
-	for (const struct kri_station_relay *relay = station->relays; relay; relay = relay->next) {
-		if (relay->cert_until_ns == INT64_MAX || relay->cert_until_ns - now->t_wall_ns > KRYOS_DAYS(30))
-			continue;
-		snprintf(text, sizeof(text), "relay %s: the certificate in %s %s %s", relay->name, relay->cert_path,
-		         relay->cert_until_ns <= now->t_wall_ns ? "ended on" : "ends on",
-		         kryos_time_text(relay->cert_until_ns, time));
-		problem(data, text);
-	}
 }
 
 struct problems {
@@ -269,14 +259,18 @@ void kri_station_each_problem(struct kryos_station *station, kri_problem_fn prob
 		problem(data, text);
 	}
 	for (unsigned int i = 0; kri_station_get_latest(station, i, &sample); i++) {
-		if (sample.quality == KRYOS_QUALITY_GOOD)
+		const char *name = kryos_channel_name(station->ctx, sample.channel);
+		char reason[256] = "";
+
+		if (kryos_quality_is_measured(sample.quality))
 			continue;
-		snprintf(text, sizeof(text), "%s: %s", kryos_channel_name(station->ctx, sample.channel),
-		         kryos_quality_name(sample.quality));
+		kri_station_get_reason(station, name, reason, sizeof(reason));
+		snprintf(text, sizeof(text), "%s: %s%s%s", name, kryos_quality_name(sample.quality),
+		         *reason ? ": " : "", reason);
 		problem(data, text);
 	}
 	kri_station_each_lost_output(station, problem, data);
-	each_old_certificate(station, &now, problem, data);
+	kri_station_each_old_certificate(station, &now, problem, data);
 	kri_station_each_expiry(station->file, &now, pass_on, &(struct problems){ .problem = problem, .data = data });
 	for (const struct kri_remark *remark = station->file->remarks; remark; remark = remark->next)
 		problem(data, remark->text);
@@ -310,7 +304,7 @@ struct kri_json *kri_station_status(struct kryos_station *station)
 	kri_json_add(status, "clock", clock_json(station, &now));
 	kri_json_add(status, "store", store_json(station));
 	kri_json_add(status, "sampler", sampler_json(station));
-	for (const struct kri_station_relay *relay = station->relays; relay; relay = relay->next)
+	for (struct kri_station_relay *relay = station->relays; relay; relay = relay->next)
 		kri_json_add(relays, NULL, relay_json(station, relay));
 	kri_json_add(status, "relays", relays);
 	kri_json_add(status, "watchdog", watchdog_json(station));

@@ -6,6 +6,7 @@
  */
 #include "../store/store.h"
 #include "station.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -69,6 +70,32 @@ static void keep_news(struct kri_station_watch *watch, const struct kryos_event 
 	(void)written;
 }
 
+static void forget_lost(struct kri_station_watch *watch, const char *name)
+{
+	struct kri_station_lost **at = &watch->lost, *lost;
+
+	while (*at && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	lost = *at;
+	if (lost)
+		*at = lost->next;
+	free(lost);
+}
+
+/* Without memory the status does not say why; the store has it. */
+static void keep_lost(struct kri_station_watch *watch, const struct kryos_event *event)
+{
+	struct kri_station_lost *lost = malloc(sizeof(*lost));
+
+	forget_lost(watch, event->name);
+	if (!lost)
+		return;
+	snprintf(lost->name, sizeof(lost->name), "%s", event->name);
+	snprintf(lost->text, sizeof(lost->text), "%s", event->text);
+	lost->next = watch->lost;
+	watch->lost = lost;
+}
+
 /* On any thread, under the context's lock. */
 static void seen(struct kri_tap *tap, const struct kryos_event *event)
 {
@@ -77,6 +104,10 @@ static void seen(struct kri_tap *tap, const struct kryos_event *event)
 	pthread_mutex_lock(&watch->lock);
 	if (event->type == KRYOS_EVENT_SAMPLE)
 		keep_latest(watch, &event->sample);
+	else if (event->type == KRYOS_EVENT_SENSOR_LOST)
+		keep_lost(watch, event);
+	else if (event->type == KRYOS_EVENT_SENSOR_BACK)
+		forget_lost(watch, event->name);
 	else if (belongs_in_store(watch, event->type))
 		keep_news(watch, event);
 	pthread_mutex_unlock(&watch->lock);
@@ -216,7 +247,25 @@ void kri_station_watch_stop(struct kryos_station *station)
 	while ((news = take_news(watch)))
 		free(news);
 	free(watch->latest);
+	while (watch->lost)
+		forget_lost(watch, watch->lost->name);
 	pthread_mutex_destroy(&watch->lock);
+}
+
+bool kri_station_get_reason(struct kryos_station *station, const char *channel, char *ret_text, size_t size)
+{
+	struct kri_station_watch *watch = &station->watch;
+	const struct kri_station_lost *lost;
+	size_t length = strcspn(channel, ".");
+
+	pthread_mutex_lock(&watch->lock);
+	lost = watch->lost;
+	while (lost && (strlen(lost->name) != length || strncmp(lost->name, channel, length) != 0))
+		lost = lost->next;
+	if (lost)
+		snprintf(ret_text, size, "%s", lost->text);
+	pthread_mutex_unlock(&watch->lock);
+	return lost;
 }
 
 bool kri_station_get_latest(struct kryos_station *station, unsigned int index, struct kryos_sample *ret_sample)

@@ -31,7 +31,7 @@ static void add_value(char *text, size_t size, const char *unit, const struct kr
 		         kryos_quality_name(sample->quality));
 }
 
-/* What it measures now; false, with the reason, where it gave nothing. */
+/* What it measures now, in text; < 0: why it gave nothing, the same. */
 static int measure(struct kri_survey *survey, const char *device, char *text, size_t size)
 {
 	struct kri_measured measured;
@@ -61,7 +61,6 @@ static void tell_sensor(struct kri_survey *survey, const struct kryos_sensor_dri
 
 	if (survey->config.measure)
 		r = measure(survey, device, text, sizeof(text));
-	survey->sensors++;
 	kri_survey_tell(survey, KRYOS_FINDING_SENSOR, r < 0 ? r : 0, where, driver->name, device, "%s%s%s", place,
 	                *place && *text ? "  " : "", text);
 }
@@ -115,7 +114,7 @@ struct place {
 };
 
 /* A chip that a kernel driver holds is no stranger: it is named, with what to do. */
-static void judge_answer(struct place *place, const char *driver, const char *device, int r)
+static void judge_answer(struct place *place, int r)
 {
 	struct kri_survey *survey = place->survey;
 
@@ -126,8 +125,6 @@ static void judge_answer(struct place *place, const char *driver, const char *de
 		kri_survey_tell(survey, KRYOS_FINDING_BUS, r, place->bus, "", "", "%s", kryos_strerror(r));
 		place->told = place->stuck = true;
 	}
-	(void)driver;
-	(void)device;
 }
 
 static int try_sensor(void *data, const void *candidate, void *userdata)
@@ -151,7 +148,7 @@ static int try_sensor(void *data, const void *candidate, void *userdata)
 		tell_sensor(place->survey, driver, place->where, device, "");
 		place->told = true;
 	} else {
-		judge_answer(place, driver->name, device, r);
+		judge_answer(place, r);
 	}
 	return place->told;
 }
@@ -186,8 +183,8 @@ static int try_rtc(void *data, const void *candidate, void *userdata)
 		                status.valid ? "clock " : "", status.valid ? clock_text(status.t_wall_ns, time) : "",
 		                status.valid ? ", " : "", status.text);
 		place->told = true;
-	} else if (r == -EBUSY) {
-		judge_answer(place, driver->name, device, r);
+	} else if (r != -ENODEV && r != KRYOS_ECHIP) {
+		judge_answer(place, r == -EACCES ? -EBUSY : r);
 	}
 	return place->told;
 }
@@ -272,7 +269,7 @@ static int try_spi(void *data, const void *candidate, void *userdata)
 		tell_sensor(place->survey, driver, place->bus, device, "");
 		place->told = true;
 	} else if (r != KRYOS_ECHIP && r != -ENODEV) {
-		judge_answer(place, driver->name, device, r);
+		judge_answer(place, r);
 	}
 	return place->told;
 }

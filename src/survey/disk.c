@@ -18,7 +18,7 @@
 
 #define SYNCS 50
 #define TRIED 4096
-/* What one sample takes in a closed segment (docs/store-format.md), and one every minute. */
+/* What one sample takes in a segment: 62 bytes where four channels share a commit, more where fewer do. */
 #define SAMPLE_BYTES 80.0
 #define DAILY 1440.0
 
@@ -78,13 +78,16 @@ static void room_text(const struct kri_survey *survey, char *text, size_t size)
 {
 	unsigned int channels = survey->config.channels ? survey->config.channels : survey->channels;
 	struct statvfs status;
-	double days;
+	double bytes, days;
 
 	if (statvfs(survey->config.folder, &status) < 0 || !channels) {
 		*text = '\0';
 		return;
 	}
-	days = (double)status.f_bavail * (double)status.f_frsize / 2 / (SAMPLE_BYTES * DAILY * channels);
+	bytes = (double)status.f_bavail * (double)status.f_frsize / 2;
+	if (bytes > (double)kri_default(KRI_ID_KEEP_BYTES))
+		bytes = (double)kri_default(KRI_ID_KEEP_BYTES);
+	days = bytes / (SAMPLE_BYTES * DAILY * channels);
 	if (days >= 730)
 		snprintf(text, size, ", room for %.0f years", days / 365 > 99 ? 99 : days / 365);
 	else
@@ -110,7 +113,7 @@ static int wear_text(const char *folder, char *text, size_t size)
 	struct stat status;
 	char path[128], line[64];
 
-	*text = '\0';
+	snprintf(text, size, ", its wear cannot be read");
 	if (stat(folder, &status) < 0)
 		return 0;
 	/* A partition's attributes are its disk's, one up. */
@@ -123,7 +126,7 @@ static int wear_text(const char *folder, char *text, size_t size)
 	if (read_line(path, line, sizeof(line)))
 		(void)sscanf(line, "%x", &end);
 	worst = slc > mlc ? slc : mlc;
-	if (worst)
+	if (worst) /* 0: not defined */
 		snprintf(text, size, ", %s%u %% of its writes used", worst > 10 ? "more than " : "up to ",
 		         worst > 10 ? 100 : worst * 10);
 	if (end < 2 && worst < 10)

@@ -64,10 +64,11 @@ int kryos_survey(struct kryos_ctx *ctx, const struct kryos_survey_config *config
 		r = kri_config_copy(&survey.config, sizeof(survey.config), config);
 	if (r < 0)
 		return r;
-	look_at_buses(&survey, &r);
+	if (!survey.config.no_buses)
+		look_at_buses(&survey, &r);
 	if (r < 0)
 		return r;
-	if (!survey.config.buses_only) {
+	if (!survey.config.no_board) {
 		kri_registry_each(ctx, KRI_WATCHDOG, look_at_watchdog, &survey);
 		if (survey.config.folder)
 			kri_survey_disk(&survey);

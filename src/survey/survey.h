@@ -12,11 +12,11 @@ struct kri_survey {
 	void (*found)(void *data, const struct kryos_finding *finding);
 	void *data;
 	int usable;
-	unsigned int sensors, channels; /* that were found */
-	unsigned int number;            /* of sensors measured: each needs a name */
+	unsigned int channels; /* that were found */
+	unsigned int number;   /* of sensors measured: each needs a name */
 };
 
-/* Tells the caller. format may be NULL: no text. */
+/* Tells the caller. */
 void kri_survey_tell(struct kri_survey *survey, enum kryos_finding_kind kind, int code, const char *where,
                      const char *driver, const char *device, const char *format, ...) KRYOS_PRINTF(7, 8);
 

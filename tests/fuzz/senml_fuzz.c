@@ -210,7 +210,7 @@ static void compare_sample(const struct kryos_record *record)
 	is_text("quality", kryos_quality_name(sample->quality));
 	is_number("round", sample->round, 0);
 	is_text_or_none("place", record->place);
-	if (sample->quality == KRYOS_QUALITY_GOOD) {
+	if (sample->quality == KRYOS_QUALITY_GOOD || sample->quality == KRYOS_QUALITY_EXTRAPOLATED) {
 		is_number("v", sample->value_micro, 6);
 		is_text_or_none("u", record->unit);
 		FUZZ_MUST(!find("vs") && !find("raw"));

@@ -157,6 +157,41 @@ static void mcp9808_is_waited_for_once(void **state)
 	test_free(priv);
 }
 
+static int (*sht4x_fetch)(void *priv, struct kryos_dev *dev, uint8_t *raw);
+static bool disturbed_once;
+
+/* When it has measured, another process asks for the serial number, as a search does, before we have read. */
+static int disturb_and_fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
+{
+	static const uint8_t read_serial[] = { 0x89 };
+	int r = 0;
+
+	if (!disturbed_once) {
+		disturbed_once = true;
+		r = kryos_dev_transfer(dev, read_serial, sizeof(read_serial), NULL, 0);
+	}
+	return r < 0 ? r : sht4x_fetch(priv, dev, raw);
+}
+
+static void sht4x_does_not_take_its_serial_number_for_a_measurement(void **state)
+{
+	static struct kryos_sensor_driver disturbed;
+	struct kryos_sample samples[2];
+	struct rig *rig = *state;
+
+	disturbed = *driver_of("sht4x");
+	sht4x_fetch = disturbed.fetch;
+	disturbed.fetch = disturb_and_fetch;
+	assert_ok(kryos_register_sensor(rig->ctx, &disturbed));
+	assert_ok(kryos_fake_bus_add_sht4x(rig->bus, "0x44", NULL));
+	assert_ok(kryos_sensor_open(&rig->sensor, rig->ctx, "fridge", "sht4x@i2c-1:0x44"));
+	assert_int_equal(kryos_sensor_read(rig->sensor, samples, 2), 2);
+	/* It was measured once more. */
+	assert_int_equal(samples[0].quality, KRYOS_QUALITY_GOOD);
+	assert_in_range(samples[0].value_micro, 19990000, 20010000);
+	assert_int_equal(samples[1].quality, KRYOS_QUALITY_GOOD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +202,8 @@ int main(void)
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(mcp9808_that_is_locked_says_so, set_up, tear_down),
 		cmocka_unit_test(mcp9808_is_waited_for_once),
+		cmocka_unit_test_setup_teardown(sht4x_does_not_take_its_serial_number_for_a_measurement, set_up,
+		                                tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

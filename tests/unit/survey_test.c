@@ -87,7 +87,7 @@ static void assert_not_found(const struct board *board, const char *text)
 		fail_msg("found: %s\nin:\n%s", text, board->lines);
 }
 
-static const struct kryos_survey_config measuring = { .size = sizeof(measuring), .measure = 1, .buses_only = 1 };
+static const struct kryos_survey_config measuring = { .size = sizeof(measuring), .measure = 1, .no_board = 1 };
 
 static void what_is_connected_is_found_and_measured(void **state)
 {
@@ -219,7 +219,7 @@ static void without_measuring_nothing_is_set_up(void **state)
 
 	assert_ok(kryos_fake_bus_add_bme280(board->i2c, "0x76", &board->bme280));
 	assert_ok(kryos_model_poke(board->bme280, 0xf5, 0xa4));
-	assert_ok(look(board, KRYOS_SURVEY_CONFIG(.buses_only = 1)));
+	assert_ok(look(board, KRYOS_SURVEY_CONFIG(.no_board = 1)));
 	assert_found(board, "4 0|i2c-1 0x76|bme280|bme280@i2c-1:0x76|\n");
 	assert_int_equal(kryos_model_peek(board->bme280, 0xf5), 0xa4);
 }

@@ -207,6 +207,25 @@ static void where_one_is_missing_nothing_is_said_of_the_other(void **state)
 	expect(bench, KRYOS_QUALITY_GOOD, KRYOS_QUALITY_GOOD, 1, 0);
 }
 
+/* Two single rounds in which they agreed, with nothing between them, are no ten minutes. */
+static void a_break_begins_the_ten_minutes_anew(void **state)
+{
+	struct bench *bench = *state;
+
+	twins(bench);
+	measure(bench, 5, 6);
+	measure(bench, 5, 5);
+	kryos_model_set_present(bench->two, 0);
+	for (int i = 0; i < 10; i++)
+		measure(bench, 5, 5);
+	kryos_model_set_present(bench->two, 1);
+	measure(bench, 5, 5);
+	expect(bench, KRYOS_QUALITY_GOOD, KRYOS_QUALITY_GOOD, 1, 0);
+	for (int i = 0; i < 10; i++)
+		measure(bench, 5, 5);
+	expect(bench, KRYOS_QUALITY_GOOD, KRYOS_QUALITY_GOOD, 1, 1);
+}
+
 static void corrected_values_are_compared(void **state)
 {
 	struct bench *bench = *state;
@@ -357,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(both_of_two_that_differ_are_flagged_and_it_is_said_once),
 		CASE(where_one_is_missing_nothing_is_said_of_the_other),
+		CASE(a_break_begins_the_ten_minutes_anew),
 		CASE(corrected_values_are_compared),
 		CASE(pairs_that_cannot_be_compared_are_refused),
 		CASE(a_door_has_no_calibration),
