@@ -8,6 +8,8 @@
  * itself cannot measure or says is wrong is not corrected. docs/api/judging.md has the whole order, what each quality
  * means for those who use a value, and how to get from a corrected value back to the chip's.
  *
+ * What a config points to is copied by the call that takes it; -EINVAL names the field and what is allowed.
+ *
  * A sampler stores each change of what is in force for a channel as an event, KRYOS_EVENT_CALIBRATION, before it
  * measures.
  */

@@ -54,8 +54,8 @@ KRYOS_EXPORT void kryos_sampler_free(struct kryos_sampler *sampler);
 /*
  * Adds a sensor (name and device as for kryos_sensor_open). Only a malformed string, an unknown
  * driver or a name in use fail (KRYOS_EDEVICE, -EEXIST); an absent or wrong chip does not. -EINVAL also where two
- * probes that have to agree are not measured equally often, or one has to be added with the other's unit. Does not
- * block: the chip is looked for on its bus's worker.
+ * probes that have to agree are not measured equally often, or in different units. What config points to is copied,
+ * but its power. Does not block: the chip is looked for on its bus's worker.
  */
 KRYOS_API int kryos_sampler_add(struct kryos_sampler *sampler, const char *name, const char *device);
 KRYOS_API int kryos_sampler_add_with(struct kryos_sampler *sampler, const char *name, const char *device,

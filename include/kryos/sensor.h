@@ -39,7 +39,7 @@ enum kryos_recovery {
 	KRYOS_RECOVER_REPORT = 8 /* KRYOS_EVENT_RECOVERY, once: all of the above was done, somebody must look */
 };
 
-/* What can be said of a chip beside where it is. */
+/* What can be said of a chip beside where it is. All that it points to is copied, but power. */
 struct kryos_sensor_config {
 	uint32_t size;
 	uint32_t recover;    /* of enum kryos_recovery; 0: retry, bus, and power where there is one */
