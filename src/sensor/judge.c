@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a reading can be believed, from the reading, the channel, and what came before. Pure.
+ * Whether a reading can be believed, from the reading, the channel, and what came before. Pure. What the driver itself
+ * extrapolates is a measurement, so it goes through all of this as any other.
  *
- *     what the chip says is wrong                    as it says; not corrected
- *     outside what the chip measures                 range; not corrected
+ *     what the chip says is wrong                      as it says; not corrected
+ *     outside what the chip measures                   range; not corrected
  *     correction, by calibration
- *     outside the limits that somebody set           range; as the chip said
- *     the same raw value for too long                stuck
- *     too far from the last one believed             rate
- *     beyond the calibration's points                extrapolated
+ *     outside the limits that somebody set             range; as the chip said
+ *     the same raw value for too long                  stuck
+ *     too far from the last one believed               rate
+ *     beyond the calibration's or the driver's points  extrapolated
  *
  * The driver has limits of range and rate, and what is said of the channel (kryos/channel.h) may have narrower ones. A
  * value that has not moved is another matter: a probe in glycol in a good fridge, quantised at 0.0625 C (DS18B20 at 12
@@ -95,7 +96,7 @@ enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_cha
 
 	*ret_micro = raw;
 	/* What the chip itself says is wrong tells nothing about the next value. */
-	if (reading->quality != KRYOS_QUALITY_GOOD)
+	if (!kryos_quality_is_measured(reading->quality))
 		return reading->quality;
 	if (raw < info->min_micro || raw > info->max_micro)
 		return KRYOS_QUALITY_RANGE;
@@ -108,7 +109,7 @@ enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_cha
 		return KRYOS_QUALITY_RATE;
 	if (stuck)
 		return KRYOS_QUALITY_STUCK;
-	return extrapolated ? KRYOS_QUALITY_EXTRAPOLATED : KRYOS_QUALITY_GOOD;
+	return extrapolated ? KRYOS_QUALITY_EXTRAPOLATED : reading->quality;
 }
 
 void kri_judge_missing(struct kri_history *history)

@@ -312,6 +312,39 @@ static void beyond_the_points_a_value_is_corrected_and_says_so(void **state)
 	assert_int_equal(judge_said(&history, config, C(24.97), KRYOS_MINUTES(3), &value), KRYOS_QUALITY_GOOD);
 }
 
+/* An NTC outside the points of its table: a measurement, so whatever is asked of one is asked of it. */
+static void what_the_driver_extrapolates_is_judged_as_any_measurement(void **state)
+{
+	const struct kryos_channel_config *config =
+		KRYOS_CHANNEL_CONFIG(.has = KRYOS_CHANNEL_MAX, .max_micro = C(80), .offset_micro = C(-0.5),
+	                             .frozen_ns = KRYOS_HOURS(1));
+	struct kryos_reading reading = { .value_micro = C(20), .quality = KRYOS_QUALITY_EXTRAPOLATED };
+	struct kri_history history = { 0 };
+	struct kri_channel channel;
+	int64_t value = 0;
+
+	(void)state;
+	kri_channel_take(&channel, config);
+	assert_int_equal(kri_judge(&history, &probe, &channel, &reading, 0, &value), KRYOS_QUALITY_EXTRAPOLATED);
+	assert_int_equal(value, C(19.5));
+	reading.value_micro = C(22) + 1;
+	assert_int_equal(kri_judge(&history, &probe, &channel, &reading, KRYOS_SECONDS(2), &value), KRYOS_QUALITY_RATE);
+	reading.value_micro = C(80.5) + 1;
+	assert_int_equal(kri_judge(&history, &probe, &channel, &reading, KRYOS_HOURS(1), &value), KRYOS_QUALITY_RANGE);
+	kri_channel_take(&channel, NULL);
+	reading.value_micro = C(317.6);
+	assert_int_equal(kri_judge(&history, &probe, &channel, &reading, KRYOS_HOURS(2), &value), KRYOS_QUALITY_RANGE);
+	/* What it says is believed of the next one, too, and stands still no longer than any other. */
+	kri_channel_take(&channel, config);
+	reading.value_micro = C(20);
+	for (int minute = 180; minute <= 240; minute++)
+		assert_int_equal(kri_judge(&history, &probe, &channel, &reading, KRYOS_MINUTES(minute), &value),
+		                 KRYOS_QUALITY_EXTRAPOLATED);
+	assert_int_equal(kri_judge(&history, &probe, &channel, &reading, KRYOS_MINUTES(241), &value),
+	                 KRYOS_QUALITY_STUCK);
+	assert_int_equal(judge(&history, C(40), KRYOS_MINUTES(241) + KRYOS_SECONDS(1)), KRYOS_QUALITY_RATE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +366,7 @@ int main(void)
 		cmocka_unit_test(frozen_is_as_long_as_was_said_or_never),
 		cmocka_unit_test(it_is_the_chips_own_value_that_is_frozen),
 		cmocka_unit_test(beyond_the_points_a_value_is_corrected_and_says_so),
+		cmocka_unit_test(what_the_driver_extrapolates_is_judged_as_any_measurement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
