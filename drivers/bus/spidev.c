@@ -28,7 +28,6 @@ struct spidev_private {
 	char name[16], node[32];
 	/* As the board is wired, not as a chip wants it: a chip select that is inverted, or none. */
 	uint32_t wiring;
-	uint32_t mode; /* in force */
 };
 
 static int spidev_result(int errnum)
@@ -117,7 +116,6 @@ static int spidev_open(void *priv, const char *name, void *userdata)
 		                  strerror(error));
 	}
 	bus->wiring = mode & (SPI_CS_HIGH | SPI_NO_CS);
-	bus->mode = mode;
 	return 0;
 }
 
@@ -140,16 +138,18 @@ static int spidev_parse(void *priv, const char *place, struct kryos_address *ret
 	return 0;
 }
 
-/* Kept by the kernel for this chip select, and by who used it before us. */
-static int set_mode(struct spidev_private *bus, uint32_t mode)
+/*
+ * The kernel keeps one mode for each chip select, not for each who opened it: any other program may have changed it
+ * since the last transfer. It is asked, rather than set each time, because setting it reaches the controller.
+ */
+static int set_mode(const struct spidev_private *bus, uint32_t mode)
 {
+	uint32_t in_force;
+
 	mode |= bus->wiring;
-	if (mode == bus->mode)
-		return 0;
-	if (ioctl(bus->fd, SPI_IOC_WR_MODE32, &mode) < 0)
+	if (ioctl(bus->fd, SPI_IOC_RD_MODE32, &in_force) < 0)
 		return -errno;
-	bus->mode = mode;
-	return 0;
+	return in_force == mode || ioctl(bus->fd, SPI_IOC_WR_MODE32, &mode) >= 0 ? 0 : -errno;
 }
 
 static int send_message(const struct spidev_private *bus, uint32_t hz, const uint8_t *out, size_t out_count,
@@ -189,7 +189,7 @@ static const char *explain(int result)
 static int spidev_transfer(void *priv, const struct kryos_address *address, const uint8_t *out, size_t out_count,
                            uint8_t *in, size_t in_count)
 {
-	struct spidev_private *bus = priv;
+	const struct spidev_private *bus = priv;
 	int r, result;
 
 	if (out_count + in_count > MAX_MESSAGE)
@@ -197,12 +197,11 @@ static int spidev_transfer(void *priv, const struct kryos_address *address, cons
 	if (!out_count && !in_count)
 		return 0;
 	r = set_mode(bus, address->spi_mode);
-	if (r < 0) {
-		result = spidev_result(-r);
-		return kryos_fail(result, "%s: the controller does not take SPI mode %u (%s)", bus->name,
+	if (r == -EINVAL)
+		return kryos_fail(-EIO, "%s: the controller does not take SPI mode %u (%s)", bus->name,
 		                  address->spi_mode, strerror(-r));
-	}
-	r = send_message(bus, address->spi_max_hz, out, out_count, in, in_count);
+	if (r >= 0)
+		r = send_message(bus, address->spi_max_hz, out, out_count, in, in_count);
 	if (r >= 0)
 		return 0;
 	result = spidev_result(-r);

@@ -94,7 +94,8 @@ static int answer(unsigned long request, uintptr_t argument)
 	}
 	if (request == SPI_IOC_WR_MODE32) {
 		controller.modes++;
-		controller.mode = *(uint32_t *)argument;
+		if (!controller.mode_error)
+			controller.mode = *(uint32_t *)argument;
 		return controller.mode_error;
 	}
 	if (controller.error)
@@ -216,8 +217,8 @@ static void spidev_transfers_in_one_message_with_the_chip_selected(void **state)
 	pull_out();
 }
 
-/* Chip selects that are inverted on the board stay so; what another program left of a chip's mode does not. */
-static void spidev_sets_the_mode_only_when_it_changes(void **state)
+/* Chip selects that are inverted on the board stay so; what another program makes of a chip's mode does not. */
+static void spidev_sets_the_mode_whenever_it_is_another(void **state)
 {
 	uint8_t byte, reg = 0;
 
@@ -227,15 +228,19 @@ static void spidev_sets_the_mode_only_when_it_changes(void **state)
 	assert_int_equal(controller.mode, SPI_MODE_1 | SPI_CS_HIGH);
 	assert_ok(transfer(1, &reg, 1, &byte, 1));
 	assert_int_equal(controller.modes, 1);
+	controller.mode = SPI_MODE_2 | SPI_CS_HIGH; /* by another program, meanwhile */
+	assert_ok(transfer(1, &reg, 1, &byte, 1));
+	assert_int_equal(controller.mode, SPI_MODE_1 | SPI_CS_HIGH);
+	assert_int_equal(controller.modes, 2);
 	assert_ok(transfer(0, &reg, 1, &byte, 1));
 	assert_int_equal(controller.mode, SPI_MODE_0 | SPI_CS_HIGH);
-	assert_int_equal(controller.modes, 2);
+	assert_int_equal(controller.modes, 3);
 	controller.mode_error = EINVAL;
 	assert_fails(-EIO, transfer(2, &reg, 1, &byte, 1));
 	assert_says(-EIO, "spi-7.1: the controller does not take SPI mode 2");
 	controller.mode_error = 0;
 	assert_ok(transfer(2, &reg, 1, &byte, 1)); /* what failed is tried again */
-	assert_int_equal(controller.modes, 4);
+	assert_int_equal(controller.modes, 5);
 	pull_out();
 	plug_in(SPI_MODE_1);
 	assert_ok(transfer(1, &reg, 1, &byte, 1));
@@ -272,7 +277,7 @@ int main(void)
 		cmocka_unit_test(spidev_takes_names_of_chip_selects_only),
 		cmocka_unit_test(spidev_says_what_is_missing_when_there_is_no_bus),
 		cmocka_unit_test(spidev_transfers_in_one_message_with_the_chip_selected),
-		cmocka_unit_test(spidev_sets_the_mode_only_when_it_changes),
+		cmocka_unit_test(spidev_sets_the_mode_whenever_it_is_another),
 		cmocka_unit_test(spidev_names_what_failed),
 	};
 
