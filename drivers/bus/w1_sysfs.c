@@ -7,9 +7,9 @@
  *     50 05 4b 46 7f ff 0c 10 1c t=85000
  *
  * The second line is the last reading that was right, so it is stale after a NO: it is not looked
- * at. Linux 6.1 gives an empty file, without an error, for a chip that was unplugged and, after five
- * conversions, for one whose checksum stays wrong; an unplugged chip is listed for about ten more
- * searches. userdata of the driver is the folder to use instead of /sys/bus/w1/devices.
+ * at. Linux 6.1 gives an empty file, without an error, for a chip that was unplugged and, after one
+ * conversion that it reads five times, for one whose checksum stays wrong; an unplugged chip is listed
+ * for about ten more searches. userdata of the driver is the folder to use instead of /sys/bus/w1/devices.
  *
  * A conversion takes 750 ms. Where several chips with a supply of their own are on one master they convert together:
  * "trigger" to the master's therm_bulk_read converts all and returns when they are done, and the next reading of each
