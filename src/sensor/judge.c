@@ -49,7 +49,7 @@ static bool is_near(const struct kryos_channel_info *info, const struct kri_chan
 	return moved <= drivers && moved <= own;
 }
 
-static bool is_stuck(struct kri_history *history, int64_t frozen_ns, int64_t value_micro, int64_t t_boot_ns)
+static bool stands_still(struct kri_history *history, int64_t frozen_ns, int64_t value_micro, int64_t t_boot_ns)
 {
 	if (!history->has_value || history->value_micro != value_micro) {
 		history->has_value = true;
@@ -58,9 +58,21 @@ static bool is_stuck(struct kri_history *history, int64_t frozen_ns, int64_t val
 		history->repeats = 1;
 		return false;
 	}
+	/* Nobody knows whether it stood still while it could not be read: that time does not count. */
+	if (history->is_interrupted)
+		history->since_ns += t_boot_ns - history->seen_ns;
 	if (history->repeats < UINT32_MAX)
 		history->repeats++;
 	return t_boot_ns - history->since_ns > frozen_ns && history->repeats >= STUCK_READINGS;
+}
+
+static bool is_stuck(struct kri_history *history, int64_t frozen_ns, int64_t value_micro, int64_t t_boot_ns)
+{
+	bool stuck = stands_still(history, frozen_ns, value_micro, t_boot_ns);
+
+	history->is_interrupted = false;
+	history->seen_ns = t_boot_ns;
+	return stuck;
 }
 
 /* Whether it is near the last one believed, or has really moved there (the probe was taken out). */
@@ -112,9 +124,13 @@ enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_cha
 	return extrapolated ? KRYOS_QUALITY_EXTRAPOLATED : reading->quality;
 }
 
-void kri_judge_missing(struct kri_history *history)
+void kri_judge_missing(struct kri_history *history, int code)
 {
-	history->has_value = false;
+	enum kryos_quality quality = kri_judge_error(code);
+
+	if (quality == KRYOS_QUALITY_ABSENT || quality == KRYOS_QUALITY_CHIP || code == -ENOTCONN)
+		history->has_value = false;
+	history->is_interrupted = true;
 }
 
 enum kryos_quality kri_judge_error(int result)

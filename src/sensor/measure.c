@@ -193,7 +193,7 @@ static void note_failure(struct kri_batch *batch, size_t index, int code, bool i
 	/* Looked for anew next time: the place ("any" may be another probe), the claim, the chip itself. */
 	kri_dev_lost(sensor->dev);
 	for (size_t i = 0; i < sensor->has.channel_count; i++)
-		kri_judge_missing(&sensor->history[i]);
+		kri_judge_missing(&sensor->history[i], code);
 	batch->progress[index].ended = true;
 }
 

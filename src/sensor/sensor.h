@@ -206,14 +206,19 @@ struct kri_history {
 	int64_t good_micro, good_ns;       /* the last good one */
 	int64_t suspect_micro, suspect_ns; /* the last that moved too fast */
 	int64_t value_micro, since_ns;     /* what it has stood at, and since when */
+	int64_t seen_ns;                   /* the last reading of it */
+	bool is_interrupted;               /* a measurement failed since */
 	uint32_t repeats;                  /* readings at value_micro */
 };
 /* *ret_micro: the value corrected, with the qualities good, stuck, rate and extrapolated; else as the chip said. */
 enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_channel_info *info,
                              const struct kri_channel *channel, const struct kryos_reading *reading, int64_t t_boot_ns,
                              int64_t *ret_micro);
-/* After a measurement that gave nothing: a sensor that was away has not stood still. */
-void kri_judge_missing(struct kri_history *history);
+/*
+ * After a measurement that failed with this code. A sensor that was away, another chip, or without power has not stood
+ * still; one that could not be read on a bus with noise may well have.
+ */
+void kri_judge_missing(struct kri_history *history, int code);
 /* The quality of samples for a measurement that failed with this code. */
 enum kryos_quality kri_judge_error(int result);
 

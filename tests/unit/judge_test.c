@@ -153,15 +153,56 @@ static void a_few_equal_readings_days_apart_are_no_proof(void **state)
 
 static void a_sensor_that_was_away_has_not_stood_still(void **state)
 {
+	static const int away[] = { -ENODEV, -ENXIO, KRYOS_ECHIP, KRYOS_EDEVICE, -ENOTCONN };
+
+	(void)state;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(away); i++) {
+		struct kri_history history = { 0 };
+
+		for (int hour = 0; hour <= 24; hour++)
+			assert_int_equal(judge(&history, C(5), KRYOS_HOURS(hour)), KRYOS_QUALITY_GOOD);
+		kri_judge_missing(&history, away[i]);
+		for (int hour = 25; hour <= 25 + 24; hour++)
+			assert_int_equal(judge(&history, C(5), KRYOS_HOURS(hour)), KRYOS_QUALITY_GOOD);
+		/* The rate is still judged against the last good one: time has passed, and counts. */
+		assert_int_equal(judge(&history, C(120), KRYOS_HOURS(49) + KRYOS_SECONDS(2)), KRYOS_QUALITY_RATE);
+	}
+}
+
+static void noise_does_not_hide_one_that_stands_still(void **state)
+{
+	static const int noise[] = { KRYOS_ECRC, -EIO, -ETIMEDOUT, KRYOS_ESTUCK, -EAGAIN };
+
+	(void)state;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(noise); i++) {
+		struct kri_history history = { 0 };
+		int64_t minute;
+
+		for (minute = 0; minute <= 24 * 60; minute++) {
+			if (minute == 12 * 60)
+				kri_judge_missing(&history, noise[i]);
+			else
+				assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute)), KRYOS_QUALITY_GOOD);
+		}
+		/* Later by the two minutes between the readings before and after the noise. */
+		assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute++)), KRYOS_QUALITY_GOOD);
+		assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute++)), KRYOS_QUALITY_GOOD);
+		assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute)), KRYOS_QUALITY_STUCK);
+	}
+}
+
+static void time_in_which_nothing_was_read_is_no_standing_still(void **state)
+{
 	struct kri_history history = { 0 };
 
 	(void)state;
-	for (int hour = 0; hour <= 24; hour++)
+	for (int hour = 0; hour < 24; hour++)
 		assert_int_equal(judge(&history, C(5), KRYOS_HOURS(hour)), KRYOS_QUALITY_GOOD);
-	kri_judge_missing(&history);
-	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(25)), KRYOS_QUALITY_GOOD);
-	/* The rate is still judged against the last good one: time has passed, and counts. */
-	assert_int_equal(judge(&history, C(120), KRYOS_HOURS(25) + KRYOS_SECONDS(2)), KRYOS_QUALITY_RATE);
+	for (int hour = 24; hour < 72; hour++)
+		kri_judge_missing(&history, -EIO);
+	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(72)), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(73)), KRYOS_QUALITY_GOOD);
+	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(74)), KRYOS_QUALITY_STUCK);
 }
 
 static void every_failure_has_its_quality(void **state)
@@ -359,6 +400,8 @@ int main(void)
 		cmocka_unit_test(a_value_that_stands_still_is_stuck_only_after_a_day),
 		cmocka_unit_test(a_few_equal_readings_days_apart_are_no_proof),
 		cmocka_unit_test(a_sensor_that_was_away_has_not_stood_still),
+		cmocka_unit_test(noise_does_not_hide_one_that_stands_still),
+		cmocka_unit_test(time_in_which_nothing_was_read_is_no_standing_still),
 		cmocka_unit_test(every_failure_has_its_quality),
 		cmocka_unit_test(a_noisy_fridge_is_good_throughout),
 		cmocka_unit_test(limits_that_were_set_are_of_the_corrected_value_and_belong_to_the_range),
