@@ -72,12 +72,14 @@ int kri_bmx280_measure(struct kryos_dev *dev)
 	uint8_t ctrl_meas = 0;
 	int r = kri_bmx280_write(dev, BMX280_CTRL_MEAS, BMX280_SLEEP | BMX280_FORCED);
 
-	/* Unheard, the results of the last measurement would be read once more. One takes milliseconds. */
-	if (r >= 0 && is_on_spi(dev)) {
+	/*
+	 * Unheard, or garbled in this one bit, which I2C acknowledges all the same, the results of the last measurement
+	 * would be read once more. One takes milliseconds.
+	 */
+	if (r >= 0)
 		r = kri_registers_read(dev, BMX280_CTRL_MEAS, &ctrl_meas, 1);
-		if (r >= 0 && ctrl_meas != (BMX280_SLEEP | BMX280_FORCED))
-			r = kryos_fail(-EIO, "%s: did not begin to measure", kryos_dev_name(dev));
-	}
+	if (r >= 0 && ctrl_meas != (BMX280_SLEEP | BMX280_FORCED))
+		return kryos_fail(-EIO, "%s: did not begin to measure", kryos_dev_name(dev));
 	return r;
 }
 

@@ -50,7 +50,7 @@ int kri_bmx280_may_search(struct kryos_dev *dev);
 int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id);
 /* Resets it, waits until it has started, and reads its trimming; -EIO: it holds none. */
 int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev);
-/* Starts a measurement. */
+/* Starts a measurement; -EIO: it did not begin. */
 int kri_bmx280_measure(struct kryos_dev *dev);
 /* Settings and status as read in one burst with the results: 0, -EAGAIN: still measuring, KRYOS_ECHIP: reset. */
 int kri_bmx280_check(struct kryos_dev *dev, uint8_t status, uint8_t ctrl_meas, uint8_t config);

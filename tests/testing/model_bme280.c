@@ -13,8 +13,7 @@ struct bme280_model {
 	struct kryos_model model;
 	uint8_t reg[256];
 	uint8_t pointer;
-	bool dry; /* a BMP280 */
-	bool spi;
+	bool dry;                           /* a BMP280 */
 	unsigned int humidity_oversampling; /* what ctrl_hum said when ctrl_meas was last written, 5.4.3 */
 	double temperature, humidity, pressure;
 	bool starting;   /* does not answer the first transfer after a soft reset (start-up time, 1.1) */
@@ -237,12 +236,9 @@ static void write_register(struct bme280_model *chip, uint8_t reg, uint8_t value
 		chip->humidity_oversampling = chip->reg[0xf2];
 		if ((value & 3) == 0)
 			break;
-		/* On SPI a test may look at once, and no measurement is as quick. */
-		chip->busy_left = chip->spi && !chip->busy_polls ? 1 : chip->busy_polls;
-		if (chip->busy_left)
-			chip->reg[0xf3] |= 0x08;
-		else
-			measure(chip);
+		/* A driver may look at once, and no measurement is as quick. */
+		chip->busy_left = chip->busy_polls ? chip->busy_polls : 1;
+		chip->reg[0xf3] |= 0x08;
 		break;
 	case 0xf5:
 		chip->reg[reg] = value & 0xfd;
@@ -273,7 +269,6 @@ static int write_spi(struct kryos_model *model, const uint8_t *bytes, size_t cou
 {
 	struct bme280_model *chip = self(model);
 
-	chip->spi = true;
 	if (chip->starting || !count) {
 		chip->starting = false;
 		return -EIO;

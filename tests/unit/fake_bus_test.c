@@ -249,6 +249,18 @@ static void fake_bus_may_be_freed_while_a_call_hangs_in_it(void **state)
 	raw.driver->close(raw.priv);
 }
 
+/* In forced mode, until its status says that it has ended. */
+static void bme280_measures(struct raw_bus *raw, uint8_t ctrl_meas)
+{
+	uint8_t status[2];
+
+	assert_ok(write_to(raw, 0x76, 0xf4, ctrl_meas));
+	assert_ok(read_from(raw, 0x76, 0xf3, &status[0], 1));
+	assert_int_equal(status[0] & 0x08, 0x08);
+	assert_ok(read_from(raw, 0x76, 0xf3, &status[1], 1));
+	assert_int_equal(status[1] & 0x08, 0);
+}
+
 static void bme280_model_starts_with_reset_values_and_copies_its_calibration(void **state)
 {
 	static const uint8_t reset_values[] = { 0, 0x01, 0, 0, 0, 0x80, 0, 0, 0x80, 0, 0, 0x80, 0 };
@@ -265,7 +277,7 @@ static void bme280_model_starts_with_reset_values_and_copies_its_calibration(voi
 	assert_ok(read_from(&raw, 0x76, 0xf3, bytes, 1));
 	assert_int_equal(bytes[0], 0);
 	assert_ok(write_to(&raw, 0x76, 0xf2, 1));
-	assert_ok(write_to(&raw, 0x76, 0xf4, 0x25));
+	bme280_measures(&raw, 0x25);
 	assert_int_not_equal(kryos_model_peek(model, 0xfd), 0x80);
 	assert_ok(write_to(&raw, 0x76, 0xe0, 0xb5)); /* not the word */
 	assert_int_equal(kryos_model_peek(model, 0xf2), 1);
@@ -293,15 +305,15 @@ static void bme280_model_gives_the_codes_of_the_data_sheets_example(void **state
 	assert_ok(kryos_fake_bus_add_bme280(raw.bus, "0x76", &model));
 	assert_ok(kryos_model_set(model, "temperature", 25082478));
 	assert_ok(kryos_model_set(model, "pressure", 100653258000));
-	assert_ok(write_to(&raw, 0x76, 0xf4, 5 << 5 | 5 << 2 | 1)); /* x16 both: 20 bits */
+	bme280_measures(&raw, 5 << 5 | 5 << 2 | 1); /* x16 both: 20 bits */
 	assert_ok(read_from(&raw, 0x76, 0xf7, d, sizeof(d)));
 	assert_in_range(d[3] << 12 | d[4] << 4 | d[5] >> 4, 519887, 519889);
 	assert_in_range(d[0] << 12 | d[1] << 4 | d[2] >> 4, 415147, 415149);
-	assert_ok(write_to(&raw, 0x76, 0xf4, 1 << 5 | 2 << 2 | 1)); /* x1: 16 bits, x2: 17 bits */
+	bme280_measures(&raw, 1 << 5 | 2 << 2 | 1); /* x1: 16 bits, x2: 17 bits */
 	assert_ok(read_from(&raw, 0x76, 0xf7, d, sizeof(d)));
 	assert_int_equal(d[3] << 12 | d[4] << 4 | d[5] >> 4, 519888 / 16 * 16);
 	assert_int_equal(d[0] << 12 | d[1] << 4 | d[2] >> 4, (415148 + 4) / 8 * 8);
-	assert_ok(write_to(&raw, 0x76, 0xf4, 1)); /* both skipped */
+	bme280_measures(&raw, 1); /* both skipped */
 	assert_ok(read_from(&raw, 0x76, 0xf7, d, sizeof(d)));
 	assert_memory_equal(d, ((const uint8_t[]){ 0x80, 0, 0, 0x80, 0, 0 }), 6);
 	raw_close(&raw);
@@ -317,7 +329,7 @@ static void bme280_model_takes_ctrl_hum_only_with_ctrl_meas_and_falls_asleep(voi
 	raw_open(&raw, "i2c-1");
 	assert_ok(kryos_fake_bus_add_bme280(raw.bus, "0x76", &model));
 	assert_ok(kryos_model_set(model, "humidity", 30000000));
-	assert_ok(write_to(&raw, 0x76, 0xf4, 0x25));
+	bme280_measures(&raw, 0x25);
 	assert_int_equal(kryos_model_peek(model, 0xf4), 0x24);
 	assert_int_equal(kryos_model_peek(model, 0xfd), 0x80);
 	assert_ok(write_to(&raw, 0x76, 0xf2, 1));
