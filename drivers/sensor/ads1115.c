@@ -34,6 +34,8 @@ enum { REG_RESULT = 0, REG_CONFIG = 1, REG_LOW_THRESHOLD = 2, REG_HIGH_THRESHOLD
 /* 1/128 s, 10 % longer at most ("Data rate variation"), and 25 us to wake up. */
 #define CONVERSION_NS INT64_C(8800000)
 
+#define STARTS 3
+
 #define INPUTS 4
 #define WIDEST 0
 #define NARROWEST 5
@@ -123,7 +125,7 @@ struct ads1115 {
 
 	bool waiting;       /* for one to end that was begun before */
 	unsigned int input; /* that is being converted */
-	unsigned int range[INPUTS];
+	unsigned int full_scale, range[INPUTS];
 	uint8_t raw[4 * INPUTS]; /* settings and result of each */
 };
 
@@ -166,11 +168,11 @@ static int take_options(struct ads1115 *chip, const int64_t *values)
 {
 	bool any = false, ntc = false;
 
-	*chip = (struct ads1115){ .supply_input = -1 };
+	*chip = (struct ads1115){ .supply_input = -1, .full_scale = (unsigned int)values[FULL_SCALE] };
 	for (unsigned int i = 0; i < INPUTS; i++) {
 		chip->kind[i] = (enum kind)values[INPUT + i];
 		chip->ratio_micro[i] = values[RATIO + i];
-		chip->range[i] = (unsigned int)values[FULL_SCALE];
+		chip->range[i] = chip->full_scale;
 		any = any || chip->kind[i] != OFF;
 		ntc = ntc || chip->kind[i] == NTC;
 	}
@@ -227,9 +229,24 @@ static int write_config(struct kryos_dev *dev, unsigned int config)
 	return kryos_dev_transfer(dev, bytes, sizeof(bytes), NULL, 0);
 }
 
+/*
+ * A start whose OS was garbled is acknowledged, and the settings change all the same: the result of the input before it
+ * would pass for that of this one. While a conversion is under way OS is 0; it is 1, too, where this program was
+ * kept waiting for longer than one takes, so it is begun once more.
+ */
 static int convert(const struct ads1115 *chip, struct kryos_dev *dev)
 {
-	return write_config(dev, CONFIG_OS | config_of(chip));
+	unsigned int config = CONFIG_OS;
+	int r = 0;
+
+	for (int i = 0; r >= 0 && config & CONFIG_OS && i < STARTS; i++) {
+		r = write_config(dev, CONFIG_OS | config_of(chip));
+		if (r >= 0)
+			r = read16(dev, REG_CONFIG, &config);
+	}
+	if (r >= 0 && config & CONFIG_OS)
+		return kryos_fail(-EIO, "%s: did not begin to convert", kryos_dev_name(dev));
+	return r;
 }
 
 /* The next input in use after those before it; INPUTS: none. */
@@ -300,11 +317,13 @@ static int read_result(const struct ads1115 *chip, struct kryos_dev *dev, unsign
 
 /*
  * Each range is half of the one before it, but for the widest: what fills 40 % at most fits into the next, with room.
- * An NTC stays where it is, because a narrower range takes more from its divider.
+ * An NTC has the one that was said, but for a reading that did not fit: a narrower one takes more from its divider.
  */
 static void fit_range(struct ads1115 *chip, unsigned int code)
 {
-	if (chip->kind[chip->input] == VOLTAGE && code < CLIPPED * 2 / 5 && chip->range[chip->input] < NARROWEST)
+	if (chip->kind[chip->input] == NTC)
+		chip->range[chip->input] = chip->full_scale;
+	else if (code < CLIPPED * 2 / 5 && chip->range[chip->input] < NARROWEST)
 		chip->range[chip->input]++;
 }
 

@@ -124,11 +124,9 @@ static void write_config(struct ads1115_model *chip, unsigned int value)
 	if (!(value & 0x8000) || !idle)
 		return;
 	chip->taken = chip->reg[1];
-	chip->busy_left = chip->busy_polls;
-	if (chip->busy_left)
-		chip->reg[1] &= 0x7fff;
-	else
-		convert(chip);
+	/* A driver may look at once, and no conversion is as quick. */
+	chip->busy_left = chip->busy_polls ? chip->busy_polls : 1;
+	chip->reg[1] &= 0x7fff;
 }
 
 /* The first byte points to a register; two more are written there. */

@@ -241,6 +241,23 @@ static void broken_ntc_is_told_from_cold_and_warm(void **state)
 	}
 }
 
+/* A disturbance that filled the range is over; its successor is measured in the range that was asked for. */
+static void ntc_returns_to_its_range_after_one_that_did_not_fit(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_sample sample;
+
+	assert_ok(open_with(rig, "input0=ntc supply=3.3" POINTS));
+	set_pin(rig, "voltage", 4.5);
+	measure(rig, &sample, 1);
+	assert_int_equal(sample.quality, KRYOS_QUALITY_OPEN);
+	assert_int_equal(kryos_model_peek(rig->model, 2) >> 1 & 7, 0);
+	set_ntc(rig, "voltage", 5, 3.3);
+	measure(rig, &sample, 1);
+	assert_int_equal(sample.quality, KRYOS_QUALITY_GOOD);
+	assert_int_equal(kryos_model_peek(rig->model, 2) >> 1 & 7, 1);
+}
+
 static void temperature_without_a_supply_is_none(void **state)
 {
 	struct rig *rig = *state;
@@ -364,6 +381,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ntc_to_the_supply_is_measured_across_the_series_resistor, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(broken_ntc_is_told_from_cold_and_warm, setup, teardown),
+		cmocka_unit_test_setup_teardown(ntc_returns_to_its_range_after_one_that_did_not_fit, setup, teardown),
 		cmocka_unit_test_setup_teardown(temperature_without_a_supply_is_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_wired_must_be_said_and_make_sense, setup, teardown),
 		cmocka_unit_test_setup_teardown(conversion_that_takes_longer_is_waited_for, setup, teardown),
