@@ -5,11 +5,15 @@
  * One-shot conversions (7.4.3): the chip sleeps in between and does not warm itself. There is no checksum, so the
  * result is read twice; and the configuration between the two, because two answers that were lost in the same
  * way would agree, on 0 C.
+ *
+ * The chip adds an offset to each result that another program may have set, the kernel's driver for instance, or that
+ * is in its EEPROM. No sample shows it, so a chip that has one is refused: a correction belongs to the channel, where
+ * it is on record.
  */
 #include "core/core.h"
 #include "word.h"
 
-enum { REG_TEMPERATURE = 0x00, REG_CONFIGURATION = 0x01, REG_ID = 0x0f };
+enum { REG_TEMPERATURE = 0x00, REG_CONFIGURATION = 0x01, REG_OFFSET = 0x07, REG_ID = 0x0f };
 
 /* Bits of the configuration register, 7.6. */
 enum {
@@ -60,13 +64,29 @@ static int wait_for_eeprom(struct kryos_dev *dev)
 	return r;
 }
 
+/* 7.6, Temp_Offset: steps as those of the result. */
+static int judge_offset(struct kryos_dev *dev, unsigned int offset)
+{
+	if (!offset)
+		return 0;
+	return kryos_fail(KRYOS_ECHIP,
+	                  "%s: it adds %g C of its own (register 0x07 is 0x%04x): write 0 there, and to its EEPROM if "
+	                  "it is back at the next power-up; a correction belongs into [channel], as offset",
+	                  kryos_dev_name(dev), (int16_t)offset * 0.0078125, offset);
+}
+
 static int probe(void *priv, struct kryos_dev *dev)
 {
+	unsigned int offset = 0;
 	int r = identify(dev);
 
 	(void)priv;
 	if (r >= 0)
 		r = wait_for_eeprom(dev);
+	if (r >= 0)
+		r = kri_word_get_surely(dev, REG_OFFSET, &offset);
+	if (r >= 0)
+		r = judge_offset(dev, offset);
 	if (r >= 0)
 		r = kri_word_put(dev, REG_CONFIGURATION, OURS);
 	return r;
@@ -94,7 +114,7 @@ static int get_configuration(struct kryos_dev *dev, unsigned int *ret_configurat
 
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
-	unsigned int configuration = 0, first = 0, second = 0;
+	unsigned int configuration = 0, offset = 0, first = 0, second = 0;
 	int r = get_configuration(dev, &configuration);
 
 	(void)priv;
@@ -104,6 +124,10 @@ static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 		r = kri_word_get(dev, REG_TEMPERATURE, &first);
 	if (r >= 0)
 		r = get_configuration(dev, &configuration);
+	if (r >= 0)
+		r = kri_word_get(dev, REG_OFFSET, &offset);
+	if (r >= 0)
+		r = judge_offset(dev, offset);
 	if (r >= 0)
 		r = kri_word_get(dev, REG_TEMPERATURE, &second);
 	if (r < 0)

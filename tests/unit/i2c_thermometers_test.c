@@ -95,8 +95,8 @@ static void tmp117_is_left_alone_until_its_eeprom_is_read(void **state)
 	assert_int_equal(kryos_model_peek(model, 2) & 0x10, 0);
 }
 
-/* SNOSD82D, 7.6: the chip adds what it was told to. */
-static void tmp117_measures_with_the_offset_it_was_given(void **state)
+/* SNOSD82D, 7.6: the chip adds what it was told to, which nothing in its results shows. */
+static void tmp117_with_an_offset_is_refused(void **state)
 {
 	struct kryos_sample sample;
 	struct kryos_model *model;
@@ -105,11 +105,23 @@ static void tmp117_measures_with_the_offset_it_was_given(void **state)
 	driver_of("tmp117");
 	assert_ok(kryos_fake_bus_add_tmp117(rig->bus, "0x48", &model));
 	assert_ok(kryos_model_set(model, "temperature", 5000000));
-	assert_ok(kryos_sensor_open(&rig->sensor, rig->ctx, "fridge", "tmp117@i2c-1:0x48"));
 	assert_ok(kryos_model_poke(model, 2 * 7, 0xff));
 	assert_ok(kryos_model_poke(model, 2 * 7 + 1, 0xc0)); /* -64 steps: half a degree */
+	refuses(rig, "tmp117@i2c-1:0x48", KRYOS_ECHIP, "it adds -0.5 C of its own (register 0x07 is 0xffc0)");
+	assert_ok(kryos_model_poke(model, 2 * 7, 0));
+	assert_ok(kryos_model_poke(model, 2 * 7 + 1, 0));
+	assert_ok(kryos_sensor_open(&rig->sensor, rig->ctx, "fridge", "tmp117@i2c-1:0x48"));
 	assert_int_equal(kryos_sensor_read(rig->sensor, &sample, 1), 1);
-	assert_int_equal(sample.value_micro, 4500000);
+	assert_int_equal(sample.quality, KRYOS_QUALITY_GOOD);
+	assert_int_equal(sample.value_micro, 5000000);
+	/* While it is measured: the smallest there is, by another program. */
+	assert_ok(kryos_model_poke(model, 2 * 7 + 1, 1));
+	assert_int_equal(kryos_sensor_read(rig->sensor, &sample, 1), 1);
+	assert_int_equal(sample.quality, KRYOS_QUALITY_CHIP);
+	assert_ok(kryos_model_poke(model, 2 * 7 + 1, 0));
+	assert_int_equal(kryos_sensor_read(rig->sensor, &sample, 1), 1);
+	assert_int_equal(sample.quality, KRYOS_QUALITY_GOOD);
+	assert_int_equal(sample.value_micro, 5000000);
 }
 
 static void mcp9808_measures_in_sixteenths_whatever_it_was_left_at(void **state)
@@ -197,7 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(chips_at_one_address_are_told_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tmp117_is_left_alone_until_its_eeprom_is_read, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(tmp117_measures_with_the_offset_it_was_given, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tmp117_with_an_offset_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(mcp9808_measures_in_sixteenths_whatever_it_was_left_at, set_up,
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(mcp9808_that_is_locked_says_so, set_up, tear_down),
