@@ -10,6 +10,7 @@
  * were lost in the same way would agree, on 0 C.
  */
 #include "core/core.h"
+#include "registers.h"
 #include "word.h"
 
 enum { REG_CONFIGURATION = 1, REG_TEMPERATURE = 5, REG_MANUFACTURER = 6, REG_DEVICE = 7, REG_RESOLUTION = 8 };
@@ -23,6 +24,11 @@ enum { REG_CONFIGURATION = 1, REG_TEMPERATURE = 5, REG_MANUFACTURER = 6, REG_DEV
  * on. By it a chip that was reset is known, whose temperature is 0 C until its first conversion has ended.
  */
 #define OURS 0x0600
+/*
+ * Hysteresis, shutdown, and how alerts are given (5.1.1). Not bit 4, which says what the alert output does; nor 6 and
+ * 7, which lock the alert's limits and, until the power is cut, what is written here, but change no measurement.
+ */
+#define SETTINGS 0x070f
 
 /* Typically 250 ms (5.2.4); what is under way when the chip is told to convert may have to end first. */
 #define FIRST_NS KRYOS_MILLISECONDS(500)
@@ -47,6 +53,19 @@ static int identify(struct kryos_dev *dev)
 	                  kryos_dev_name(dev), manufacturer, device);
 }
 
+/* It has no checksum, so what it was told may not be what it heard. */
+static int set_resolution(struct kryos_dev *dev)
+{
+	uint8_t resolution = 0;
+	int r = kryos_dev_write_register(dev, REG_RESOLUTION, RESOLUTION_0_0625);
+
+	if (r >= 0)
+		r = kri_registers_read(dev, REG_RESOLUTION, &resolution, 1);
+	if (r < 0 || resolution == RESOLUTION_0_0625)
+		return r;
+	return kryos_fail(-EIO, "%s: does not take its resolution (0x%02x)", kryos_dev_name(dev), resolution);
+}
+
 /* Lock bits, which the chip keeps until its power is cut, refuse both mark and conversions (5.1.1). */
 static int configure(struct kryos_dev *dev)
 {
@@ -55,7 +74,7 @@ static int configure(struct kryos_dev *dev)
 
 	if (r >= 0)
 		r = kri_word_get_surely(dev, REG_CONFIGURATION, &configuration);
-	if (r < 0 || configuration == OURS)
+	if (r < 0 || (configuration & SETTINGS) == OURS)
 		return r;
 	return kryos_fail(-EIO, "%s: does not take its settings (0x%04x)%s", kryos_dev_name(dev), configuration,
 	                  configuration & 0xc0 ? ": they are locked until its power is cut" : "");
@@ -67,7 +86,7 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 	(void)priv;
 	if (r >= 0)
-		r = kryos_dev_write_register(dev, REG_RESOLUTION, RESOLUTION_0_0625);
+		r = set_resolution(dev);
 	if (r >= 0)
 		r = configure(dev);
 	return r;
@@ -93,7 +112,7 @@ static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 
 	if (r >= 0)
 		r = kri_word_get(dev, REG_CONFIGURATION, &configuration);
-	if (r >= 0 && configuration != OURS)
+	if (r >= 0 && (configuration & SETTINGS) != OURS)
 		return kryos_fail(KRYOS_ECHIP, "%s: lost its settings (0x%04x): it was reset or exchanged",
 		                  kryos_dev_name(dev), configuration);
 	if (r >= 0)

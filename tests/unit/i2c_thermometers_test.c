@@ -139,6 +139,23 @@ static void mcp9808_measures_in_sixteenths_whatever_it_was_left_at(void **state)
 	assert_int_equal(sample.value_micro, 4187500);
 }
 
+/* DS25095A, 5.1.1: bit 4 is what the alert output does, which no write changes; locked limits change no measurement. */
+static void mcp9808_is_not_lost_for_what_its_alert_says(void **state)
+{
+	struct kryos_sample sample;
+	struct kryos_model *model;
+	struct rig *rig = *state;
+
+	driver_of("mcp9808");
+	assert_ok(kryos_fake_bus_add_mcp9808(rig->bus, "0x18", &model));
+	assert_ok(kryos_model_set(model, "temperature", 5000000));
+	assert_ok(kryos_sensor_open(&rig->sensor, rig->ctx, "fridge", "mcp9808@i2c-1:0x18"));
+	assert_ok(kryos_model_poke(model, 3, 0x50));
+	assert_int_equal(kryos_sensor_read(rig->sensor, &sample, 1), 1);
+	assert_int_equal(sample.quality, KRYOS_QUALITY_GOOD);
+	assert_int_equal(sample.value_micro, 5000000);
+}
+
 /* DS25095A, 5.1.1: a chip whose limits somebody locked takes no settings, and so no mark either. */
 static void mcp9808_that_is_locked_says_so(void **state)
 {
@@ -212,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tmp117_with_an_offset_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(mcp9808_measures_in_sixteenths_whatever_it_was_left_at, set_up,
 		                                tear_down),
+		cmocka_unit_test_setup_teardown(mcp9808_is_not_lost_for_what_its_alert_says, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(mcp9808_that_is_locked_says_so, set_up, tear_down),
 		cmocka_unit_test(mcp9808_is_waited_for_once),
 		cmocka_unit_test_setup_teardown(sht4x_does_not_take_its_serial_number_for_a_measurement, set_up,
