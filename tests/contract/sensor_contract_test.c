@@ -146,9 +146,25 @@ static void sensor_decodes_as_its_data_sheets_formulas(void **state)
 	rig_down(&rig);
 }
 
-static const enum kryos_fault faults[] = { KRYOS_FAULT_NACK,  KRYOS_FAULT_EIO,    KRYOS_FAULT_TIMEOUT,
-	                                   KRYOS_FAULT_STUCK, KRYOS_FAULT_FLIP,   KRYOS_FAULT_ZERO,
-	                                   KRYOS_FAULT_EMPTY, KRYOS_FAULT_UNPLUG, KRYOS_FAULT_RESET };
+static const enum kryos_fault faults[] = { KRYOS_FAULT_NACK,    KRYOS_FAULT_EIO,    KRYOS_FAULT_TIMEOUT,
+	                                   KRYOS_FAULT_STUCK,   KRYOS_FAULT_FLIP,   KRYOS_FAULT_ZERO,
+	                                   KRYOS_FAULT_EMPTY,   KRYOS_FAULT_UNPLUG, KRYOS_FAULT_RESET,
+	                                   KRYOS_FAULT_FLIP_OUT };
+/* At most four bytes are written after a register's number, and each bit of them is flipped. */
+#define BITS 32
+
+/* With one bit after another of what is written; other faults have no bits. */
+static int bits_of(enum kryos_fault fault)
+{
+	return fault == KRYOS_FAULT_FLIP_OUT ? BITS : 1;
+}
+
+static void plan(struct rig *rig, enum kryos_fault fault, int at, int times, int bit)
+{
+	while (bit-- > 0)
+		kryos_fake_bus_plan(rig->bus, KRYOS_FAULT_NONE, 0, 0);
+	kryos_fake_bus_plan(rig->bus, fault, at, times);
+}
 
 /* A chip that is gone answers nothing; where only its answers tell, they are no measurement. */
 static bool is_absence(const struct fixture *fixture, unsigned int quality)
@@ -191,14 +207,15 @@ static void count_transfers(const struct fixture *fixture, int *ret_open, int *r
 	rig_down(&rig);
 }
 
-static void try_fault_at_open(const struct fixture *fixture, enum kryos_fault fault, int at, int times, uint64_t *seed)
+static void try_fault_at_open(const struct fixture *fixture, enum kryos_fault fault, int at, int times, int bit,
+                              uint64_t *seed)
 {
 	struct rig rig;
 	int r;
 
 	rig_up(&rig, fixture);
 	set_random_truth(&rig, seed);
-	kryos_fake_bus_plan(rig.bus, fault, at, times);
+	plan(&rig, fault, at, times, bit);
 	r = open_it(&rig);
 	kryos_fake_bus_plan(rig.bus, KRYOS_FAULT_NONE, 0, 0);
 	kryos_model_set_present(rig.model, 1);
@@ -222,13 +239,16 @@ static void sensor_opens_or_fails_well_with_a_fault_at_each_transfer(void **stat
 	count_transfers(fixture, &opening, &reading);
 	for (f = 0; f < KRI_ARRAY_SIZE(faults); f++) {
 		for (at = 0; at <= opening; at++) {
-			try_fault_at_open(fixture, faults[f], at, 1, &seed);
-			try_fault_at_open(fixture, faults[f], at, -1, &seed);
+			for (int bit = 0; bit < bits_of(faults[f]); bit++) {
+				try_fault_at_open(fixture, faults[f], at, 1, bit, &seed);
+				try_fault_at_open(fixture, faults[f], at, -1, bit, &seed);
+			}
 		}
 	}
 }
 
-static void try_fault_at_read(const struct fixture *fixture, enum kryos_fault fault, int at, int times, uint64_t *seed)
+static void try_fault_at_read(const struct fixture *fixture, enum kryos_fault fault, int at, int times, int bit,
+                              uint64_t *seed)
 {
 	struct kryos_sample samples[MAX_CHANNELS];
 	struct rig rig;
@@ -238,10 +258,11 @@ static void try_fault_at_read(const struct fixture *fixture, enum kryos_fault fa
 	assert_ok(open_it(&rig));
 	check_good(&rig, "before a fault at", at);
 	set_random_truth(&rig, seed);
-	kryos_fake_bus_plan(rig.bus, fault, at, times);
+	plan(&rig, fault, at, times, bit);
 	read_it(&rig, samples);
 	check_no_lie(&rig, samples, "under a fault at", at);
-	if (times < 0 && at == 0 && fault != KRYOS_FAULT_RESET && samples[0].quality == KRYOS_QUALITY_GOOD)
+	if (times < 0 && at == 0 && fault != KRYOS_FAULT_RESET && fault != KRYOS_FAULT_FLIP_OUT &&
+	    samples[0].quality == KRYOS_QUALITY_GOOD)
 		fail_msg("%s: good although fault %d never ends", fixture->driver, fault);
 	/* It answers all the time. */
 	if (fault == KRYOS_FAULT_RESET && times == 1 && samples[0].quality == KRYOS_QUALITY_ABSENT)
@@ -267,9 +288,11 @@ static void sensor_never_lies_with_a_fault_at_each_transfer(void **state)
 	count_transfers(fixture, &opening, &reading);
 	for (f = 0; f < KRI_ARRAY_SIZE(faults); f++) {
 		for (at = 0; at <= reading; at++) {
-			try_fault_at_read(fixture, faults[f], at, 1, &seed);
-			try_fault_at_read(fixture, faults[f], at, 2, &seed);
-			try_fault_at_read(fixture, faults[f], at, -1, &seed);
+			for (int bit = 0; bit < bits_of(faults[f]); bit++) {
+				try_fault_at_read(fixture, faults[f], at, 1, bit, &seed);
+				try_fault_at_read(fixture, faults[f], at, 2, bit, &seed);
+				try_fault_at_read(fixture, faults[f], at, -1, bit, &seed);
+			}
 		}
 	}
 }

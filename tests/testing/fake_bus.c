@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of one transfer. */
+#define MAX_BYTES 256
+
 /*
  * Counted references, because a call that hangs outlives both the context (which abandons its
  * worker) and the owner's kryos_fake_bus_free: the worker closes the bus when it is let go.
@@ -250,19 +253,33 @@ static int fail_so(struct kryos_fake_bus *bus, enum kryos_fault fault, const cha
 	}
 }
 
+static void flip(uint8_t *bytes, size_t count, size_t bit)
+{
+	bit %= count * 8;
+	bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
 /* Which bit flips follows from the transfer's number, so that a run can be repeated and a series hits many. */
+
 static void spoil(struct kryos_fake_bus *bus, enum kryos_fault fault, uint8_t *answer, size_t count)
 {
-	size_t bit;
-
 	if (!count)
 		return;
 	if (fault == KRYOS_FAULT_ZERO)
 		memset(answer, 0, count);
-	if (fault == KRYOS_FAULT_FLIP) {
-		bit = ((size_t)bus->transfers * 29 + 3) % (count * 8);
-		answer[bit / 8] ^= (uint8_t)(1u << bit % 8);
-	}
+	if (fault == KRYOS_FAULT_FLIP)
+		flip(answer, count, (size_t)bus->transfers * 29 + 3);
+}
+
+/* What the chip hears. Few bytes are written, so that each plan hits the next bit of them. */
+static const uint8_t *garble(struct kryos_fake_bus *bus, enum kryos_fault fault, const uint8_t *out, size_t count,
+                             uint8_t *heard)
+{
+	if (fault != KRYOS_FAULT_FLIP_OUT || count < 2 || count > MAX_BYTES)
+		return out;
+	memcpy(heard, out, count);
+	flip(heard + 1, count - 1, bus->plan);
+	return heard;
 }
 
 static void reset_model(struct kryos_model *model)
@@ -286,7 +303,7 @@ static void befall(struct kryos_model *model, enum kryos_fault fault)
 static int exchange(struct kryos_model *model, const uint8_t *out, size_t out_count, uint8_t *in, size_t in_count)
 {
 	struct kryos_fake_bus *bus = model->bus;
-	uint8_t bytes[256];
+	uint8_t bytes[MAX_BYTES];
 	int result = -ENXIO;
 
 	if (in_count > sizeof(bytes))
@@ -316,12 +333,14 @@ static int do_transfer(struct kryos_fake_bus *bus, const struct kryos_address *a
 	struct kryos_model *model = find_model(bus, address, NULL);
 	enum kryos_fault fault = next_fault(bus);
 	int r = fail_so(bus, fault, address->text);
+	uint8_t garbled[MAX_BYTES];
 
 	if (r < 0 && model && model->ops->missed)
 		model->ops->missed(model);
 	if (r < 0)
 		return r;
 	befall(model, fault);
+	out = garble(bus, fault, out, out_count, garbled);
 	if (bus->freed || !model || exchange(model, out, out_count, in, in_count) < 0)
 		return fail_so(bus, KRYOS_FAULT_NACK, address->text);
 	spoil(bus, fault, in, in_count);
@@ -337,6 +356,7 @@ static int do_spi_transfer(struct kryos_fake_bus *bus, const struct kryos_addres
 {
 	struct kryos_model *model = find_model(bus, address, NULL);
 	enum kryos_fault fault = next_fault(bus);
+	uint8_t garbled[MAX_BYTES];
 	bool heard;
 	int r = 0;
 
@@ -348,6 +368,7 @@ static int do_spi_transfer(struct kryos_fake_bus *bus, const struct kryos_addres
 	        model->ops->spi_modes >> address->spi_mode & 1 && address->spi_max_hz <= model->ops->spi_max_hz;
 	if (in_count)
 		memset(in, bus->idle, in_count);
+	out = garble(bus, fault, out, out_count, garbled);
 	if (heard)
 		r = model->ops->write(model, out, out_count);
 	if (heard && r >= 0 && in_count && model->ops->read(model, in, in_count) < 0)

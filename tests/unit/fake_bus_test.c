@@ -181,6 +181,30 @@ static void fake_bus_flips_one_bit_or_zeroes_the_answer(void **state)
 	raw_close(&raw);
 }
 
+/* What is written is acknowledged whatever arrives: each plan flips another bit of it, never of the register's number.
+ */
+static void fake_bus_flips_one_bit_of_what_is_written(void **state)
+{
+	struct raw_bus raw;
+	uint8_t seen = 0, value;
+
+	(void)state;
+	raw_open(&raw, "i2c-1");
+	assert_ok(kryos_fake_bus_add_bme280(raw.bus, "0x76", NULL));
+	for (int i = 0; i < 8; i++) {
+		kryos_fake_bus_plan(raw.bus, KRYOS_FAULT_FLIP_OUT, 0, 1);
+		assert_ok(write_to(&raw, 0x76, 0xf4, 0x54));
+		assert_ok(read_from(&raw, 0x76, 0xf4, &value, 1));
+		seen |= value ^ 0x54;
+		assert_int_equal((value ^ 0x54) & ((value ^ 0x54) - 1), 0);
+		assert_ok(write_to(&raw, 0x76, 0xf4, 0x54));
+		assert_ok(read_from(&raw, 0x76, 0xf4, &value, 1));
+		assert_int_equal(value, 0x54);
+	}
+	assert_int_equal(seen, 0xff);
+	raw_close(&raw);
+}
+
 struct hanging {
 	struct raw_bus *raw;
 	int result;
@@ -517,6 +541,7 @@ int main(void)
 		cmocka_unit_test(fake_bus_fails_as_planned_and_only_then),
 		cmocka_unit_test(fake_bus_stays_stuck_until_it_is_recovered),
 		cmocka_unit_test(fake_bus_flips_one_bit_or_zeroes_the_answer),
+		cmocka_unit_test(fake_bus_flips_one_bit_of_what_is_written),
 		cmocka_unit_test(fake_bus_lets_go_of_a_hanging_call_when_the_plan_changes),
 		cmocka_unit_test(fake_bus_may_be_freed_while_a_call_hangs_in_it),
 		cmocka_unit_test(bme280_model_starts_with_reset_values_and_copies_its_calibration),

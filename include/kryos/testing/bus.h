@@ -134,7 +134,9 @@ enum kryos_fault {
 	KRYOS_FAULT_HANG,    /* the call does not return until the plan changes or the bus is freed */
 	/* What befalls the chip just before the transfer to it, which then goes on. */
 	KRYOS_FAULT_UNPLUG, /* unplugged, until kryos_model_set_present */
-	KRYOS_FAULT_RESET   /* a brown-out */
+	KRYOS_FAULT_RESET,  /* a brown-out */
+	/* i2c, spi: one bit flipped of what is written after the first byte, each plan another; the call succeeds. */
+	KRYOS_FAULT_FLIP_OUT
 };
 
 /* From the transfer numbered after (0: the next), times transfers (-1: for ever) fail so. One plan at a time. */
