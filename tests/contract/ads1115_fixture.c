@@ -62,7 +62,7 @@ static enum kryos_quality make_up_ntc(uint64_t *seed, uint8_t *ret_raw, double *
 	ret_raw[3] = (uint8_t)code;
 	ohm = 1 / (1 / ohm - 1 / 6e6 - 1 / 15e6);
 	ret_values[0] = 3977 / (log(ohm / 10000) + 3977 / 298.15) - 273.15;
-	return KRYOS_QUALITY_GOOD;
+	return ret_values[0] < 0 || ret_values[0] > 50 ? KRYOS_QUALITY_EXTRAPOLATED : KRYOS_QUALITY_GOOD;
 }
 
 const struct fixture ads1115_fixtures[] = {
@@ -86,8 +86,8 @@ const struct fixture ads1115_fixtures[] = {
 	  .options = "input0=ntc series=10000 supply=3.3 r25=10000 beta=3977",
 	  .other_place = "0x49",
 	  .add = kryos_fake_bus_add_ads1115,
-	  .low_micro = { -60000000 },
-	  .high_micro = { 120000000 },
+	  .low_micro = { 100000 },
+	  .high_micro = { 49900000 },
 	  .tolerance_micro = { 60000 },
 	  .busy = true,
 	  .make_wrong = make_tmp117,
