@@ -85,7 +85,8 @@ static double resistance_ratio(double t)
 
 /*
  * The quadratic part is solved directly; below 0 C three of Newton's steps on the quartic follow. They begin at most
- * 2.4 C off (at -200 C) and square what is left of the error each time: below 1e-9 C from -200 to 850 C.
+ * 2.4 C off (at -200 C) and square what is left of the error each time: below 1e-9 C from -200 to 850 C. NAN: more than
+ * any temperature gives, which is 7.6 times the resistance at 0 C.
  */
 static double temperature_of(double ratio)
 {
@@ -358,9 +359,9 @@ static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *r
 	double t = temperature_of(code / 32768.0 * chip->reference_ratio);
 	enum kryos_quality quality = judge_faults(raw);
 
-	if (quality == KRYOS_QUALITY_GOOD && (t < LOWEST || t > HIGHEST))
+	if (quality == KRYOS_QUALITY_GOOD && !(t >= LOWEST && t <= HIGHEST))
 		quality = KRYOS_QUALITY_RANGE;
-	*ret_readings = (struct kryos_reading){ .value_micro = llround(t * 1e6), .quality = quality };
+	*ret_readings = (struct kryos_reading){ .value_micro = isnan(t) ? 0 : llround(t * 1e6), .quality = quality };
 }
 
 /* Steps and accuracy are those of a PT100 or PT1000 at 0 C with a reference of 4.3 times that. */
@@ -414,6 +415,7 @@ const struct kryos_sensor_driver kri_sensor_max31865 = {
 	.spi_mode = 1,
 	.spi_max_hz = 1000000, /* of 5 MHz: probes hang on boards at the end of a cable */
 	.datasheet = "Maxim 19-6478 Rev 3",
-	.suits = "vaccine fridge, freezer and ultra-cold with a PT100 or PT1000 (0.5 C class)",
+	.suits = "vaccine fridge, freezer and ultra-cold with a PT100 or PT1000 (0.5 C class) without any margin: "
+		 "calibrate it",
 	.conversion_ns = CONVERSION_NS,
 };

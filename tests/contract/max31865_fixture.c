@@ -9,6 +9,14 @@ static int add_pt100_at_400(struct kryos_fake_bus *bus, const char *place, struc
 	return r < 0 ? r : kryos_model_set(*ret_model, "reference", 400000000);
 }
 
+/* The highest reference there is to an element: the converter reaches beyond what any temperature gives. */
+static int add_pt100_at_1000(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
+{
+	int r = kryos_fake_bus_add_max31865(bus, place, ret_model);
+
+	return r < 0 ? r : kryos_model_set(*ret_model, "reference", 1000000000);
+}
+
 /* At the end of a cable whose leads have an Ohm each; the wire to the master is pulled low. */
 static int add_pt1000(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)
 {
@@ -81,6 +89,11 @@ static enum kryos_quality make_up_400(uint64_t *seed, uint8_t *ret_raw, double *
 	return make_up_ratio(seed, ret_raw, ret_values, 4.0L);
 }
 
+static enum kryos_quality make_up_1000(uint64_t *seed, uint8_t *ret_raw, double *ret_values)
+{
+	return make_up_ratio(seed, ret_raw, ret_values, 10.0L);
+}
+
 /* Table 9, but for -200 C, whose code is rounded to below that; from -80 C on computed ones. PT100 with 400 Ohm. */
 #define ROW(t, code)                                                                                                   \
 	{                                                                                                              \
@@ -96,6 +109,8 @@ static const struct known table[] = {
 
 /* Half a step of the converter, at the end where an element's resistance grows least. */
 #define HALF_STEP 23000
+/* The same with a reference of 10 times the element. */
+#define HALF_STEP_AT_1000 (HALF_STEP * 10 / 4)
 
 const struct fixture max31865_fixtures[] = {
 	{ .driver = "max31865",
@@ -126,6 +141,19 @@ const struct fixture max31865_fixtures[] = {
 	  .table_count = KRI_ARRAY_SIZE(table),
 	  .table_tolerance = 0.02,
 	  .make_up = make_up_400 },
+	{ .driver = "max31865",
+	  .bus = "spi-0.0",
+	  .place = "",
+	  .options = "rref=1000",
+	  .other_bus = "spi-0.1",
+	  .add = add_pt100_at_1000,
+	  .low_micro = { -199900000 },
+	  .high_micro = { 849900000 },
+	  .tolerance_micro = { HALF_STEP_AT_1000 },
+	  .silent = true,
+	  .busy = true,
+	  .make_wrong = make_max31856,
+	  .make_up = make_up_1000 },
 	{ .driver = "max31865",
 	  .bus = "spi-0.1",
 	  .place = "",
