@@ -6,7 +6,8 @@
  *            wait until the slowest is done       once for all
  *            fetch, decode, judge                 each sensor; those not ready again, in turn
  *
- * A sensor that failed in a way that may pass goes through another pass, twice at most.
+ * A sensor that failed in a way that may pass goes through another pass, twice at most, and only where that will be
+ * over in time: those that were measured have to wait for it.
  */
 #include "sensor.h"
 #include <stdio.h>
@@ -28,7 +29,7 @@ struct kri_batch {
 	struct kri_job job;
 	atomic_int refs; /* the job's, and that of a caller who waits */
 	struct kryos_ctx *ctx;
-	int64_t t_boot_ns, limit_ns;
+	int64_t t_boot_ns, end_ns; /* end_ns: no other pass is to last longer; of kri_real_ns */
 	bool probe_only, simulated;
 	atomic_bool abandoned;
 	void (*measured)(void *data, const struct kri_measured *results, size_t count);
@@ -171,33 +172,59 @@ static void decode(struct kri_measured *measured, const uint8_t *raw, int64_t t_
 }
 
 /* Noise on the wire, or a chip that was reset under us and answers once it is set up again. */
-static bool may_pass(int code)
+static bool may_pass(const struct kryos_sensor *sensor, int code, bool in_fetch)
 {
-	return code == KRYOS_ECRC || code == -EIO || code == -EAGAIN;
+	return sensor->recover & KRYOS_RECOVER_RETRY &&
+	       (code == KRYOS_ECRC || code == -EIO || code == -EAGAIN || (code == KRYOS_ECHIP && in_fetch));
 }
 
-static void note_failure(struct kri_batch *batch, size_t index, int code, bool in_fetch, bool again, int64_t t_boot_ns)
+static void give_up(struct kri_batch *batch, size_t index)
+{
+	struct kryos_sensor *sensor = batch->results[index].sensor;
+
+	unprobe(sensor);
+	/* Looked for anew next time: the place ("any" may be another probe), the claim, the chip itself. */
+	kri_dev_lost(sensor->dev);
+	for (size_t i = 0; i < sensor->has.channel_count; i++)
+		kri_judge_missing(&sensor->history[i], batch->results[index].code);
+	batch->progress[index].ended = true;
+}
+
+static void note_failure(struct kri_batch *batch, size_t index, int code, bool in_fetch, int64_t t_boot_ns)
 {
 	struct kryos_sensor *sensor = batch->results[index].sensor;
 	char text[sizeof(batch->results[index].text)];
 
 	snprintf(text, sizeof(text), "%s", kryos_strerror(code));
-	again = again && sensor->recover & KRYOS_RECOVER_RETRY && (may_pass(code) || (code == KRYOS_ECHIP && in_fetch));
 	kri_measured_fail(&batch->results[index], sensor, code, text, t_boot_ns);
-	if (code == KRYOS_ECHIP || !again)
+	if (!may_pass(sensor, code, in_fetch))
+		give_up(batch, index);
+	else if (code == KRYOS_ECHIP)
 		unprobe(sensor);
-	if (again) {
-		kri_log(sensor->ctx, KRYOS_LOG_WARNING, "sensor", code, "%s: %s; once more", sensor->name, text);
-		return;
-	}
-	/* Looked for anew next time: the place ("any" may be another probe), the claim, the chip itself. */
-	kri_dev_lost(sensor->dev);
-	for (size_t i = 0; i < sensor->has.channel_count; i++)
-		kri_judge_missing(&sensor->history[i], code);
-	batch->progress[index].ended = true;
 }
 
-static void start_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
+/* Whether there is another pass, for those that have not ended. */
+static bool goes_on(struct kri_batch *batch, int pass, int64_t longest_ns)
+{
+	bool again = pass < PASSES && !atomic_load(&batch->abandoned) && kri_real_ns() + longest_ns < batch->end_ns;
+	bool any = false;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct kri_measured *measured = &batch->results[i];
+
+		if (batch->progress[i].ended)
+			continue;
+		any = true;
+		if (again)
+			kri_log(batch->ctx, KRYOS_LOG_WARNING, "sensor", measured->code, "%s: %s; once more",
+			        measured->sensor->name, measured->text);
+		else
+			give_up(batch, i);
+	}
+	return any && again;
+}
+
+static void start_all(struct kri_batch *batch, int64_t t_boot_ns)
 {
 	int64_t wait = 0, done, slowest = 0;
 
@@ -209,7 +236,7 @@ static void start_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
 			continue;
 		r = start(batch->results[i].sensor, batch->probe_only, &batch->progress[i].powered, &wait);
 		if (r < 0) {
-			note_failure(batch, i, r, false, again, t_boot_ns);
+			note_failure(batch, i, r, false, t_boot_ns);
 			continue;
 		}
 		batch->progress[i].started = true;
@@ -222,7 +249,7 @@ static void start_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
 }
 
 /* Whether some are still converting. */
-static bool fetch_ready(struct kri_batch *batch, bool last, bool again, int64_t t_boot_ns)
+static bool fetch_ready(struct kri_batch *batch, bool last, int64_t t_boot_ns)
 {
 	bool converting = false;
 
@@ -241,7 +268,7 @@ static bool fetch_ready(struct kri_batch *batch, bool last, bool again, int64_t 
 		}
 		batch->progress[i].started = false;
 		if (r < 0) {
-			note_failure(batch, i, r, true, again, t_boot_ns);
+			note_failure(batch, i, r, true, t_boot_ns);
 			continue;
 		}
 		measured->code = 0;
@@ -253,9 +280,9 @@ static bool fetch_ready(struct kri_batch *batch, bool last, bool again, int64_t 
 }
 
 /* Those that are not ready are asked again in turn, so that they convert at the same time. */
-static void fetch_all(struct kri_batch *batch, bool again, int64_t t_boot_ns)
+static void fetch_all(struct kri_batch *batch, int64_t t_boot_ns)
 {
-	for (int polls = 1; fetch_ready(batch, polls == NOT_READY_POLLS, again, t_boot_ns); polls++)
+	for (int polls = 1; fetch_ready(batch, polls == NOT_READY_POLLS, t_boot_ns); polls++)
 		wait_until(batch, kri_real_ns() + NOT_READY_POLL_NS);
 }
 
@@ -271,18 +298,20 @@ static void leave_power(struct kri_batch *batch)
 static void batch_run(struct kri_job *job)
 {
 	struct kri_batch *batch = KRI_CONTAINER_OF(job, struct kri_batch, job);
-	int64_t begin = kri_real_ns(), t_boot_ns = batch->t_boot_ns;
+	int64_t t_boot_ns = batch->t_boot_ns, longest = 0;
+	bool again = !atomic_load(&batch->abandoned);
 
 	if (!t_boot_ns)
 		t_boot_ns = kri_boot_ns(batch->ctx);
-	for (int pass = 0; pass < PASSES && !atomic_load(&batch->abandoned); pass++) {
-		bool again = pass < PASSES - 1 && kri_real_ns() - begin < batch->limit_ns;
+	for (int pass = 1; again; pass++) {
+		int64_t begin = kri_real_ns(), took;
 
-		start_all(batch, again, t_boot_ns);
-		fetch_all(batch, again, t_boot_ns);
+		start_all(batch, t_boot_ns);
+		fetch_all(batch, t_boot_ns);
+		took = kri_real_ns() - begin;
+		longest = took > longest ? took : longest;
+		again = goes_on(batch, pass, longest);
 		leave_power(batch);
-		if (!again)
-			break;
 	}
 }
 
@@ -346,7 +375,7 @@ int kri_batch_start(struct kri_batch **ret_batch, struct kryos_sensor *const *se
 	if (r < 0)
 		return r;
 	batch->t_boot_ns = t_boot_ns;
-	batch->limit_ns = limit_ns;
+	batch->end_ns = kri_real_ns() + limit_ns;
 	batch->measured = measured;
 	batch->data = data;
 	r = post(batch);
@@ -391,7 +420,7 @@ int kri_measure(struct kryos_sensor *sensor, bool probe_only, int64_t limit_ns, 
 	if (r < 0)
 		return r;
 	batch->probe_only = probe_only;
-	batch->limit_ns = limit_ns;
+	batch->end_ns = kri_real_ns() + limit_ns;
 	atomic_fetch_add(&batch->refs, 1);
 	r = kri_bus_call(bus, &batch->job, limit_ns);
 	if (r >= 0) {

@@ -336,7 +336,7 @@ struct kri_batch;
  * Measures count sensors of one bus with one job: triggers all, waits for the slowest, fetches all.
  * Samples carry t_boot_ns (0: when the job began). measured runs on the context thread, after losses
  * and returns were announced; the sensors are referenced until then. NULL measured: announce only.
- * limit_ns: no retry begins later than this. -EAGAIN: too many jobs wait.
+ * limit_ns: no retry begins that would last longer. -EAGAIN: too many jobs wait.
  */
 int kri_batch_start(struct kri_batch **ret_batch, struct kryos_sensor *const *sensors, size_t count, int64_t t_boot_ns,
                     int64_t limit_ns, void (*measured)(void *data, const struct kri_measured *results, size_t count),

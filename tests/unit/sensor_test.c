@@ -619,6 +619,28 @@ static void one_failing_sensor_of_a_batch_spoils_no_other(void **state)
 	close_all(sensors, MANY);
 }
 
+/* Half of the time is left after the first pass, which is less than another takes. */
+static void a_retry_that_would_end_too_late_does_not_begin(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_sensor *sensors[MANY];
+	struct collected collected = { 0 };
+	struct kri_batch *batch;
+
+	open_many(bench, sensors);
+	toys->wait_ns = KRYOS_MILLISECONDS(200);
+	toys->chips[0x11].fetch_codes[0] = KRYOS_ECRC;
+	assert_ok(kri_batch_start(&batch, sensors, MANY, 0, KRYOS_MILLISECONDS(380), collect, &collected));
+	assert_true(process_until(bench->ctx, was_called, &collected, 5000));
+	assert_int_equal(toys->chips[0x11].triggers, 1);
+	assert_int_equal(toys->chips[0x11].removes, 1);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(collected.results[i].samples[0].quality,
+		                 i == 1 ? KRYOS_QUALITY_CRC : KRYOS_QUALITY_GOOD);
+	expect_event(bench, KRYOS_EVENT_SENSOR_LOST, "s1", "checksum");
+	close_all(sensors, MANY);
+}
+
 static void a_simulated_clock_does_not_wait_for_conversions(void **state)
 {
 	struct bench *bench = *state;
@@ -840,6 +862,7 @@ int main(void)
 		TEST(a_chip_that_is_never_ready_ends_in_a_sample),
 		TEST(twelve_sensors_of_a_bus_take_the_time_of_the_slowest),
 		TEST(one_failing_sensor_of_a_batch_spoils_no_other),
+		TEST(a_retry_that_would_end_too_late_does_not_begin),
 		cmocka_unit_test_setup_teardown(a_simulated_clock_does_not_wait_for_conversions, setup_simulated,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(a_chip_that_stands_still_for_a_day_is_stuck_unless_it_was_away,
