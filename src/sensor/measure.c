@@ -171,11 +171,24 @@ static void decode(struct kri_measured *measured, const uint8_t *raw, int64_t t_
 	}
 }
 
-/* Noise on the wire, or a chip that was reset under us and answers once it is set up again. */
-static bool may_pass(const struct kryos_sensor *sensor, int code, bool in_fetch)
+static bool is_no_answer(int code)
 {
-	return sensor->recover & KRYOS_RECOVER_RETRY &&
-	       (code == KRYOS_ECRC || code == -EIO || code == -EAGAIN || (code == KRYOS_ECHIP && in_fetch));
+	return code == -ENODEV || code == -ENXIO;
+}
+
+/*
+ * Noise on the wire, or a chip that was reset under us and answers once it is set up again. One that did not answer may
+ * have missed its address; but only one that was there a moment ago, on a bus that still is.
+ */
+static bool may_pass(struct kryos_sensor *sensor, int code, bool in_fetch)
+{
+	unsigned int open;
+
+	if (!(sensor->recover & KRYOS_RECOVER_RETRY))
+		return false;
+	kri_bus_driver(kri_dev_bus(sensor->dev), NULL, &open);
+	return code == KRYOS_ECRC || code == -EIO || code == -EAGAIN || (code == KRYOS_ECHIP && in_fetch) ||
+	       (is_no_answer(code) && atomic_load(&sensor->probed) && open);
 }
 
 static void give_up(struct kri_batch *batch, size_t index)
@@ -199,7 +212,7 @@ static void note_failure(struct kri_batch *batch, size_t index, int code, bool i
 	kri_measured_fail(&batch->results[index], sensor, code, text, t_boot_ns);
 	if (!may_pass(sensor, code, in_fetch))
 		give_up(batch, index);
-	else if (code == KRYOS_ECHIP)
+	else if (code == KRYOS_ECHIP || is_no_answer(code))
 		unprobe(sensor);
 }
 

@@ -373,8 +373,9 @@ static void sensor_names_a_wrong_chip(void **state)
 /* What one more try can heal, the core heals; a bus that hangs, where it can be freed. */
 static void sensor_measures_all_the_same_with_one_disturbed_transfer(void **state)
 {
-	static const enum kryos_fault passing[] = { KRYOS_FAULT_EIO,   KRYOS_FAULT_FLIP,    KRYOS_FAULT_ZERO,
-		                                    KRYOS_FAULT_EMPTY, KRYOS_FAULT_TIMEOUT, KRYOS_FAULT_STUCK };
+	static const enum kryos_fault passing[] = { KRYOS_FAULT_NACK, KRYOS_FAULT_EIO,   KRYOS_FAULT_FLIP,
+		                                    KRYOS_FAULT_ZERO, KRYOS_FAULT_EMPTY, KRYOS_FAULT_TIMEOUT,
+		                                    KRYOS_FAULT_STUCK };
 	const struct fixture *fixture = *state;
 	bool can_be_freed = !strncmp(fixture->bus, "i2c-", 4) || !strncmp(fixture->bus, "w1", 2);
 	uint64_t seed = seed_from_environment(12000);
@@ -383,7 +384,8 @@ static void sensor_measures_all_the_same_with_one_disturbed_transfer(void **stat
 
 	count_transfers(fixture, &opening, &reading);
 	count = KRI_ARRAY_SIZE(passing) - (can_be_freed ? 0 : 2);
-	for (f = 0; f < count; f++) {
+	/* What the kernel says is gone is no noise. */
+	for (f = fixture->generic ? 1 : 0; f < count; f++) {
 		for (at = 0; at < reading; at++) {
 			struct rig rig;
 

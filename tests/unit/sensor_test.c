@@ -527,6 +527,43 @@ static void a_chip_that_is_never_ready_ends_in_a_sample(void **state)
 	expect_event(bench, KRYOS_EVENT_SENSOR_LOST, "a", "is not done long after it said it would be");
 }
 
+static void one_that_misses_its_address_once_is_measured_all_the_same(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_sensor *fridge;
+	struct kryos_model *model;
+	unsigned int before, each;
+
+	assert_ok(kryos_fake_bus_add_bme280(bench->i2c, "0x76", &model));
+	assert_ok(kryos_sensor_open(&fridge, bench->ctx, "fridge", "bme280@i2c-1:0x76"));
+	before = kryos_fake_bus_transfers(bench->i2c);
+	assert_int_equal(read_one(fridge).quality, KRYOS_QUALITY_GOOD);
+	each = kryos_fake_bus_transfers(bench->i2c) - before;
+	for (unsigned int at = 0; at < each; at++) {
+		kryos_fake_bus_plan(bench->i2c, KRYOS_FAULT_NACK, (int)at, 1);
+		assert_int_equal(read_one(fridge).quality, KRYOS_QUALITY_GOOD);
+	}
+	expect_no_event(bench);
+}
+
+/* Looked for once more while it was there a moment ago; from then on once in each measurement. */
+static void one_that_is_gone_is_not_looked_for_again_and_again(void **state)
+{
+	struct toy_chip *chip = &toys->chips[0x20];
+	struct bench *bench = *state;
+	struct kryos_sensor *sensor;
+
+	assert_ok(kryos_sensor_open(&sensor, bench->ctx, "a", "toy@i2c-9:0x20"));
+	chip->present = false;
+	assert_int_equal(read_one(sensor).quality, KRYOS_QUALITY_ABSENT);
+	assert_int_equal(chip->probes, 2);
+	expect_event(bench, KRYOS_EVENT_SENSOR_LOST, "a", "nothing answers at 0x20");
+	assert_int_equal(read_one(sensor).quality, KRYOS_QUALITY_ABSENT);
+	assert_int_equal(chip->probes, 3);
+	assert_int_equal(chip->triggers, 1);
+	expect_no_event(bench);
+}
+
 static void close_all(struct kryos_sensor **sensors, int count)
 {
 	while (count-- > 0)
@@ -860,6 +897,8 @@ int main(void)
 		TEST(any_finds_the_probe_that_replaced_the_first),
 		TEST(a_driver_whose_probe_succeeded_is_removed_exactly_once_for_each),
 		TEST(a_chip_that_is_never_ready_ends_in_a_sample),
+		TEST(one_that_misses_its_address_once_is_measured_all_the_same),
+		TEST(one_that_is_gone_is_not_looked_for_again_and_again),
 		TEST(twelve_sensors_of_a_bus_take_the_time_of_the_slowest),
 		TEST(one_failing_sensor_of_a_batch_spoils_no_other),
 		TEST(a_retry_that_would_end_too_late_does_not_begin),
