@@ -28,6 +28,7 @@ static const struct known table[] = {
 	{ .raw = { 0x4b, 0x00 }, .value = { 150 } },
 };
 
+/* least_wait_ns: a conversion of 16 bits in the mode of one shot ("One-shot mode"). */
 const struct fixture adt7420_fixtures[] = {
 	{ .driver = "adt7420",
 	  .bus = "i2c-1",
@@ -38,6 +39,7 @@ const struct fixture adt7420_fixtures[] = {
 	  .high_micro = { 150000000 },
 	  .tolerance_micro = { 3907 },
 	  .busy = true,
+	  .least_wait_ns = KRYOS_MILLISECONDS(240),
 	  .make_wrong = make_other,
 	  .table = table,
 	  .table_count = KRI_ARRAY_SIZE(table),

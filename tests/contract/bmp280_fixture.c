@@ -121,6 +121,9 @@ static const struct known table[] = {
 	{ .raw = { 0x00, 0x4c, 0xa0, 0x00, 0x80, 0x00, 0x00, 0x80, 0x00, 0x00 }, .quality = KRYOS_QUALITY_POWER_ON },
 };
 
+/* Data sheet 3.8.1, at most: 13.3 ms with temperature once, pressure four times; 2.3 ms for temperature once more. */
+#define LONGEST_NS INT64_C(15600000)
+
 const struct fixture bmp280_fixtures[] = {
 	{ .driver = "bmp280",
 	  .bus = "i2c-1",
@@ -131,6 +134,7 @@ const struct fixture bmp280_fixtures[] = {
 	  .high_micro = { 84900000, 109900000000 },
 	  .tolerance_micro = { 5000, 6000000 },
 	  .busy = true,
+	  .least_wait_ns = LONGEST_NS,
 	  .make_wrong = make_bme280,
 	  .exchange = exchange,
 	  .table = table,
@@ -147,6 +151,7 @@ const struct fixture bmp280_fixtures[] = {
 	  .tolerance_micro = { 5000, 6000000 },
 	  .silent = true,
 	  .busy = true,
+	  .least_wait_ns = LONGEST_NS,
 	  .make_wrong = make_bme280_on_spi,
 	  .exchange = exchange,
 	  .table = table,

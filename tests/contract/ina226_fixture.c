@@ -34,6 +34,9 @@ static enum kryos_quality make_up(uint64_t *seed, uint8_t *ret_raw, double *ret_
 	return KRYOS_QUALITY_GOOD;
 }
 
+/* Sixteen times both voltages, each 1.21 ms at most. */
+#define LONGEST_NS (16 * 2 * INT64_C(1210000))
+
 const struct fixture ina226_fixtures[] = {
 	{ .driver = "ina226",
 	  .bus = "i2c-1",
@@ -45,6 +48,7 @@ const struct fixture ina226_fixtures[] = {
 	  .high_micro = { 36000000, 819000 },
 	  .tolerance_micro = { 625, 13 },
 	  .busy = true,
+	  .least_wait_ns = LONGEST_NS,
 	  .make_wrong = make_ina230,
 	  .table = table,
 	  .table_count = KRI_ARRAY_SIZE(table),

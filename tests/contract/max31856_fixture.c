@@ -57,6 +57,8 @@ static enum kryos_quality make_up(uint64_t *seed, uint8_t *ret_raw, double *ret_
 	return KRYOS_QUALITY_GOOD;
 }
 
+/* least_wait_ns: one shot, at most, with the test for an open circuit (table 4), and for each sample more one period.
+ */
 const struct fixture max31856_fixtures[] = {
 	{ .driver = "max31856",
 	  .bus = "spi-0.0",
@@ -68,6 +70,7 @@ const struct fixture max31856_fixtures[] = {
 	  .tolerance_micro = { 3907, 7813 },
 	  .silent = true,
 	  .busy = true,
+	  .least_wait_ns = KRYOS_MILLISECONDS(185 + 15),
 	  .make_wrong = make_max31865,
 	  .table = table,
 	  .table_count = KRI_ARRAY_SIZE(table),
@@ -83,6 +86,7 @@ const struct fixture max31856_fixtures[] = {
 	  .tolerance_micro = { 3907, 7813 },
 	  .silent = true,
 	  .busy = true,
+	  .least_wait_ns = KRYOS_MILLISECONDS(155 + 15 * 100 / 3 + 125),
 	  .make_wrong = make_max31865,
 	  .make_up = make_up },
 	{ 0 },

@@ -112,6 +112,8 @@ static const struct known table[] = {
 /* The same with a reference of 10 times the element. */
 #define HALF_STEP_AT_1000 (HALF_STEP * 10 / 4)
 
+/* least_wait_ns: 10.5 time constants of reference and element with the data sheet's capacitor, and 1 ms; then it says
+ * itself. */
 const struct fixture max31865_fixtures[] = {
 	{ .driver = "max31865",
 	  .bus = "spi-0.0",
@@ -123,6 +125,7 @@ const struct fixture max31865_fixtures[] = {
 	  .tolerance_micro = { HALF_STEP },
 	  .silent = true,
 	  .busy = true,
+	  .least_wait_ns = KRYOS_MILLISECONDS(2),
 	  .make_wrong = make_max31856,
 	  .make_up = make_up_430 },
 	{ .driver = "max31865",
@@ -136,6 +139,7 @@ const struct fixture max31865_fixtures[] = {
 	  .tolerance_micro = { HALF_STEP },
 	  .silent = true,
 	  .busy = true,
+	  .least_wait_ns = KRYOS_MILLISECONDS(2),
 	  .make_wrong = make_max31856,
 	  .table = table,
 	  .table_count = KRI_ARRAY_SIZE(table),
@@ -165,6 +169,7 @@ const struct fixture max31865_fixtures[] = {
 	  .tolerance_micro = { HALF_STEP },
 	  .silent = true,
 	  .busy = true,
+	  .least_wait_ns = KRYOS_MILLISECONDS(2),
 	  .make_wrong = make_max31856,
 	  .make_up = make_up_430 },
 	{ 0 },

@@ -27,6 +27,7 @@ static const struct known table[] = {
 	{ .raw = { 0x3d, 0x80 }, .value = { -40 } },     { .raw = { 0x1e, 0x70 }, .value = { -25 } },
 };
 
+/* least_wait_ns: the first conversion at 0.0625 C. */
 const struct fixture mcp9808_fixtures[] = {
 	{ .driver = "mcp9808",
 	  .bus = "i2c-1",
@@ -36,6 +37,7 @@ const struct fixture mcp9808_fixtures[] = {
 	  .low_micro = { -40000000 },
 	  .high_micro = { 125000000 },
 	  .tolerance_micro = { 31250 },
+	  .least_wait_ns = KRYOS_MILLISECONDS(250),
 	  .make_wrong = make_mcp9804,
 	  .table = table,
 	  .table_count = KRI_ARRAY_SIZE(table),

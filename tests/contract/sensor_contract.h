@@ -40,6 +40,12 @@ struct fixture {
 	/* The model knows kryos_model_set_busy. */
 	bool busy;
 
+	/*
+	 * From the data sheet, at its longest: after a trigger with these options no result can be there before, or, of
+	 * a chip that converts all the time, after the first trigger since it was opened. 0 where the kernel waits.
+	 */
+	int64_t least_wait_ns;
+
 	/* Makes it another chip, or, where the address says what it is, names that address. NULL: nothing tells one
 	 * from another. */
 	const char *(*make_wrong)(struct kryos_fake_bus *bus, struct kryos_model *model);

@@ -68,6 +68,26 @@ static void sensor_describes_itself_within_the_limits(void **state)
 	rig_down(&rig);
 }
 
+/* Models convert in no time: nothing else here tells a driver that does not wait. */
+static void sensor_waits_as_long_as_its_data_sheet_says(void **state)
+{
+	const struct fixture *fixture = *state;
+	bool kernel_waits = fixture->generic || strncmp(fixture->bus, "w1", 2) == 0;
+	int64_t wait = 0;
+	struct rig rig;
+
+	rig_up(&rig, fixture);
+	assert_int_equal(fixture->least_wait_ns > 0, rig.driver->trigger && !kernel_waits);
+	assert_ok(open_it(&rig));
+	if (rig.driver->trigger)
+		assert_ok(rig.driver->trigger(rig.sensor->priv, rig.sensor->dev, &wait));
+	if (wait < fixture->least_wait_ns)
+		fail_msg("%s waits %lld ns, and should wait %lld", fixture->driver, (long long)wait,
+		         (long long)fixture->least_wait_ns);
+	assert_true(fixture->options || rig.driver->conversion_ns >= wait);
+	rig_down(&rig);
+}
+
 static void sensor_measures_its_whole_range_as_its_model(void **state)
 {
 	uint64_t seed = seed_from_environment(1000);
@@ -570,6 +590,7 @@ static const struct {
 	CMUnitTestFunction function;
 } contract[] = {
 	CONTRACT(sensor_describes_itself_within_the_limits),
+	CONTRACT(sensor_waits_as_long_as_its_data_sheet_says),
 	CONTRACT(sensor_measures_its_whole_range_as_its_model),
 	CONTRACT(sensor_decodes_as_its_data_sheets_table),
 	CONTRACT(sensor_decodes_as_its_data_sheets_formulas),

@@ -110,6 +110,7 @@ static const struct known sht4x_table[] = {
 	{ .raw = { 0 }, .quality = KRYOS_QUALITY_CRC },
 };
 
+/* least_wait_ns: high repeatability, at most. */
 const struct fixture sht_fixtures[] = {
 	{ .driver = "sht3x",
 	  .bus = "i2c-1",
@@ -120,6 +121,7 @@ const struct fixture sht_fixtures[] = {
 	  .high_micro = { 124990000, 100000000 },
 	  .tolerance_micro = { 1400, 800 },
 	  .busy = true,
+	  .least_wait_ns = INT64_C(15500000),
 	  .make_wrong = make_sht4x,
 	  .table = sht3x_table,
 	  .table_count = KRI_ARRAY_SIZE(sht3x_table),
@@ -133,6 +135,7 @@ const struct fixture sht_fixtures[] = {
 	  .high_micro = { 124990000 },
 	  .tolerance_micro = { 1400 },
 	  .busy = true,
+	  .least_wait_ns = INT64_C(15500000),
 	  .make_wrong = make_sht4x,
 	  .table = sht3x_table,
 	  .table_count = KRI_ARRAY_SIZE(sht3x_table),
@@ -146,6 +149,7 @@ const struct fixture sht_fixtures[] = {
 	  .high_micro = { 124990000, 100000000 },
 	  .tolerance_micro = { 1400, 1000 },
 	  .busy = true,
+	  .least_wait_ns = INT64_C(8300000),
 	  .make_wrong = make_sht3x,
 	  .exchange = exchange,
 	  .table = sht4x_table,

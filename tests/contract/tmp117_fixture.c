@@ -46,6 +46,7 @@ static const struct known table[] = {
 	{ .raw = { 0x7f, 0xff }, .value = { 255.9921875 } },
 };
 
+/* least_wait_ns: eight conversions, at most. */
 const struct fixture tmp117_fixtures[] = {
 	{ .driver = "tmp117",
 	  .bus = "i2c-1",
@@ -56,6 +57,7 @@ const struct fixture tmp117_fixtures[] = {
 	  .high_micro = { 150000000 },
 	  .tolerance_micro = { 3907 },
 	  .busy = true,
+	  .least_wait_ns = 8 * INT64_C(17500000),
 	  .make_wrong = make_tmp116,
 	  .exchange = exchange,
 	  .table = table,
