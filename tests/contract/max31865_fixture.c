@@ -156,6 +156,7 @@ const struct fixture max31865_fixtures[] = {
 	  .tolerance_micro = { HALF_STEP_AT_1000 },
 	  .silent = true,
 	  .busy = true,
+	  .least_wait_ns = KRYOS_MILLISECONDS(2),
 	  .make_wrong = make_max31856,
 	  .make_up = make_up_1000 },
 	{ .driver = "max31865",
