@@ -17,6 +17,7 @@ struct doctor {
 	const char *file;
 	char folder[4096]; /* of the store */
 	unsigned int problems, channels;
+	bool answers; /* a daemon does */
 };
 
 /* "  where       text", and with a mark what needs somebody's eye. */
@@ -55,15 +56,19 @@ static int64_t time_at(const struct kri_json *object, const char *key)
 static void look_at_sensors(struct doctor *doctor, const struct kri_json *status)
 {
 	const struct kri_json *readings = kri_json_get(status, "readings"), *reading;
-	char value[KRYOS_TEXT_MAX], age[KRYOS_TEXT_MAX];
+	char buffer[KRYOS_TEXT_MAX], age[KRYOS_TEXT_MAX];
 
 	for (unsigned int i = 0; (reading = kri_json_at(readings, i, NULL)); i++) {
 		const char *quality = text_of(reading, "quality"), *reason = text_of(reading, "reason");
-		bool measured = *decimal_of(reading, "value", value) != '-' || value[1];
+		const char *value = decimal_of(reading, "value", buffer);
+		bool measured = strcmp(value, "-") != 0;
 
-		say(doctor, measured, text_of(reading, "channel"), "%s%s%s%s%s, %s ago", measured ? value : "",
-		    measured ? " " : "", measured ? text_of(reading, "unit") : quality, measured ? "  " : "",
-		    measured ? quality : "", age_text(seconds_at(reading, "age"), age));
+		if (measured)
+			say(doctor, true, text_of(reading, "channel"), "%s %s  %s, %s ago", value,
+			    text_of(reading, "unit"), quality, age_text(seconds_at(reading, "age"), age));
+		else
+			say(doctor, false, text_of(reading, "channel"), "%s, %s ago", quality,
+			    age_text(seconds_at(reading, "age"), age));
 		if (!measured && *reason)
 			say(doctor, true, "", "%s", reason);
 		doctor->channels++;
@@ -189,6 +194,8 @@ static void found(void *data, const struct kryos_finding *finding)
 	struct doctor *doctor = data;
 	bool sensor = finding->kind == KRYOS_FINDING_SENSOR;
 
+	if (doctor->answers && finding->kind == KRYOS_FINDING_WATCHDOG)
+		return; /* it has said what it pets */
 	say(doctor, is_fine(finding), finding->where, "%s%s%s", sensor ? finding->driver : "", sensor ? "  " : "",
 	    finding->text);
 }
@@ -281,6 +288,7 @@ static int examine(struct doctor *doctor, struct kryos_ctx *ctx)
 	int r = ask_daemon(doctor->options, "status", NULL, &status);
 	bool nobody = nobody_answers(r);
 
+	doctor->answers = r >= 0;
 	if (r >= 0) {
 		look_at_daemon(doctor, status);
 		snprintf(doctor->folder, sizeof(doctor->folder), "%s", text_of(kri_json_get(status, "store"), "path"));
