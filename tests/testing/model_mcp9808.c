@@ -99,6 +99,7 @@ static void configure(struct mcp9808_model *chip, uint16_t value)
 	if (locks && !(old & 0x0100))
 		value &= (uint16_t)~0x0100;
 	chip->reg[CONFIG] = value & (uint16_t)~0x20; /* the interrupt that it clears */
+	/* Whoever sets it up waits for the first conversion, and a simulated clock's conversions take no time. */
 	chip->first = 0;
 }
 
