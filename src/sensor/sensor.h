@@ -146,7 +146,7 @@ int kri_dev_ready(struct kryos_dev *dev, bool shared);
 void kri_dev_lost(struct kryos_dev *dev);
 
 /*
- * Runs run(dev, data) on the bus's worker, after kri_dev_ready(dev, shared), and waits for it at most
+ * call.c: runs run(dev, data) on the bus's worker, after kri_dev_ready(dev, shared), and waits for it at most
  * timeout_ns. Its result, with its sentence, or -ETIMEDOUT; then run may still be under way, so data
  * is copied (size bytes) and copied back only when it ended in time. Not on the context's workers.
  */
