@@ -312,8 +312,10 @@ static int check_device(struct kri_rtc *rtc, const char *device)
 	if (!rtc->driver->bus && rtc->device.bus[0] != '/')
 		return kryos_fail(KRYOS_EDEVICE, "%s: a path is needed, as in %s@/dev/rtc0", rtc->device.text,
 		                  rtc->device.driver);
-	if (rtc->driver->bus)
-		return kri_dev_open(rtc->ctx, device, rtc->driver->bus, &rtc->dev);
+	if (rtc->driver->bus) {
+		r = kri_dev_open(rtc->ctx, device, rtc->driver->bus, &rtc->dev);
+		return r < 0 ? r : kri_dev_take(rtc->dev);
+	}
 	return kri_worker_new(&rtc->own, rtc->ctx, "kryos-rtc", 4, NULL, NULL);
 }
 

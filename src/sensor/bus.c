@@ -57,6 +57,7 @@ void kri_bus_unref(struct kri_bus *bus)
 	if (!bus || atomic_fetch_sub(&bus->refs, 1) != 1)
 		return;
 	kri_ctx_unref(bus->ctx);
+	kri_muxes_destroy(&bus->muxes);
 	free(bus->priv);
 	free(bus);
 }
@@ -222,7 +223,7 @@ static int make_bus(struct kryos_ctx *ctx, const struct kri_device *device, stru
 	atomic_init(&bus->refs, 2); /* the worker's and the table's */
 	atomic_init(&bus->hangs, false);
 	atomic_init(&bus->open, false);
-	atomic_init(&bus->muxes.there, 0);
+	kri_muxes_init(&bus->muxes);
 	bus->ctx = kri_ctx_ref(ctx);
 	bus->driver = search.driver;
 	bus->userdata = search.userdata;

@@ -24,6 +24,9 @@ struct kryos_dev {
 	uint32_t spi_mode, spi_max_hz;
 	int64_t options[KRYOS_SENSOR_MAX_OPTIONS];
 	bool keeps_stuck;
+
+	unsigned int chip; /* its address on I2C; 0: it is on another bus */
+	bool taken;        /* its owner's, and at the end whoever's is the last reference */
 };
 
 void kri_say_nothing(void)
@@ -71,12 +74,27 @@ int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, st
 		free(dev);
 		return r;
 	}
-	/* From the first chip behind it on, and before any job: what it has open is in every other chip's way. */
-	if (!strncmp(dev->device.bus, "i2c-", 4) && kri_mux_parse(dev->device.place, &dev->mux, &chip) >= 0 &&
-	    dev->mux.address)
-		kri_muxes_add(kri_bus_muxes(dev->bus), dev->mux.address);
+	if (!strncmp(dev->device.bus, "i2c-", 4) && kri_mux_parse(dev->device.place, &dev->mux, &chip) >= 0)
+		dev->chip = (unsigned int)strtoul(chip, NULL, 16) & 127;
 	*ret_dev = dev;
 	return 0;
+}
+
+int kri_dev_take(struct kryos_dev *dev)
+{
+	int r = dev->chip ? kri_muxes_take(kri_bus_muxes(dev->bus), &dev->mux, dev->chip) : 0;
+
+	if (r < 0)
+		return fail_for(dev, r);
+	dev->taken = dev->chip > 0;
+	return 0;
+}
+
+void kri_dev_give_back(struct kryos_dev *dev)
+{
+	if (dev->taken)
+		kri_muxes_give_back(kri_bus_muxes(dev->bus), &dev->mux, dev->chip);
+	dev->taken = false;
 }
 
 void kri_dev_configure(struct kryos_dev *dev, const struct kryos_sensor_driver *driver, const int64_t *options)
@@ -122,6 +140,7 @@ void kri_dev_close(struct kryos_dev *dev)
 		return;
 	/* Open still only where the bus hung so that the job which would have closed it never ran. */
 	kryos_dev_close_line(dev);
+	kri_dev_give_back(dev);
 	kri_bus_unref(dev->bus);
 	free(dev);
 }

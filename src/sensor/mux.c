@@ -45,9 +45,75 @@ struct kryos_address kri_mux_address(unsigned int mux)
 	return address;
 }
 
-void kri_muxes_add(struct kri_muxes *muxes, unsigned int mux)
+void kri_muxes_init(struct kri_muxes *muxes)
 {
-	atomic_fetch_or(&muxes->there, 1u << (mux - FIRST));
+	atomic_init(&muxes->there, 0);
+	pthread_mutex_init(&muxes->lock, NULL);
+}
+
+void kri_muxes_destroy(struct kri_muxes *muxes)
+{
+	pthread_mutex_destroy(&muxes->lock);
+}
+
+static int fail_taken(unsigned int address, const char *whose)
+{
+	return kryos_fail(KRYOS_EDEVICE,
+	                  "0x%02x is %s already; what is on a bus itself, multiplexers too, shares its address with "
+	                  "nothing behind a channel",
+	                  address, whose);
+}
+
+static int check_alone(const struct kri_muxes *muxes, unsigned int address)
+{
+	return muxes->behind[address] ? fail_taken(address, "behind a channel of a multiplexer") : 0;
+}
+
+static int check_place(const struct kri_muxes *muxes, const struct kri_mux_place *place, unsigned int chip)
+{
+	bool is_mux = chip >= FIRST && chip < FIRST + KRI_ARRAY_SIZE(muxes->users) && muxes->users[chip - FIRST];
+
+	if (is_mux)
+		return fail_taken(chip, "a multiplexer");
+	if (!place->address)
+		return check_alone(muxes, chip);
+	if (muxes->alone[chip])
+		return fail_taken(chip, "on the bus itself");
+	if (muxes->alone[place->address])
+		return fail_taken(place->address, "on the bus itself");
+	return check_alone(muxes, place->address);
+}
+
+static void count(struct kri_muxes *muxes, const struct kri_mux_place *place, unsigned int chip, unsigned int more)
+{
+	if (!place->address) {
+		muxes->alone[chip] += more;
+		return;
+	}
+	muxes->behind[chip] += more;
+	muxes->users[place->address - FIRST] += more;
+}
+
+int kri_muxes_take(struct kri_muxes *muxes, const struct kri_mux_place *place, unsigned int chip)
+{
+	int r;
+
+	pthread_mutex_lock(&muxes->lock);
+	r = check_place(muxes, place, chip);
+	if (r >= 0)
+		count(muxes, place, chip, 1);
+	/* From the first chip behind it on, and before any job: what it has open is in every other chip's way. */
+	if (r >= 0 && place->address)
+		atomic_fetch_or(&muxes->there, 1U << (place->address - FIRST));
+	pthread_mutex_unlock(&muxes->lock);
+	return r;
+}
+
+void kri_muxes_give_back(struct kri_muxes *muxes, const struct kri_mux_place *place, unsigned int chip)
+{
+	pthread_mutex_lock(&muxes->lock);
+	count(muxes, place, chip, -1U);
+	pthread_mutex_unlock(&muxes->lock);
 }
 
 void kri_muxes_forget(struct kri_muxes *muxes)

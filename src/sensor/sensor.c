@@ -77,6 +77,8 @@ static int make(struct kryos_sensor *sensor, const char *text)
 		r = kri_device_find_sensor(sensor->ctx, &device, &sensor->driver);
 	if (r >= 0)
 		r = kri_dev_open(sensor->ctx, text, sensor->driver->bus, &sensor->dev);
+	if (r >= 0)
+		r = kri_dev_take(sensor->dev);
 	if (r < 0)
 		return r;
 	sensor->priv = calloc(1, sensor->driver->private_size ? sensor->driver->private_size : 1);
@@ -310,6 +312,8 @@ void kryos_sensor_close(struct kryos_sensor *sensor)
 		kri_rail_remove(sensor->rail, sensor);
 	kri_bus_release_name(sensor->ctx, sensor->name);
 	put_to_rest(sensor);
+	/* Whatever hangs on it may go on: what takes its place waits for the same bus. */
+	kri_dev_give_back(sensor->dev);
 	kri_sensor_unref(sensor);
 }
 

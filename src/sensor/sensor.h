@@ -60,15 +60,24 @@ struct kri_mux_place {
 };
 /* Those of one bus. */
 struct kri_muxes {
-	atomic_uint there;  /* a bit for each address from 0x70 */
+	atomic_uint there;  /* a bit for each address from 0x70 that a chip in use is, or was, behind */
 	unsigned int known; /* those whose open channels are known */
 	uint8_t open[8];
+	/* How many chips that are in use have an address: on the bus itself, behind channels, behind each of them. */
+	pthread_mutex_t lock;
+	unsigned int alone[128], behind[128], users[8];
 };
+void kri_muxes_init(struct kri_muxes *muxes);
+void kri_muxes_destroy(struct kri_muxes *muxes);
 /* Takes "0x70.3:" off the front of a place; nothing where none stands there. Pure. KRYOS_EDEVICE. */
 int kri_mux_parse(const char *place, struct kri_mux_place *ret_place, const char **ret_chip);
 struct kryos_address kri_mux_address(unsigned int mux);
-/* There is one at this address. Any thread. */
-void kri_muxes_add(struct kri_muxes *muxes, unsigned int mux);
+/*
+ * A chip comes into use. KRYOS_EDEVICE: others that are in use would answer with it, as what is on the bus itself does
+ * whatever channel is open. Any thread.
+ */
+int kri_muxes_take(struct kri_muxes *muxes, const struct kri_mux_place *place, unsigned int chip);
+void kri_muxes_give_back(struct kri_muxes *muxes, const struct kri_mux_place *place, unsigned int chip);
 /* Nothing is known of what is open. */
 void kri_muxes_forget(struct kri_muxes *muxes);
 /* Opens the way to a place and closes all others. -EIO: the multiplexer does not acknowledge; KRYOS_ECHIP: it is none.
@@ -122,6 +131,12 @@ void kri_bus_release_name(struct kryos_ctx *ctx, const char *name);
  * not touch the bus. KRYOS_EDEVICE, -ENOMEM.
  */
 int kri_dev_open(struct kryos_ctx *ctx, const char *device, const char *kind, struct kryos_dev **ret_dev);
+/*
+ * For a chip that stays in use until kri_dev_give_back or its end: KRYOS_EDEVICE, with a sentence, where it and another
+ * one in use would answer together. A look at what is on the bus itself goes without. Before the first job.
+ */
+int kri_dev_take(struct kryos_dev *dev);
+void kri_dev_give_back(struct kryos_dev *dev);
 /* What its driver asks of an SPI bus, and is told by kryos_dev_option. Before the first job. */
 void kri_dev_configure(struct kryos_dev *dev, const struct kryos_sensor_driver *driver, const int64_t *options);
 /* The place as it was written; "" where none was. */

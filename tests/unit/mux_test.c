@@ -2,6 +2,7 @@
 /* Chips behind multiplexers of the fake bus, on which chips of one address that are reached together talk at once. */
 #include "support.h"
 #include <errno.h>
+#include <kryos/clock.h>
 #include <kryos/testing/bus.h>
 #include <kryos/testing/clock.h>
 #include <sensor/sensor.h>
@@ -243,6 +244,52 @@ static void no_fault_gives_a_value_of_another_chip(void **state)
 	assert_true(failed > 0);
 }
 
+/* It answers whatever channel is open: what is read there is the AND of two chips. */
+static void a_chip_on_the_bus_itself_shares_its_address_with_none_behind_a_channel(void **state)
+{
+	static const struct {
+		const char *first, *second, *says;
+	} cases[] = {
+		{ "bme280@i2c-1:0x76", "bme280@i2c-1:0x70.0:0x76", "0x76 is on the bus itself already" },
+		{ "bme280@i2c-1:0x70.0:0x76", "bme280@i2c-1:0x76",
+		  "0x76 is behind a channel of a multiplexer already" },
+		{ "bme280@i2c-1:0x77", "bme280@i2c-1:0x77.0:0x76", "0x77 is on the bus itself already" },
+		{ "bme280@i2c-1:0x77.0:0x76", "bme280@i2c-1:0x77", "0x77 is a multiplexer already" },
+		{ "bme280@i2c-1:0x70.0:0x77", "bme280@i2c-1:0x77.0:0x76", "0x77 is behind a channel" },
+		{ "bme280@i2c-1:0x77.0:0x76", "bme280@i2c-1:0x70.0:0x77", "0x77 is a multiplexer already" },
+	};
+	struct bench *bench = *state;
+	struct kryos_sensor *first, *second;
+	unsigned int before, without;
+
+	/* What is refused is in nobody's way. */
+	assert_ok(kryos_sensor_open(&bench->sensors[ROOT], bench->ctx, "root", table[ROOT].device));
+	before = kryos_fake_bus_transfers(bench->bus);
+	expect_own(bench, ROOT);
+	without = kryos_fake_bus_transfers(bench->bus) - before;
+	assert_fails(KRYOS_EDEVICE, kryos_sensor_open(&second, bench->ctx, "odd", "bme280@i2c-1:0x77.0:0x76"));
+	expect_own(bench, ROOT);
+	assert_int_equal(kryos_fake_bus_transfers(bench->bus) - before, 2 * without);
+	kryos_sensor_close(bench->sensors[ROOT]);
+
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(cases); i++) {
+		assert_ok(kri_sensor_new_lazy(&first, bench->ctx, "first", cases[i].first, NULL));
+		assert_fails(KRYOS_EDEVICE, kri_sensor_new_lazy(&second, bench->ctx, "second", cases[i].second, NULL));
+		assert_says(KRYOS_EDEVICE, cases[i].second);
+		assert_says(KRYOS_EDEVICE, cases[i].says);
+		/* Once the first is closed its place is free. */
+		kryos_sensor_close(first);
+		assert_ok(kri_sensor_new_lazy(&second, bench->ctx, "second", cases[i].second, NULL));
+		assert_fails(KRYOS_EDEVICE, kri_sensor_new_lazy(&first, bench->ctx, "first", cases[i].first, NULL));
+		kryos_sensor_close(second);
+	}
+	/* A clock that is a chip is one of them. */
+	assert_ok(kri_sensor_new_lazy(&first, bench->ctx, "first", "bme280@i2c-1:0x70.0:0x68", NULL));
+	assert_fails(KRYOS_EDEVICE, kryos_clock_use_rtc(bench->ctx, "ds3231@i2c-1:0x68"));
+	assert_says(KRYOS_EDEVICE, "0x68 is behind a channel of a multiplexer already");
+	kryos_sensor_close(first);
+}
+
 static void without_a_multiplexer_nothing_is_written_for_one(void **state)
 {
 	struct bench *bench = *state;
@@ -270,6 +317,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_chip_that_is_absent_is_told_from_its_multiplexer, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_chip_in_the_place_of_a_multiplexer_is_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_fault_gives_a_value_of_another_chip, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_chip_on_the_bus_itself_shares_its_address_with_none_behind_a_channel,
+		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_multiplexer_nothing_is_written_for_one, setup, teardown),
 	};
 
