@@ -105,6 +105,9 @@ int kri_muxes_take(struct kri_muxes *muxes, const struct kri_mux_place *place, u
 	/* From the first chip behind it on, and before any job: what it has open is in every other chip's way. */
 	if (r >= 0 && place->address)
 		atomic_fetch_or(&muxes->there, 1U << (place->address - FIRST));
+	/* There is none where a chip is: what closes channels would be written to it. */
+	if (r >= 0 && !place->address && chip >= FIRST && chip < FIRST + KRI_ARRAY_SIZE(muxes->users))
+		atomic_fetch_and(&muxes->there, ~(1U << (chip - FIRST)));
 	pthread_mutex_unlock(&muxes->lock);
 	return r;
 }

@@ -290,6 +290,24 @@ static void a_chip_on_the_bus_itself_shares_its_address_with_none_behind_a_chann
 	kryos_sensor_close(first);
 }
 
+/* As when a station file is set right. */
+static void a_chip_where_a_multiplexer_was_expected_is_not_written_to_as_one(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_sensor *wrong;
+	unsigned int before, without;
+
+	before = kryos_fake_bus_transfers(bench->bus);
+	assert_ok(kryos_sensor_open(&bench->sensors[ROOT], bench->ctx, "root", table[ROOT].device));
+	without = kryos_fake_bus_transfers(bench->bus) - before;
+	kryos_sensor_close(bench->sensors[ROOT]);
+	assert_fails(KRYOS_ECHIP, kryos_sensor_open(&wrong, bench->ctx, "root", "bme280@i2c-1:0x77.0:0x76"));
+	before = kryos_fake_bus_transfers(bench->bus);
+	assert_ok(kryos_sensor_open(&bench->sensors[ROOT], bench->ctx, "root", table[ROOT].device));
+	assert_int_equal(kryos_fake_bus_transfers(bench->bus) - before, without);
+	expect_own(bench, ROOT);
+}
+
 static void without_a_multiplexer_nothing_is_written_for_one(void **state)
 {
 	struct bench *bench = *state;
@@ -319,6 +337,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_fault_gives_a_value_of_another_chip, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_chip_on_the_bus_itself_shares_its_address_with_none_behind_a_channel,
 		                                setup, teardown),
+		cmocka_unit_test_setup_teardown(a_chip_where_a_multiplexer_was_expected_is_not_written_to_as_one, setup,
+		                                teardown),
 		cmocka_unit_test_setup_teardown(without_a_multiplexer_nothing_is_written_for_one, setup, teardown),
 	};
 
