@@ -404,7 +404,7 @@ static void sensor_measures_all_the_same_with_one_disturbed_transfer(void **stat
 
 	count_transfers(fixture, &opening, &reading);
 	count = KRI_ARRAY_SIZE(passing) - (can_be_freed ? 0 : 2);
-	/* What the kernel says is gone is no noise. */
+	/* A device of the kernel that is not there is looked for anew: it may have another number by now. */
 	for (f = fixture->generic ? 1 : 0; f < count; f++) {
 		for (at = 0; at < reading; at++) {
 			struct rig rig;

@@ -116,11 +116,9 @@ static const struct {
 	int code;                         /* of an open */
 	enum kryos_quality once, forever; /* one transfer of a measurement, and all of them */
 } faults[] = {
-	/* Nobody acknowledged. Who is asked again may answer, but a chip that is pulled out should be missed at once.
-	 */
-	{ ENXIO, -ENODEV, KRYOS_QUALITY_ABSENT, KRYOS_QUALITY_ABSENT },
-	{ EREMOTEIO, -ENODEV, KRYOS_QUALITY_ABSENT, KRYOS_QUALITY_ABSENT },
-	/* Noise passes. */
+	/* Noise passes, and one address that nobody acknowledged may be noise. */
+	{ ENXIO, -ENODEV, KRYOS_QUALITY_GOOD, KRYOS_QUALITY_ABSENT },
+	{ EREMOTEIO, -ENODEV, KRYOS_QUALITY_GOOD, KRYOS_QUALITY_ABSENT },
 	{ EIO, -EIO, KRYOS_QUALITY_GOOD, KRYOS_QUALITY_BUS },
 	{ EAGAIN, -EAGAIN, KRYOS_QUALITY_GOOD, KRYOS_QUALITY_BUS },
 	{ ETIMEDOUT, -ETIMEDOUT, KRYOS_QUALITY_TIMEOUT, KRYOS_QUALITY_TIMEOUT },
