@@ -16,6 +16,7 @@ struct doctor {
 	const struct options *options;
 	const char *file;
 	char folder[4096]; /* of the store */
+	int64_t keep_bytes;
 	unsigned int problems, channels;
 	bool answers; /* a daemon does */
 };
@@ -53,6 +54,18 @@ static int64_t time_at(const struct kri_json *object, const char *key)
 	return *text_of(object, key) && kri_parse_time(text_of(object, key), &ns) >= 0 ? ns / 1000000000 : 0;
 }
 
+/* A reading that is older than three rounds of its sensor is none of now; 0: no such sensor. */
+static double oldest(const struct kri_json *status, const char *channel)
+{
+	const struct kri_json *sensors = kri_json_get(status, "sensors"), *sensor;
+	size_t length = strcspn(channel, ".");
+
+	for (unsigned int i = 0; (sensor = kri_json_at(sensors, i, NULL)); i++)
+		if (strlen(text_of(sensor, "name")) == length && !strncmp(text_of(sensor, "name"), channel, length))
+			return 3 * seconds_at(sensor, "every");
+	return 0;
+}
+
 static void look_at_sensors(struct doctor *doctor, const struct kri_json *status)
 {
 	const struct kri_json *readings = kri_json_get(status, "readings"), *reading;
@@ -62,9 +75,10 @@ static void look_at_sensors(struct doctor *doctor, const struct kri_json *status
 		const char *quality = text_of(reading, "quality"), *reason = text_of(reading, "reason");
 		const char *value = decimal_of(reading, "value", buffer);
 		bool measured = strcmp(value, "-") != 0;
+		bool fresh = seconds_at(reading, "age") <= oldest(status, text_of(reading, "channel"));
 
 		if (measured)
-			say(doctor, true, text_of(reading, "channel"), "%s %s  %s, %s ago", value,
+			say(doctor, fresh, text_of(reading, "channel"), "%s %s  %s, %s ago", value,
 			    text_of(reading, "unit"), quality, age_text(seconds_at(reading, "age"), age));
 		else
 			say(doctor, false, text_of(reading, "channel"), "%s, %s ago", quality,
@@ -90,8 +104,10 @@ static void look_at_relays(struct doctor *doctor, const struct kri_json *status)
 		char days[64] = "";
 
 		if (until)
-			snprintf(days, sizeof(days), "; certificate good for %.0f more days",
-			         (double)(until - now) / DAY_S);
+			snprintf(days, sizeof(days),
+			         until > now ? "; certificate good for %.0f more days"
+			                     : "; certificate ended %.0f days ago",
+			         (double)(until > now ? until - now : now - until) / DAY_S);
 		say(doctor, up && (!until || until - now > 30 * DAY_S), text_of(relay, "name"),
 		    "%s: %s%s%s, %" PRId64 " owed%s", text_of(relay, "url"), text_of(relay, "link"),
 		    *text_of(relay, "error") ? ": " : "", text_of(relay, "error"), number_of(relay, "owed"), days);
@@ -156,6 +172,8 @@ static bool is_said(const struct kri_json *status, const char *problem)
 		if (!strncmp(problem, text, strlen(text)) && strchr(":", problem[strlen(text)]))
 			return true;
 	}
+	if (!strncmp(problem, "relay ", 6) && strstr(problem, ": the certificate in "))
+		return true;
 	return !strncmp(problem, "clock:", 6) || !strncmp(problem, "store:", 6) || !strncmp(problem, "watchdog:", 9);
 }
 
@@ -214,6 +232,7 @@ static void try_sensor(struct doctor *doctor, struct kryos_ctx *ctx, const struc
 	                                                         .line = kri_station_is_line(section) ? &line : NULL))
 	            : -ENOMEM;
 	say(doctor, r >= 0, section->label, "%s%s%s", device, r < 0 ? ": " : "", r < 0 ? kryos_strerror(r) : "");
+	doctor->channels += r >= 0 ? (unsigned int)kryos_sensor_get_channel_count(sensor) : 1;
 	kryos_sensor_close(sensor);
 	free(options);
 }
@@ -241,8 +260,10 @@ static void look_at_certificates(struct doctor *doctor, struct kryos_ctx *ctx, c
 		say(doctor, false, relay->label, "%s", kryos_strerror(r));
 	else if (until != INT64_MAX && kryos_clock_now(ctx, &now) >= 0)
 		say(doctor, until - now.t_wall_ns > KRYOS_DAYS(30), relay->label,
-		    "%s: good for %.0f more days, if the clock is right", path,
-		    (double)(until - now.t_wall_ns) / 1e9 / DAY_S);
+		    until > now.t_wall_ns ? "%s: good for %.0f more days, if the clock is right"
+		                          : "%s: ended %.0f days ago, if the clock is right",
+		    path,
+		    (double)(until > now.t_wall_ns ? until - now.t_wall_ns : now.t_wall_ns - until) / 1e9 / DAY_S);
 }
 
 static void try_section(struct doctor *doctor, struct kryos_ctx *ctx, const struct kri_section *section)
@@ -278,6 +299,7 @@ static void try_file(struct doctor *doctor, struct kryos_ctx *ctx)
 	for (const struct kri_section *section = file->sections; section; section = section->next)
 		try_section(doctor, ctx, section);
 	kri_station_store_path(file, doctor->folder, sizeof(doctor->folder));
+	doctor->keep_bytes = kri_station_number(kri_station_find(file, KRI_SECTION_STORE, NULL), KRI_STORE_SIZE);
 	kri_station_file_free(file);
 }
 
@@ -292,6 +314,7 @@ static int examine(struct doctor *doctor, struct kryos_ctx *ctx)
 	if (r >= 0) {
 		look_at_daemon(doctor, status);
 		snprintf(doctor->folder, sizeof(doctor->folder), "%s", text_of(kri_json_get(status, "store"), "path"));
+		doctor->keep_bytes = number_of(kri_json_get(status, "store"), "limit_bytes");
 	} else {
 		say(doctor, false, "daemon", "%s", kryos_strerror(r));
 	}
@@ -307,6 +330,7 @@ static int examine(struct doctor *doctor, struct kryos_ctx *ctx)
 		config.no_board = 0;
 	}
 	config.channels = doctor->channels ? doctor->channels : 1;
+	config.keep_bytes = doctor->keep_bytes;
 	if (!*doctor->folder)
 		snprintf(doctor->folder, sizeof(doctor->folder), "%s", doctor->options->store);
 	r = kryos_survey(ctx, &config, found, doctor);

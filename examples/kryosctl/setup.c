@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +147,7 @@ static void time_zone(char *name, size_t size)
 		return;
 	target[length] = '\0';
 	zone = strstr(target, "/zoneinfo/");
-	if (zone && strlen(zone + 10) < size)
+	if (zone && strlen(zone + 10) < size && access("/etc/localtime", R_OK) == 0)
 		snprintf(name, size, "%s", zone + 10);
 }
 
@@ -265,11 +266,29 @@ static int stays(const char *path)
 	return complain("%s is there already and stays as it is; -o FILE writes another, to compare", path);
 }
 
+/* There or not at all, also after a power cut. FAT has no links. */
+static int put(const char *path, const char *place)
+{
+	char folder[PATH_MAX];
+	int fd;
+
+	if (link(path, place) < 0 && ((errno != EPERM && errno != EOPNOTSUPP) || rename(path, place) < 0))
+		return -1;
+	snprintf(folder, sizeof(folder), "%s", place);
+	fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)fsync(fd);
+		close(fd);
+	}
+	return 0;
+}
+
 /* Beside its place first, and there only once the daemon would take it; never over one that somebody worked on. */
 static int write_file(const struct setup *setup, unsigned int vaccines)
 {
 	char path[PATH_MAX];
 	int result = EXIT_SUCCESS, fd;
+	FILE *file;
 
 	if (snprintf(path, sizeof(path), "%s.new", setup->file) >= (int)sizeof(path))
 		return complain("%.40s...: its name is too long", setup->file);
@@ -279,11 +298,15 @@ static int write_file(const struct setup *setup, unsigned int vaccines)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return complain("%s can't be written: %s", path, strerror(errno));
-	if (fill(fdopen(fd, "w"), setup, vaccines) < 0)
+	file = fdopen(fd, "w");
+	if (!file) {
+		close(fd);
+		result = complain("%s can't be written: %s", path, strerror(ENOMEM));
+	} else if (fill(file, setup, vaccines) < 0)
 		result = complain("%s can't be written: %s", path, strerror(errno));
 	else if (kryos_station_check(path, NULL) < 0)
 		result = complain("%s", kryos_strerror(KRYOS_ECONFIG));
-	else if (link(path, setup->file) < 0)
+	else if (put(path, setup->file) < 0)
 		result = errno == EEXIST ? stays(setup->file)
 		                         : complain("%s can't be made: %s", setup->file, strerror(errno));
 	unlink(path);
@@ -357,7 +380,9 @@ static int run(const struct options *options, char *const *arguments, int count)
 		return stays(setup.file);
 	r = ask_daemon(options, "status", NULL, &status);
 	kri_json_free(status);
-	if (!nobody_answers(r))
+	if (r < 0 && !nobody_answers(r))
+		return complain("cryo_daemon may be using the sensors: %s", kryos_strerror(r));
+	if (r >= 0)
 		return complain(
 			"cryo_daemon runs and uses the sensors: stop it first (systemctl stop cryo_daemon), or see "
 			"kryosctl doctor");

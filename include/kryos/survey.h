@@ -5,8 +5,9 @@
  * At the addresses that drivers of this build know, what tells one chip from another is read, and nothing is written to
  * a chip that is not known. That is no harm to a chip that nobody else uses; between the transfers of another process
  * it may be, so buses that one uses are left out. What was found is then measured once, if that is asked for. No
- * watchdog is opened, for that would start it. Chips behind multiplexers, and on power that is switched off, are not
- * found.
+ * watchdog is opened, for that would start it. Chips on power that is switched off are not
+ * found, nor are those behind multiplexers, but where a channel was left open: such a one looks as if it were on the
+ * bus itself.
  */
 #ifndef KRYOS_SURVEY_H
 #define KRYOS_SURVEY_H
@@ -44,6 +45,7 @@ struct kryos_survey_config {
 	uint32_t no_buses;  /* 1: no bus is looked at: somebody else uses them */
 	uint32_t no_board;  /* 1: neither watchdog nor disk */
 	uint32_t reserved;
+	int64_t keep_bytes; /* what the store may take; 0: the default of its config */
 };
 #define KRYOS_SURVEY_CONFIG(...) KRYOS_CONFIG_OF(kryos_survey_config, __VA_ARGS__)
 

@@ -50,6 +50,8 @@ int kri_certificate_until(const char *path, bool last, int64_t *ret_wall_ns)
 	if (!any)
 		return kryos_fail(KRYOS_ECORRUPT, "%s: holds no certificate in PEM", path);
 	/* 9999-12-31 is what RFC 5280 has for no end; it does not fit. */
+	if (ends < 0)
+		ends = 0; /* long ago is enough */
 	*ret_wall_ns = ends > INT64_MAX / 1000000000 ? INT64_MAX : ends * 1000000000;
 	return 0;
 }

@@ -181,6 +181,7 @@ static int apply_sensors(struct kryos_station *station, const struct kri_station
 	if (!same_powers || !same_deadline || !covers(file, station->file, KRI_SECTION_SENSOR) ||
 	    !covers(file, station->file, KRI_SECTION_CHANNEL) || says_more(file, station->file)) {
 		kri_station_close_sampler(station);
+		kri_station_watch_forget(station);
 		if (!same_powers) {
 			kri_station_close_powers(station);
 			r = kri_station_open_powers(station, file);

@@ -36,6 +36,7 @@ struct kri_station_news {
 /* A sensor that gives nothing, and why. */
 struct kri_station_lost {
 	struct kri_station_lost *next;
+	int code;
 	char name[32];
 	char text[256];
 };
@@ -111,8 +112,12 @@ void kri_station_watch_stop(struct kryos_station *station);
 /* The newest sample of a channel since start; false: none. index counts channels that have one, from 0. Any thread. */
 bool kri_station_get_latest(struct kryos_station *station, unsigned int index, struct kryos_sample *ret_sample);
 
-/* Why a channel's sensor gives nothing; false: it does, or nothing is known. Any thread. */
-bool kri_station_get_reason(struct kryos_station *station, const char *channel, char *ret_text, size_t size);
+/* Why a sample has no value, where its sensor was announced as lost for that; false, and "": nothing is known. Any
+ * thread. */
+bool kri_station_get_reason(struct kryos_station *station, const struct kryos_sample *sample, char *ret_text,
+                            size_t size);
+/* Forgets samples and losses, because the sensors are others from now on. */
+void kri_station_watch_forget(struct kryos_station *station);
 
 void kri_station_add_user(struct kryos_station *station, struct kri_station_user *user);
 void kri_station_remove_user(struct kryos_station *station, struct kri_station_user *user);

@@ -49,11 +49,8 @@ struct kri_json *kri_station_readings(struct kryos_station *station)
 			kri_json_add_null(reading, "value");
 		kri_json_add_string(reading, "unit", kryos_channel_unit(station->ctx, sample.channel));
 		kri_json_add_string(reading, "quality", kryos_quality_name(sample.quality));
-		add_text(reading, "reason",
-		         kri_station_get_reason(station, kryos_channel_name(station->ctx, sample.channel), reason,
-		                                sizeof(reason))
-		                 ? reason
-		                 : "");
+		kri_station_get_reason(station, &sample, reason, sizeof(reason));
+		add_text(reading, "reason", reason);
 		kri_json_add_time(reading, "time", sample.t_wall_ns);
 		kri_json_add_string(reading, "trust", kryos_trust_name(sample.trust));
 		add_seconds(reading, "age", now - sample.t_boot_ns);
@@ -264,7 +261,7 @@ void kri_station_each_problem(struct kryos_station *station, kri_problem_fn prob
 
 		if (kryos_quality_is_measured(sample.quality))
 			continue;
-		kri_station_get_reason(station, name, reason, sizeof(reason));
+		kri_station_get_reason(station, &sample, reason, sizeof(reason));
 		snprintf(text, sizeof(text), "%s: %s%s%s", name, kryos_quality_name(sample.quality),
 		         *reason ? ": " : "", reason);
 		problem(data, text);

@@ -4,6 +4,7 @@
  * to the store what belongs there and is announced by rooms that know no store, and proves for the
  * task "store" that what was handed over becomes durable.
  */
+#include "../sensor/sensor.h"
 #include "../store/store.h"
 #include "station.h"
 #include <stdio.h>
@@ -90,6 +91,7 @@ static void keep_lost(struct kri_station_watch *watch, const struct kryos_event 
 	forget_lost(watch, event->name);
 	if (!lost)
 		return;
+	lost->code = event->code;
 	snprintf(lost->name, sizeof(lost->name), "%s", event->name);
 	snprintf(lost->text, sizeof(lost->text), "%s", event->text);
 	lost->next = watch->lost;
@@ -252,20 +254,38 @@ void kri_station_watch_stop(struct kryos_station *station)
 	pthread_mutex_destroy(&watch->lock);
 }
 
-bool kri_station_get_reason(struct kryos_station *station, const char *channel, char *ret_text, size_t size)
+bool kri_station_get_reason(struct kryos_station *station, const struct kryos_sample *sample, char *ret_text,
+                            size_t size)
 {
+	const char *channel = kryos_channel_name(station->ctx, sample->channel);
 	struct kri_station_watch *watch = &station->watch;
 	const struct kri_station_lost *lost;
 	size_t length = strcspn(channel, ".");
+	bool known;
 
+	*ret_text = '\0';
 	pthread_mutex_lock(&watch->lock);
 	lost = watch->lost;
 	while (lost && (strlen(lost->name) != length || strncmp(lost->name, channel, length) != 0))
 		lost = lost->next;
-	if (lost)
+	/* A loss is announced once; what is wrong since may be another thing. */
+	known = lost && kri_judge_error(lost->code) == (enum kryos_quality)sample->quality;
+	if (known)
 		snprintf(ret_text, size, "%s", lost->text);
 	pthread_mutex_unlock(&watch->lock);
-	return lost;
+	return known;
+}
+
+void kri_station_watch_forget(struct kryos_station *station)
+{
+	struct kri_station_watch *watch = &station->watch;
+
+	pthread_mutex_lock(&watch->lock);
+	while (watch->lost)
+		forget_lost(watch, watch->lost->name);
+	if (watch->latest)
+		memset(watch->latest, 0, watch->latest_count * sizeof(*watch->latest));
+	pthread_mutex_unlock(&watch->lock);
 }
 
 bool kri_station_get_latest(struct kryos_station *station, unsigned int index, struct kryos_sample *ret_sample)

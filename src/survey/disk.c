@@ -78,6 +78,7 @@ static void room_text(const struct kri_survey *survey, char *text, size_t size)
 {
 	unsigned int channels = survey->config.channels ? survey->config.channels : survey->channels;
 	struct statvfs status;
+	double keep = (double)(survey->config.keep_bytes ? survey->config.keep_bytes : kri_default(KRI_ID_KEEP_BYTES));
 	double bytes, days;
 
 	if (statvfs(survey->config.folder, &status) < 0 || !channels) {
@@ -85,8 +86,8 @@ static void room_text(const struct kri_survey *survey, char *text, size_t size)
 		return;
 	}
 	bytes = (double)status.f_bavail * (double)status.f_frsize / 2;
-	if (bytes > (double)kri_default(KRI_ID_KEEP_BYTES))
-		bytes = (double)kri_default(KRI_ID_KEEP_BYTES);
+	if (bytes > keep)
+		bytes = keep;
 	days = bytes / (SAMPLE_BYTES * DAILY * channels);
 	if (days >= 730)
 		snprintf(text, size, ", room for %.0f years", days / 365 > 99 ? 99 : days / 365);
