@@ -106,10 +106,3 @@ build_modules() {
 	make -C "$1" M="$folder" "${cross[@]}" modules -j "$(nproc)" >"$build/log/modules.log" 2>&1 || return 1
 	echo "$release" >"$folder/built"
 }
-
-# modules HEADERS: the same, which must succeed.
-modules() {
-	build_modules "$1" && return
-	tail -n 20 "$build/log/modules.log"
-	fail_all "building the modules (${build#"$top"/}/log/modules.log)"
-}

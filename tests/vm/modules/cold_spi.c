@@ -17,6 +17,7 @@
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/spi/spi.h>
+#include <linux/version.h>
 
 static unsigned int rtd = 8192, closed, open, status, present = 3;
 static int thermocouple, junction;
@@ -161,19 +162,29 @@ static bool must_fail(void)
 	return true;
 }
 
+/* Later kernels let a device have several chip selects, and 6.1 has the function only since one of its updates. */
+static unsigned int select_of(const struct spi_message *message)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return spi_get_chipselect(message->spi, 0);
+#else
+	return message->spi->chip_select;
+#endif
+}
+
 /* Both chips take modes 1 and 3 up to 5 MHz; of anything else they understand nothing. */
 static bool is_heard(const struct spi_message *message, const struct spi_transfer *transfer)
 {
 	u32 mode = message->spi->mode & SPI_MODE_X_MASK;
 
-	return present & BIT(message->spi->chip_select) && (mode == SPI_MODE_1 || mode == SPI_MODE_3) &&
+	return present & BIT(select_of(message)) && (mode == SPI_MODE_1 || mode == SPI_MODE_3) &&
 	       transfer->speed_hz <= 5000000 && transfer->bits_per_word == 8;
 }
 
 /* The chip is selected all the time: the first byte is the register, bit 7 for a write; then it counts up. */
 static int one_message(struct spi_controller *controller, struct spi_message *message)
 {
-	struct chip *chip = &chips[message->spi->chip_select];
+	struct chip *chip = &chips[select_of(message)];
 	struct spi_transfer *transfer;
 	u64 now_ns = ktime_get_ns();
 	unsigned int heard = 0, i;
