@@ -101,13 +101,19 @@ static int64_t apart_ms(struct bench *bench)
 	return ms;
 }
 
+/* Less than half: for that it would do that each master is on its own. */
+static void check_together(int64_t together_ms, int64_t one_by_one_ms)
+{
+	assert_in_range(together_ms, CONVERSION_MS, one_by_one_ms * 2 / 5);
+}
+
 static void eight_probes_of_two_masters_convert_together(void **state)
 {
 	int64_t together_ms = round_ms(*state), one_by_one_ms = apart_ms(*state);
 
 	printf("# eight probes of two masters as root: %lld ms, one after the other %lld ms\n", (long long)together_ms,
 	       (long long)one_by_one_ms);
-	assert_in_range(together_ms, CONVERSION_MS, one_by_one_ms / 2);
+	check_together(together_ms, one_by_one_ms);
 }
 
 static void the_same_without_the_command_for_all(void **state)
@@ -120,7 +126,7 @@ static void the_same_without_the_command_for_all(void **state)
 	assert_int_equal(seteuid(0), 0);
 	printf("# eight probes of two masters, without therm_bulk_read: %lld ms, one after the other %lld ms\n",
 	       (long long)together_ms, (long long)one_by_one_ms);
-	assert_in_range(together_ms, CONVERSION_MS, one_by_one_ms / 2);
+	check_together(together_ms, one_by_one_ms);
 }
 
 int main(int argc, char **argv)
