@@ -54,19 +54,29 @@ same 'a file that is there stays' 1 $?
 sed -i 's/^every .*/every = 3s/' "$file"
 cryo_daemon -c "$file" --control "$dir/control" --status "$dir/status.json" 2>"$dir/log" &
 daemon=$!
-for _ in $(seq 60); do
-	ctl read --json 2>/dev/null | grep -q '"fridge.temperature","value":5.25' && break
-	sleep 1
-done
+# fridge_is VALUE: within a minute.
+fridge_is() {
+	for _ in $(seq 60); do
+		ctl read --json 2>/dev/null | grep -q "\"fridge.temperature\",\"value\":$1," && return
+		sleep 1
+	done
+	return 1
+}
+# How many things the doctor has found.
+things() { sed -n 's/^all is well$/0/p; s/^\([0-9]*\) things\{0,1\} to look after, .*/\1/p' "$dir/doctor"; }
+check 'the daemon measures' fridge_is 5.25
 ctl doctor --store "$store" >"$dir/doctor"
 shown "$dir/doctor"
 check 'the doctor has the readings' grep -q '^  fridge.temperature 5.25 Cel' "$dir/doctor"
 check 'the doctor has the clock' grep -qE '^  rtc +battery has kept it' "$dir/doctor"
+same 'the doctor has nothing to say of the probe' 0 "$(grep -c '^! fridge' "$dir/doctor")"
+before=$(things)
 echo 0 >/sys/module/cold_w1/parameters/present
-sleep 5
+check 'the daemon misses the probe' fridge_is null
 ctl doctor --store "$store" >"$dir/doctor"
-same 'a probe that is gone is something to look after' 1 $?
+same 'a probe that is gone is one thing more to look after' "1: $((before + 1))" "$?: $(things)"
 shown "$dir/doctor"
 check 'and is marked' grep -qE '^! fridge.temperature' "$dir/doctor"
 kill "$daemon"
 wait "$daemon"
+same 'the daemon ends in good order' 0 $?
