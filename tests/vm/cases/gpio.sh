@@ -89,7 +89,7 @@ else
 	skip 'lamp and buzzer were switched off at its end' 'this kernel does not trace what lines are told to be'
 fi
 kryosctl --store "$folder/store" tail --events >"$folder/events"
-check 'the door was closed, is on the disk' grep 'lid.open.*closed' "$folder/events"
+check 'the door was closed, is on the disk' grep 'lid.open.*  closed$' "$folder/events"
 check 'how long it was closed, is on the disk' grep -E 'lid.open.*open after [1-9]\.[0-9]{3} s closed' "$folder/events"
 check 'that mains came, is on the disk' grep 'grid.present.*present' "$folder/events"
 sed 's/^/# /' "$folder/events"

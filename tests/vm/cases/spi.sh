@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # MAX31865 and MAX31856 through spidev, beside the kernel's own drivers for them, where it has them.
+emulator spidev
 emulator cold_spi
 for driver in max31856 max31865; do
 	if has_module "$driver"; then

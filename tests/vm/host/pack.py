@@ -14,7 +14,7 @@ VM = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def contents():
-    """(word, name) of each line: "program i2ctransfer", "module ext4"."""
+    """(word, name) of each line: "program kryosctl", "module ext4"."""
     with open(os.path.join(VM, "guest/contents")) as file:
         lines = [line.split("#")[0].split() for line in file]
     return [tuple(line) for line in lines if line]
