@@ -54,11 +54,18 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void put_chip(struct bench *bench)
+/* The chip's trimming is no real one where it is to measure what no probe can, -228 C. */
+static void put_chip(struct bench *bench, bool beyond)
 {
+	static const uint8_t trimming[] = { 0xff, 0xff, 0xcc, 0x5b, 0x60, 0xf0 }; /* T1 65535, T2 23500, T3 -4000 */
+	static const uint8_t temperature[] = { 0x4e, 0x20, 0x00 };
 	uint8_t registers[256];
 
 	bme280_draw(&bench->random, registers);
+	if (beyond) {
+		memcpy(registers + 0x88, trimming, sizeof(trimming));
+		memcpy(registers + 0xfa, temperature, sizeof(temperature));
+	}
 	bme280_write(bus, ADDRESS, image_path, registers);
 	kernel_bind(bus, "bme280", ADDRESS);
 }
@@ -97,40 +104,50 @@ static long double kernel_value(const char *file)
 	return value;
 }
 
-static void check_value(const struct kryos_sample *sample, const char *file, long double micro)
+/* By the channel's place in WORDS: to the last digit; or out of what any probe of the kind can measure. */
+static void check_value(const struct kryos_sample *sample, int channel)
 {
-	long double expected = kernel_value(file) * micro;
+	static const struct {
+		const char *file;
+		long double micro, lowest, highest;
+	} kernel[] = {
+		{ "in_temp_input", 1e3L, -210e6L, 1800e6L },
+		{ "in_humidityrelative_input", 1e3L, 0, 100e6L },
+		{ "in_pressure_input", 1e9L, 1e6L, 1e14L },
+	};
+	long double expected = kernel_value(kernel[channel].file) * kernel[channel].micro;
 	long double off = (long double)sample->value_micro - expected;
+	bool within = expected >= kernel[channel].lowest && expected <= kernel[channel].highest;
 
-	if (off < -0.5L || off > 0.5L)
-		fail_msg("%s: %lld, not %Lf", file, (long long)sample->value_micro, expected);
+	if (sample->quality != (within ? KRYOS_QUALITY_GOOD : KRYOS_QUALITY_RANGE) || off < -0.5L || off > 0.5L)
+		fail_msg("%s: %lld, %s, not %Lf", kernel[channel].file, (long long)sample->value_micro,
+		         kryos_quality_name(sample->quality), expected);
 }
 
 static void reads_what_is_in_the_kernels_files(void **state)
 {
 	struct bench *bench = *state;
-	int good = 0, images;
+	int good = 0;
 
-	for (images = 0; good < IMAGES && images < 4 * IMAGES; images++) {
-		put_chip(bench);
+	for (int image = 0; image < IMAGES; image++) {
+		bool beyond = image % 10 == 9;
+
+		put_chip(bench, beyond);
 		assert_ok(kryos_sensor_open(&bench->room, bench->ctx, "room", "iio@bme280:" WORDS));
 		for (int i = 0; i < 400 && kryos_sensor_read(bench->room, bench->samples, 3) == 3 &&
 		                bench->samples[2].quality == KRYOS_QUALITY_BUS;
 		     i++)
 			usleep(5000);
-		if (bench->samples[0].quality == KRYOS_QUALITY_GOOD &&
-		    bench->samples[1].quality == KRYOS_QUALITY_GOOD &&
-		    bench->samples[2].quality == KRYOS_QUALITY_GOOD) {
-			check_value(&bench->samples[0], "in_temp_input", 1e3L);
-			check_value(&bench->samples[1], "in_humidityrelative_input", 1e3L);
-			check_value(&bench->samples[2], "in_pressure_input", 1e9L);
-			good++;
+		for (int i = 0; i < 3; i++) {
+			check_value(&bench->samples[i], i);
+			good += bench->samples[i].quality == KRYOS_QUALITY_GOOD;
 		}
+		if (beyond)
+			assert_int_equal(bench->samples[0].quality, KRYOS_QUALITY_RANGE);
 		kryos_sensor_close(bench->room);
 		kernel_unbind(bus, ADDRESS);
 	}
-	printf("# %d of %d images compared\n", good, images);
-	assert_int_equal(good, IMAGES);
+	printf("# %d images compared, of whose values %d are good\n", IMAGES, good);
 }
 
 static void says_why_there_is_no_value(void **state)
@@ -146,7 +163,7 @@ static void says_why_there_is_no_value(void **state)
 	};
 	struct bench *bench = *state;
 
-	put_chip(bench);
+	put_chip(bench, false);
 	assert_ok(kryos_sensor_open(&bench->room, bench->ctx, "room", "iio@bme280"));
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		for (int n = 0; n < 400 && kryos_sensor_read(bench->room, bench->samples, 1) == 1 &&
@@ -174,7 +191,7 @@ static void device_is_away_while_its_driver_is_and_found_again(void **state)
 	struct kryos_sensor *own;
 	char device[64];
 
-	put_chip(bench);
+	put_chip(bench, false);
 	snprintf(device, sizeof(device), "iio@%d-%04x:" WORDS, bus_number(bus), ADDRESS);
 	assert_ok(kryos_sensor_open(&bench->room, bench->ctx, "room", device));
 	snprintf(device, sizeof(device), "bme280@%s:0x%02x", bus, ADDRESS);
