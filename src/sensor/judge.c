@@ -51,6 +51,8 @@ static bool is_near(const struct kryos_channel_info *info, const struct kri_chan
 
 static bool stands_still(struct kri_history *history, int64_t frozen_ns, int64_t value_micro, int64_t t_boot_ns)
 {
+	int64_t unread = t_boot_ns - history->seen_ns, most = frozen_ns / STUCK_READINGS;
+
 	if (!history->has_value || history->value_micro != value_micro) {
 		history->has_value = true;
 		history->value_micro = value_micro;
@@ -58,9 +60,13 @@ static bool stands_still(struct kri_history *history, int64_t frozen_ns, int64_t
 		history->repeats = 1;
 		return false;
 	}
-	/* Nobody knows whether it stood still while it could not be read: that time does not count. */
-	if (history->is_interrupted)
-		history->since_ns += t_boot_ns - history->seen_ns;
+	/*
+	 * Nobody knows whether it stood still all the while it could not be measured, but that it is the same again to
+	 * the last bit is evidence: such a time counts, and no more than what one of the readings stands for. If it
+	 * did not count at all, one failure before each reading would hide a dead probe for ever.
+	 */
+	if (history->is_interrupted && unread > most)
+		history->since_ns += unread - most;
 	if (history->repeats < UINT32_MAX)
 		history->repeats++;
 	return t_boot_ns - history->since_ns > frozen_ns && history->repeats >= STUCK_READINGS;
@@ -99,6 +105,13 @@ static bool is_credible(struct kri_history *history, const struct kryos_channel_
 	return true;
 }
 
+/* What the chip itself says is wrong, and what cannot be, tells nothing about the next value. */
+static enum kryos_quality no_measurement(struct kri_history *history, enum kryos_quality quality)
+{
+	history->is_interrupted = true;
+	return quality;
+}
+
 enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_channel_info *info,
                              const struct kri_channel *channel, const struct kryos_reading *reading, int64_t t_boot_ns,
                              int64_t *ret_micro)
@@ -107,14 +120,13 @@ enum kryos_quality kri_judge(struct kri_history *history, const struct kryos_cha
 	bool stuck, extrapolated;
 
 	*ret_micro = raw;
-	/* What the chip itself says is wrong tells nothing about the next value. */
 	if (!kryos_quality_is_measured(reading->quality))
-		return reading->quality;
+		return no_measurement(history, reading->quality);
 	if (raw < info->min_micro || raw > info->max_micro)
-		return KRYOS_QUALITY_RANGE;
+		return no_measurement(history, KRYOS_QUALITY_RANGE);
 	if (!kri_channel_correct(channel, raw, &value, &extrapolated) || value < channel->min_micro ||
 	    value > channel->max_micro)
-		return KRYOS_QUALITY_RANGE;
+		return no_measurement(history, KRYOS_QUALITY_RANGE);
 	*ret_micro = value;
 	stuck = !info->states[0] && !info->stands_still && is_stuck(history, channel->frozen_ns, raw, t_boot_ns);
 	if (!is_credible(history, info, channel, value, t_boot_ns))

@@ -222,7 +222,7 @@ struct kri_history {
 	int64_t suspect_micro, suspect_ns; /* the last that moved too fast */
 	int64_t value_micro, since_ns;     /* what it has stood at, and since when */
 	int64_t seen_ns;                   /* the last reading of it */
-	bool is_interrupted;               /* a measurement failed since */
+	bool is_interrupted;               /* no measurement since: it failed, or gave none */
 	uint32_t repeats;                  /* readings at value_micro */
 };
 /* *ret_micro: the value corrected, with the qualities good, stuck, rate and extrapolated; else as the chip said. */

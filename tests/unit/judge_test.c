@@ -32,6 +32,19 @@ static enum kryos_quality judge(struct kri_history *history, int64_t value, int6
 	return judge_of(history, &probe, &(struct kryos_reading){ .value_micro = value }, t_boot_ns);
 }
 
+/* With what is said of the channel; *ret_micro as kri_judge. */
+static enum kryos_quality judge_said(struct kri_history *history, const struct kryos_channel_config *config,
+                                     int64_t value, int64_t t_boot_ns, int64_t *ret_micro)
+{
+	struct kryos_reading reading = { .value_micro = value };
+	struct kri_channel channel;
+	const char *field = NULL;
+
+	assert_ok(kri_channel_check(config, &probe, &field));
+	kri_channel_take(&channel, config);
+	return kri_judge(history, &probe, &channel, &reading, t_boot_ns, ret_micro);
+}
+
 static void what_the_chip_says_is_wrong_stays_so_and_teaches_nothing(void **state)
 {
 	struct kri_history history = { 0 }, before;
@@ -43,6 +56,7 @@ static void what_the_chip_says_is_wrong_stays_so_and_teaches_nothing(void **stat
 	assert_int_equal(judge_of(&history, &probe, &reading, KRYOS_SECONDS(1)), KRYOS_QUALITY_POWER_ON);
 	reading.quality = KRYOS_QUALITY_OPEN;
 	assert_int_equal(judge_of(&history, &probe, &reading, KRYOS_SECONDS(1)), KRYOS_QUALITY_OPEN);
+	before.is_interrupted = true;
 	assert_memory_equal(&history, &before, sizeof(before));
 }
 
@@ -184,9 +198,26 @@ static void noise_does_not_hide_one_that_stands_still(void **state)
 			else
 				assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute)), KRYOS_QUALITY_GOOD);
 		}
-		/* Later by the two minutes between the readings before and after the noise. */
-		assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute++)), KRYOS_QUALITY_GOOD);
-		assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute++)), KRYOS_QUALITY_GOOD);
+		assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute)), KRYOS_QUALITY_STUCK);
+	}
+}
+
+/* Every second one fails: minutes apart it takes the day as ever, hours apart it takes 25 readings. */
+static void noise_before_every_reading_does_not_hide_one_that_stands_still(void **state)
+{
+	static const struct {
+		int every_minutes, stuck_after_minutes;
+	} cases[] = { { 1, 24 * 60 }, { 30, 24 * 60 }, { 60, 48 * 60 }, { 12 * 60, 24 * 24 * 60 } };
+
+	(void)state;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(cases); i++) {
+		struct kri_history history = { 0 };
+		int minute, every = cases[i].every_minutes;
+
+		for (minute = 0; minute <= cases[i].stuck_after_minutes; minute += 2 * every) {
+			assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute)), KRYOS_QUALITY_GOOD);
+			kri_judge_missing(&history, -EIO);
+		}
 		assert_int_equal(judge(&history, C(5), KRYOS_MINUTES(minute)), KRYOS_QUALITY_STUCK);
 	}
 }
@@ -200,9 +231,48 @@ static void time_in_which_nothing_was_read_is_no_standing_still(void **state)
 		assert_int_equal(judge(&history, C(5), KRYOS_HOURS(hour)), KRYOS_QUALITY_GOOD);
 	for (int hour = 24; hour < 72; hour++)
 		kri_judge_missing(&history, -EIO);
+	/* 23 hours, and one for the same value on both sides of the silence. */
 	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(72)), KRYOS_QUALITY_GOOD);
-	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(73)), KRYOS_QUALITY_GOOD);
-	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(74)), KRYOS_QUALITY_STUCK);
+	assert_int_equal(judge(&history, C(5), KRYOS_HOURS(73)), KRYOS_QUALITY_STUCK);
+}
+
+static void time_without_a_measurement_is_no_standing_still(void **state)
+{
+	static const struct kryos_reading nothing[] = {
+		{ .quality = KRYOS_QUALITY_OPEN },
+		{ .value_micro = C(85), .quality = KRYOS_QUALITY_POWER_ON },
+		{ .value_micro = C(125) + 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(nothing); i++) {
+		struct kri_history history = { 0 };
+		int hour;
+
+		for (hour = 0; hour < 23; hour++)
+			assert_int_equal(judge(&history, C(5), KRYOS_HOURS(hour)), KRYOS_QUALITY_GOOD);
+		for (; hour < 48; hour++)
+			assert_true(judge_of(&history, &probe, &nothing[i], KRYOS_HOURS(hour)) != KRYOS_QUALITY_GOOD);
+		/* 22 hours, and one for the same value on both sides. */
+		assert_int_equal(judge(&history, C(5), KRYOS_HOURS(48)), KRYOS_QUALITY_GOOD);
+		assert_int_equal(judge(&history, C(5), KRYOS_HOURS(49)), KRYOS_QUALITY_GOOD);
+		assert_int_equal(judge(&history, C(5), KRYOS_HOURS(50)), KRYOS_QUALITY_STUCK);
+	}
+}
+
+static void time_outside_the_limits_that_were_set_is_no_standing_still(void **state)
+{
+	const struct kryos_channel_config *config = KRYOS_CHANNEL_CONFIG(.has = KRYOS_CHANNEL_MAX, .max_micro = C(50));
+	struct kri_history history = { 0 };
+	int64_t value;
+	int hour;
+
+	(void)state;
+	for (hour = 0; hour < 23; hour++)
+		assert_int_equal(judge_said(&history, config, C(5), KRYOS_HOURS(hour), &value), KRYOS_QUALITY_GOOD);
+	for (; hour < 48; hour++)
+		assert_int_equal(judge_said(&history, config, C(60), KRYOS_HOURS(hour), &value), KRYOS_QUALITY_RANGE);
+	assert_int_equal(judge_said(&history, config, C(5), KRYOS_HOURS(48), &value), KRYOS_QUALITY_GOOD);
 }
 
 static void every_failure_has_its_quality(void **state)
@@ -237,19 +307,6 @@ static void a_noisy_fridge_is_good_throughout(void **state)
 		assert_int_equal(judge(&history, (sawtooth / 62500 + noise) * 62500, KRYOS_MINUTES(minute)),
 		                 KRYOS_QUALITY_GOOD);
 	}
-}
-
-/* With what is said of the channel; *ret_micro as kri_judge. */
-static enum kryos_quality judge_said(struct kri_history *history, const struct kryos_channel_config *config,
-                                     int64_t value, int64_t t_boot_ns, int64_t *ret_micro)
-{
-	struct kryos_reading reading = { .value_micro = value };
-	struct kri_channel channel;
-	const char *field = NULL;
-
-	assert_ok(kri_channel_check(config, &probe, &field));
-	kri_channel_take(&channel, config);
-	return kri_judge(history, &probe, &channel, &reading, t_boot_ns, ret_micro);
 }
 
 static void limits_that_were_set_are_of_the_corrected_value_and_belong_to_the_range(void **state)
@@ -401,7 +458,10 @@ int main(void)
 		cmocka_unit_test(a_few_equal_readings_days_apart_are_no_proof),
 		cmocka_unit_test(a_sensor_that_was_away_has_not_stood_still),
 		cmocka_unit_test(noise_does_not_hide_one_that_stands_still),
+		cmocka_unit_test(noise_before_every_reading_does_not_hide_one_that_stands_still),
 		cmocka_unit_test(time_in_which_nothing_was_read_is_no_standing_still),
+		cmocka_unit_test(time_without_a_measurement_is_no_standing_still),
+		cmocka_unit_test(time_outside_the_limits_that_were_set_is_no_standing_still),
 		cmocka_unit_test(every_failure_has_its_quality),
 		cmocka_unit_test(a_noisy_fridge_is_good_throughout),
 		cmocka_unit_test(limits_that_were_set_are_of_the_corrected_value_and_belong_to_the_range),
