@@ -45,7 +45,8 @@ struct kryos_rtc_status {
  * Uses a real-time clock: "ds3231@i2c-1:0x68" (when the kernel's driver holds the chip, through its
  * /dev/rtcN and the chip's status register), or "rtc@/dev/rtc0". Waits for the first reading, at
  * most 2 s; then it is read again every hour on a worker. A clock that was set back by its battery
- * is used at no trust, not refused. -ENODEV: none there; KRYOS_EDEVICE: malformed.
+ * is used at no trust, not refused. -ENODEV: none there; KRYOS_EDEVICE: malformed, or a sensor would
+ * answer with it. What was used before is closed, and stays in use where this fails.
  */
 KRYOS_API int kryos_clock_use_rtc(struct kryos_ctx *ctx, const char *device);
 

@@ -304,6 +304,34 @@ static void use_result(void *data, const struct kri_rtc_result *result)
 	refresh(clock);
 }
 
+void kri_clock_stop_rtc(struct kryos_ctx *ctx)
+{
+	struct clock *clock = kri_slot_get(ctx, KRI_SLOT_CLOCK);
+
+	if (!clock || !clock->rtc)
+		return;
+	kri_rtc_close(clock->rtc, WAIT_NS);
+	clock->rtc = NULL;
+	pthread_mutex_lock(&clock->lock);
+	clock->has_rtc = clock->rtc_implicit = false;
+	clock->rtc_result = (struct kri_rtc_result){ .code = 0 };
+	pthread_mutex_unlock(&clock->lock);
+	/* From here on nobody names one. */
+	atomic_store(&clock->looked, false);
+	refresh(clock);
+}
+
+/* The RTC that was used until now stays, unless something else has its place by now. */
+static int keep_old(struct clock *clock, int result)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s", kryos_strerror(result));
+	if (kri_rtc_take(clock->rtc) < 0)
+		kri_clock_stop_rtc(clock->ctx);
+	return kryos_fail(result, "%s", text);
+}
+
 int kryos_clock_use_rtc(struct kryos_ctx *ctx, const char *device)
 {
 	struct kri_rtc_result result = { .code = 0 };
@@ -316,9 +344,11 @@ int kryos_clock_use_rtc(struct kryos_ctx *ctx, const char *device)
 	clock = clock_of(ctx);
 	if (!clock)
 		return -ENOMEM;
+	/* The same chip may have moved behind a multiplexer, or to the bus itself. */
+	kri_rtc_give_back(clock->rtc);
 	r = kri_rtc_open(&rtc, ctx, device, WAIT_NS, &result);
 	if (r < 0)
-		return r;
+		return keep_old(clock, r);
 	kri_rtc_close(clock->rtc, WAIT_NS);
 	clock->rtc = rtc;
 	clock->next_read_ns = kri_boot_ns(ctx) + READ_NS;

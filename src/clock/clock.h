@@ -26,6 +26,9 @@ void kri_clock_unlisten(struct kryos_ctx *ctx, struct kri_clock_listener *listen
  */
 unsigned int kri_clock_trust(struct kryos_ctx *ctx);
 
+/* Closes the RTC of kryos_clock_use_rtc and forgets what it said; waits at most 2 s for it. Context thread. */
+void kri_clock_stop_rtc(struct kryos_ctx *ctx);
+
 /* Looks at kernel, RTC and floor now instead of at the next tick. Context thread. */
 void kri_clock_refresh(struct kryos_ctx *ctx);
 

@@ -347,6 +347,17 @@ close_rtc:
 	return r;
 }
 
+void kri_rtc_give_back(struct kri_rtc *rtc)
+{
+	if (rtc && rtc->dev)
+		kri_dev_give_back(rtc->dev);
+}
+
+int kri_rtc_take(struct kri_rtc *rtc)
+{
+	return rtc && rtc->dev ? kri_dev_take(rtc->dev) : 0;
+}
+
 void kri_rtc_close(struct kri_rtc *rtc, int64_t timeout_ns)
 {
 	if (!rtc)
@@ -359,6 +370,8 @@ void kri_rtc_close(struct kri_rtc *rtc, int64_t timeout_ns)
 	}
 	kri_worker_free(rtc->own, timeout_ns);
 	rtc->own = NULL;
+	/* Whatever hangs on it may go on: what takes its place waits for the same bus. */
+	kri_rtc_give_back(rtc);
 	unref(rtc);
 }
 

@@ -27,6 +27,12 @@ struct kri_rtc_result {
  */
 int kri_rtc_open(struct kri_rtc **ret_rtc, struct kryos_ctx *ctx, const char *device, int64_t timeout_ns,
                  struct kri_rtc_result *ret_result);
+/*
+ * Its place on its bus, as kri_dev_take: another one may need it before it is known whether this one is to be closed.
+ * NULL is allowed.
+ */
+void kri_rtc_give_back(struct kri_rtc *rtc);
+int kri_rtc_take(struct kri_rtc *rtc);
 /* Waits at most timeout_ns for what is under way; then no done is called any more. NULL is allowed. Context thread. */
 void kri_rtc_close(struct kri_rtc *rtc, int64_t timeout_ns);
 

@@ -3,6 +3,7 @@
  * What a station is made of, opened in this order and closed in the reverse:
  * clock, store, watchdog, power, sampler, relays and outputs.
  */
+#include "../clock/clock.h"
 #include "../output/output.h"
 #include "station.h"
 #include <kryos/clock.h>
@@ -15,7 +16,10 @@ static const struct kri_section *only(const struct kri_station_file *file, enum 
 	return kri_station_find(file, kind, NULL);
 }
 
-/* An RTC that is absent or says nothing costs trust, not the station. */
+/*
+ * An RTC that is absent or says nothing costs trust, not the station. One that the file does not name any more is
+ * given up, as it would be by a restart: sensors of the new file may have its place.
+ */
 void kri_station_use_rtc(struct kryos_station *station, const struct kri_station_file *file)
 {
 	const char *device = kri_station_text(only(file, KRI_SECTION_CLOCK), KRI_CLOCK_RTC);
@@ -26,6 +30,11 @@ void kri_station_use_rtc(struct kryos_station *station, const struct kri_station
 	if (r < 0)
 		kri_log(station->ctx, KRYOS_LOG_WARNING, "station", r, "clock %s is not used: %s", device,
 		        station->rtc_text);
+	if (device && strcmp(device, station->rtc_device) == 0)
+		return;
+	if (station->rtc_device[0] && (!device || r < 0))
+		kri_clock_stop_rtc(station->ctx);
+	snprintf(station->rtc_device, sizeof(station->rtc_device), "%s", device && r >= 0 ? device : "");
 }
 
 static int open_store(struct kryos_station *station, const struct kri_station_file *file)

@@ -170,30 +170,56 @@ static bool says_more(const struct kri_station_file *file, const struct kri_stat
 	return false;
 }
 
-/* Adds sensors that are new; where others changed or went, begins with a new sampler. */
-static int apply_sensors(struct kryos_station *station, const struct kri_station_file *file)
+static bool same_powers(const struct kryos_station *station, const struct kri_station_file *file)
 {
-	bool same_deadline = kri_station_sampler_deadline(station->file) == kri_station_sampler_deadline(file);
-	bool same_powers =
-		covers(file, station->file, KRI_SECTION_POWER) && covers(station->file, file, KRI_SECTION_POWER);
+	return covers(file, station->file, KRI_SECTION_POWER) && covers(station->file, file, KRI_SECTION_POWER);
+}
+
+static bool needs_new_sampler(const struct kryos_station *station, const struct kri_station_file *file)
+{
+	return kri_station_sampler_deadline(station->file) != kri_station_sampler_deadline(file) ||
+	       !same_powers(station, file) || !covers(file, station->file, KRI_SECTION_SENSOR) ||
+	       !covers(file, station->file, KRI_SECTION_CHANNEL) || says_more(file, station->file);
+}
+
+static int begin_anew(struct kryos_station *station, const struct kri_station_file *file)
+{
 	int r = 0;
 
-	if (!same_powers || !same_deadline || !covers(file, station->file, KRI_SECTION_SENSOR) ||
-	    !covers(file, station->file, KRI_SECTION_CHANNEL) || says_more(file, station->file)) {
-		kri_station_close_sampler(station);
-		kri_station_watch_forget(station);
-		if (!same_powers) {
-			kri_station_close_powers(station);
-			r = kri_station_open_powers(station, file);
-		}
-		return r < 0 ? r : kri_station_open_sampler(station, file);
+	if (!same_powers(station, file)) {
+		kri_station_close_powers(station);
+		r = kri_station_open_powers(station, file);
 	}
+	return r < 0 ? r : kri_station_open_sampler(station, file);
+}
+
+static int add_sensors(struct kryos_station *station, const struct kri_station_file *file)
+{
+	int r = 0;
+
 	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
 		if (section->kind == KRI_SECTION_SENSOR &&
 		    !kri_station_find(station->file, KRI_SECTION_SENSOR, section->label))
 			r = kri_station_add_sensor(station, file, section);
 	}
 	return r;
+}
+
+/*
+ * Adds sensors that are new; where others changed or went, begins with a new sampler. The clock is between the old ones
+ * and the new ones: it may take the place of the former, and the latter may take its.
+ */
+static int apply_clock_and_sensors(struct kryos_station *station, const struct kri_station_file *file)
+{
+	bool anew = needs_new_sampler(station, file);
+
+	if (anew) {
+		kri_station_close_sampler(station);
+		kri_station_watch_forget(station);
+	}
+	if (changed(station, file, KRI_SECTION_CLOCK))
+		kri_station_use_rtc(station, file);
+	return anew ? begin_anew(station, file) : add_sensors(station, file);
 }
 
 static int apply_relays(struct kryos_station *station, const struct kri_station_file *file)
@@ -244,9 +270,7 @@ static int apply(struct kryos_station *station, const struct kri_station_file *f
 		kri_station_close_parts(station);
 		return kri_station_open_parts(station, file);
 	}
-	if (changed(station, file, KRI_SECTION_CLOCK))
-		kri_station_use_rtc(station, file);
-	r = apply_sensors(station, file);
+	r = apply_clock_and_sensors(station, file);
 	if (r >= 0)
 		r = apply_relays(station, file);
 	return r < 0 ? r : apply_outputs(station, file);

@@ -82,7 +82,8 @@ struct kryos_station {
 	int64_t opened_boot_ns;
 	int watchdog_error; /* why there is none although the file asks for one */
 	int rtc_error;
-	bool broken; /* a reload failed, and the file before it could not be put in force again */
+	char rtc_device[160]; /* the clock that is used because the file said so; "": none */
+	bool broken;          /* a reload failed, and the file before it could not be put in force again */
 	char watchdog_text[200];
 	char rtc_text[200];
 };
@@ -90,6 +91,7 @@ struct kryos_station {
 /* parts.c: opens what a file says; what is open already and said alike stays. Unwinds nothing: the caller does. */
 int kri_station_open_parts(struct kryos_station *station, const struct kri_station_file *file);
 void kri_station_close_parts(struct kryos_station *station);
+/* The sampler is closed if sensors are to go: one of them may have the clock's place. */
 void kri_station_use_rtc(struct kryos_station *station, const struct kri_station_file *file);
 /* The power of sensors; open before the sampler is, until it is closed. */
 int kri_station_open_powers(struct kryos_station *station, const struct kri_station_file *file);
