@@ -3,6 +3,7 @@
 #ifndef KRYOS_KRYOS_H
 #define KRYOS_KRYOS_H
 
+#include <kryos/alarm.h>
 #include <kryos/base.h>
 #include <kryos/channel.h>
 #include <kryos/clock.h>

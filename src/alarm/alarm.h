@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Alarm, inside. A track is one rule and what it remembers. All of its times are on the evaluator's own time line,
+ * which begins with 0 at the first sample and goes on over reboots; instants are kept beside them for people.
+ */
+#ifndef KRI_ALARM_H
+#define KRI_ALARM_H
+
+#include "../core/core.h"
+#include <kryos/alarm.h>
+
+/* Samples out of range without a break. Totals of the track as they were at its beginning, so that differences tell. */
+struct kri_span {
+	int64_t from_ns;
+	int64_t to_ns; /* until when its last sample is held */
+	int64_t out_ns, unknown_ns;
+	uint32_t uncertain;
+	bool has_extreme;
+	int64_t extreme_micro;
+	struct kryos_instant start, extreme_at;
+};
+
+struct kri_track {
+	struct kryos_rule rule; /* resolved; its name is name */
+	char name[KRYOS_RULE_NAME_MAX];
+
+	bool has_last, last_out; /* the last sample that says in or out */
+	int64_t last_ns;
+	struct kryos_instant last;
+	bool cut; /* a reboot of unknown length since then */
+
+	int64_t out_ns, unknown_ns; /* totals */
+	uint32_t uncertain;
+
+	/* The run of a consecutive rule is the one span. A cumulative rule has all of its window; without one, the
+	   first, which then stands for all. A ring: the oldest at first. */
+	struct kri_span *spans;
+	size_t first, count, room;
+
+	bool recovering;
+	int64_t recovering_since_ns;
+
+	bool open;
+	struct kri_span episode; /* its beginning, and its extreme */
+	struct kryos_instant trigger;
+	int64_t last_out_ns;
+};
+
+struct kryos_evaluator {
+	int64_t interval_ns;
+	struct kri_track *tracks;
+	unsigned int track_count;
+
+	bool has_time;
+	int64_t now_ns;
+	struct kryos_instant now;
+
+	struct kryos_episode *news; /* room for all that one call can bring */
+	size_t news_first, news_count, news_room;
+};
+
+/* rule.c: checks, and fills in the defaults. rule.name goes to name. -EINVAL with a sentence. */
+int kri_rule_resolve(struct kri_track *track, const struct kryos_rule *rule, int64_t interval_ns);
+bool kri_rule_is_out(const struct kryos_rule *rule, int64_t value_micro);
+/* Whether value is further out of range. */
+bool kri_rule_is_beyond(const struct kryos_rule *rule, int64_t value_micro, int64_t other_micro);
+bool kri_rule_is_same(const struct kryos_rule *rule, const struct kryos_rule *other);
+
+/* track.c */
+/* Room for one more span: what kri_track_take may need. -ENOMEM. */
+int kri_track_reserve(struct kri_track *track);
+struct kri_span *kri_track_span(const struct kri_track *track, size_t index);
+/* The evaluator's time line stands at the sample already. */
+void kri_track_take(struct kryos_evaluator *evaluator, struct kri_track *track, const struct kryos_sample *sample);
+/* Ends what is open at the last sample, and forgets everything but the totals. */
+void kri_track_end(struct kryos_evaluator *evaluator, struct kri_track *track, enum kryos_episode_end why);
+void kri_track_look(const struct kri_track *track, struct kryos_episode *ret_episode);
+
+/* evaluator.c */
+void kri_evaluator_tell(struct kryos_evaluator *evaluator, const struct kryos_episode *episode);
+/* Room for this many pieces of news. -ENOMEM. */
+int kri_evaluator_make_room(struct kryos_evaluator *evaluator, size_t count);
+
+#endif

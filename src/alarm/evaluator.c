@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The time line of one channel, its rules, and the news of them. */
+#include "alarm.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What one call can bring for each rule: an episode that ended, and one that began. */
+#define NEWS_OF_RULE 2
+
+int kryos_evaluator_new(struct kryos_evaluator **ret_evaluator, int64_t interval_ns)
+{
+	struct kryos_evaluator *evaluator;
+
+	if (!ret_evaluator || interval_ns < KRYOS_MILLISECONDS(1) || interval_ns > KRYOS_DAYS(1))
+		return kryos_fail(-EINVAL, "evaluator: an interval of 1 ms to 1 day is needed");
+	evaluator = calloc(1, sizeof(*evaluator));
+	if (!evaluator)
+		return kryos_fail(-ENOMEM, "evaluator: out of memory");
+	evaluator->interval_ns = interval_ns;
+	*ret_evaluator = evaluator;
+	return 0;
+}
+
+void kryos_evaluator_free(struct kryos_evaluator *evaluator)
+{
+	if (!evaluator)
+		return;
+	for (unsigned int i = 0; i < evaluator->track_count; i++)
+		free(evaluator->tracks[i].spans);
+	free(evaluator->tracks);
+	free(evaluator->news);
+	free(evaluator);
+}
+
+int kri_evaluator_make_room(struct kryos_evaluator *evaluator, size_t count)
+{
+	struct kryos_episode *news;
+
+	if (count <= evaluator->news_room)
+		return 0;
+	news = realloc(evaluator->news, count * sizeof(*news));
+	if (!news)
+		return kryos_fail(-ENOMEM, "evaluator: out of memory");
+	evaluator->news = news;
+	evaluator->news_room = count;
+	return 0;
+}
+
+void kri_evaluator_tell(struct kryos_evaluator *evaluator, const struct kryos_episode *episode)
+{
+	evaluator->news[evaluator->news_count++] = *episode;
+}
+
+static bool has_news(const struct kryos_evaluator *evaluator)
+{
+	return evaluator->news_first < evaluator->news_count;
+}
+
+/* Every call that can bring news begins with it. */
+static int check(struct kryos_evaluator *evaluator)
+{
+	if (!evaluator)
+		return kryos_fail(-EINVAL, "evaluator: there is none");
+	if (has_news(evaluator))
+		return kryos_fail(-EBUSY, "evaluator: news of an episode waits; kryos_evaluator_next gives it");
+	evaluator->news_first = evaluator->news_count = 0;
+	return 0;
+}
+
+int kryos_evaluator_add(struct kryos_evaluator *evaluator, const struct kryos_rule *rule)
+{
+	struct kri_track track = { 0 }, *tracks;
+	int r = check(evaluator);
+
+	if (r >= 0 && evaluator->has_time)
+		r = kryos_fail(-EBUSY, "evaluator: rules are added before the first sample");
+	if (r >= 0)
+		r = kri_rule_resolve(&track, rule, evaluator->interval_ns);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < evaluator->track_count; i++) {
+		if (strcmp(evaluator->tracks[i].name, track.name) == 0)
+			return kryos_fail(-EINVAL, "rule %s: name: there is one of that name already", track.name);
+	}
+	r = kri_evaluator_make_room(evaluator, (size_t)NEWS_OF_RULE * (evaluator->track_count + 1));
+	if (r < 0)
+		return r;
+	tracks = realloc(evaluator->tracks, (evaluator->track_count + 1) * sizeof(*tracks));
+	if (!tracks)
+		return kryos_fail(-ENOMEM, "evaluator: out of memory");
+	evaluator->tracks = tracks;
+	tracks[evaluator->track_count++] = track;
+	for (unsigned int i = 0; i < evaluator->track_count; i++)
+		tracks[i].rule.name = tracks[i].name; /* they may have moved */
+	return 0;
+}
+
+/*
+ * How much further the time line is at the sample. Over a reboot the difference of two trusted wall times, but at least
+ * the time since that boot, which is all that is known without them (*ret_cut).
+ */
+static int advance(const struct kryos_evaluator *evaluator, const struct kryos_sample *sample, int64_t *ret_by_ns,
+                   bool *ret_cut)
+{
+	const struct kryos_instant *before = &evaluator->now;
+	int64_t by_ns = 0;
+
+	*ret_cut = false;
+	*ret_by_ns = 0;
+	if (sample->t_boot_ns < 0)
+		return kryos_fail(-EINVAL, "evaluator: a time of %" PRId64 " ns; 0 or more is allowed",
+		                  sample->t_boot_ns);
+	if (!evaluator->has_time)
+		return 0;
+	if (sample->boot == before->boot) {
+		if (sample->t_boot_ns < before->t_boot_ns)
+			return kryos_fail(-EINVAL,
+			                  "evaluator: the sample is %" PRId64 " ns earlier than the one before",
+			                  before->t_boot_ns - sample->t_boot_ns);
+		*ret_by_ns = sample->t_boot_ns - before->t_boot_ns;
+		return 0;
+	}
+	*ret_cut = sample->trust < KRYOS_TRUST_RTC || before->trust < KRYOS_TRUST_RTC ||
+	           __builtin_sub_overflow(sample->t_wall_ns, before->t_wall_ns, &by_ns);
+	*ret_by_ns = !*ret_cut && by_ns > sample->t_boot_ns ? by_ns : sample->t_boot_ns;
+	return 0;
+}
+
+int kryos_evaluator_take(struct kryos_evaluator *evaluator, const struct kryos_sample *sample)
+{
+	int64_t by_ns, now_ns;
+	bool cut;
+	int r = check(evaluator), open = 0;
+
+	if (r >= 0 && !sample)
+		r = kryos_fail(-EINVAL, "evaluator: there is no sample");
+	if (r >= 0)
+		r = advance(evaluator, sample, &by_ns, &cut);
+	if (r >= 0 && __builtin_add_overflow(evaluator->now_ns, by_ns, &now_ns))
+		r = kryos_fail(-ERANGE, "evaluator: more than 292 years");
+	for (unsigned int i = 0; r >= 0 && i < evaluator->track_count; i++)
+		r = kri_track_reserve(&evaluator->tracks[i]);
+	if (r < 0)
+		return r;
+	evaluator->has_time = true;
+	evaluator->now_ns = now_ns;
+	evaluator->now = (struct kryos_instant){
+		.t_boot_ns = sample->t_boot_ns,
+		.t_wall_ns = sample->t_wall_ns,
+		.boot = sample->boot,
+		.trust = sample->trust,
+	};
+	for (unsigned int i = 0; i < evaluator->track_count; i++) {
+		struct kri_track *track = &evaluator->tracks[i];
+
+		track->cut = track->cut || (cut && track->has_last);
+		kri_track_take(evaluator, track, sample);
+		open += track->open;
+	}
+	return open;
+}
+
+int kryos_evaluator_next(struct kryos_evaluator *evaluator, const struct kryos_episode **ret_episode)
+{
+	struct kryos_episode *episode;
+
+	if (!evaluator || !ret_episode)
+		return kryos_fail(-EINVAL, "evaluator: there is none, or nowhere to put the episode");
+	if (!has_news(evaluator))
+		return 0;
+	episode = &evaluator->news[evaluator->news_first++];
+	episode->rule.name = episode->name;
+	*ret_episode = episode;
+	return 1;
+}
+
+int kryos_evaluator_look(const struct kryos_evaluator *evaluator, unsigned int index, struct kryos_episode *ret_episode)
+{
+	if (!evaluator || !ret_episode)
+		return kryos_fail(-EINVAL, "evaluator: there is none, or nowhere to put the episode");
+	if (index >= evaluator->track_count || !evaluator->tracks[index].open)
+		return 0;
+	kri_track_look(&evaluator->tracks[index], ret_episode);
+	ret_episode->rule.name = ret_episode->name;
+	return 1;
+}
+
+int kryos_evaluator_end(struct kryos_evaluator *evaluator, enum kryos_episode_end why)
+{
+	int r = check(evaluator);
+
+	if (r >= 0 && why != KRYOS_EPISODE_RETIRED && why != KRYOS_EPISODE_SENSOR_LOST &&
+	    why != KRYOS_EPISODE_RECONFIGURED)
+		r = kryos_fail(-EINVAL, "evaluator: an episode is ended as retired, sensor lost or reconfigured");
+	for (unsigned int i = 0; r >= 0 && i < evaluator->track_count; i++)
+		kri_track_end(evaluator, &evaluator->tracks[i], why);
+	return r;
+}
