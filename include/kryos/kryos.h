@@ -9,6 +9,7 @@
 #include <kryos/clock.h>
 #include <kryos/command.h>
 #include <kryos/ctx.h>
+#include <kryos/exposure.h>
 #include <kryos/line.h>
 #include <kryos/log.h>
 #include <kryos/output.h>

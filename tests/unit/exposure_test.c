@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MINUTE KRYOS_MINUTES(1)
+
+static struct kryos_exposure *make(int64_t activation)
+{
+	struct kryos_exposure *exposure;
+
+	assert_ok(kryos_exposure_new(&exposure, KRYOS_EXPOSURE_CONFIG(.has = KRYOS_EXPOSURE_LOW | KRYOS_EXPOSURE_HIGH,
+	                                                              .gap_limit_ns = 20 * MINUTE,
+	                                                              .activation_j_per_mol = activation,
+	                                                              .low_micro = 2000000, .high_micro = 8000000)));
+	return exposure;
+}
+
+static void take_of(struct kryos_exposure *exposure, int64_t minutes, double celsius, uint32_t boot,
+                    unsigned int quality)
+{
+	struct kryos_sample sample = { .t_boot_ns = minutes * MINUTE, .boot = boot, .quality = (uint16_t)quality };
+
+	assert_ok(kryos_micro_from_double(celsius, &sample.value_micro));
+	assert_ok(kryos_exposure_take(exposure, &sample));
+}
+
+static void take(struct kryos_exposure *exposure, int64_t minutes, double celsius)
+{
+	take_of(exposure, minutes, celsius, 0, KRYOS_QUALITY_GOOD);
+}
+
+static struct kryos_exposure_result finish(struct kryos_exposure *exposure)
+{
+	struct kryos_exposure_result result = { .size = sizeof(result) };
+
+	assert_ok(kryos_exposure_get(exposure, &result));
+	kryos_exposure_free(exposure);
+	return result;
+}
+
+/* Haynes' formula over pieces of (minutes, rate), in its own arithmetic. */
+static int64_t mkt(double kelvin, const double (*pieces)[2], size_t count)
+{
+	double sum = 0, minutes = 0, result;
+
+	for (size_t i = 0; i < count; i++) {
+		sum += pieces[i][0] * pieces[i][1];
+		minutes += pieces[i][0];
+	}
+	result = kelvin / -log(sum / minutes) - 273.15;
+	return llround(result * 1e6);
+}
+
+static double rate(double kelvin, double celsius)
+{
+	return exp(-kelvin / (celsius + 273.15));
+}
+
+static void a_constant_temperature_is_its_own_mean(void **state)
+{
+	struct kryos_exposure_result result;
+
+	(void)state;
+	for (int celsius = -80; celsius <= 40; celsius += 20) {
+		struct kryos_exposure *exposure = make(0);
+
+		for (int i = 0; i < 100; i++)
+			take(exposure, 7 * i, celsius);
+		result = finish(exposure);
+		assert_int_equal(result.mean_micro, celsius * 1000000);
+		assert_int_equal(result.mkt_micro, celsius * 1000000);
+		assert_int_equal(result.time_ns, 99 * 7 * MINUTE);
+	}
+}
+
+static void distances_weigh_and_a_gap_counts_in_no_mean(void **state)
+{
+	const double e = 10000, a = rate(e, 5), b = rate(e, 25), c = rate(e, 10);
+	const double pieces[][2] = { { 10, (a + b) / 2 }, { 20, (b + c) / 2 }, { 5, (a + c) / 2 } };
+	struct kryos_exposure *exposure = make(0);
+	struct kryos_exposure_result result;
+
+	(void)state;
+	take(exposure, 0, 5);
+	take(exposure, 10, 25);
+	take(exposure, 30, 10);
+	take_of(exposure, 40, 85, 0, KRYOS_QUALITY_POWER_ON);
+	take_of(exposure, 45, 85, 0, KRYOS_QUALITY_RATE);
+	take(exposure, 51, 10); /* 21 min: a gap */
+	take(exposure, 56, 5);
+	result = finish(exposure);
+	assert_int_equal(result.samples, 5);
+	assert_int_equal(result.time_ns, 35 * MINUTE);
+	assert_int_equal(result.mean_micro, llround(537.5e6 / 35)); /* 10 min of 15, 20 of 17.5, 5 of 7.5 */
+	assert_in_range(llabs(result.mkt_micro - mkt(e, pieces, 3)), 0, 1);
+	assert_true(result.mkt_micro > result.mean_micro);
+	assert_int_equal(result.min_micro, 5000000);
+	assert_int_equal(result.max_micro, 25000000);
+	assert_int_equal(result.above_ns, (20 + 20 + 5) * MINUTE);
+	assert_int_equal(result.below_ns, 0);
+}
+
+static void samples_of_one_time_are_averaged_first(void **state)
+{
+	const double e = 60000 / 8.3144, a = rate(e, 0), b = (rate(e, 10) + rate(e, 30)) / 2;
+	const double pieces[][2] = { { 10, (a + b) / 2 } };
+	struct kryos_exposure *exposure = make(60000);
+	struct kryos_exposure_result result;
+
+	(void)state;
+	take(exposure, 0, 0);
+	take(exposure, 10, 10);
+	take(exposure, 10, 30);
+	result = finish(exposure);
+	assert_int_equal(result.mean_micro, 10000000);
+	assert_in_range(llabs(result.mkt_micro - mkt(e, pieces, 1)), 0, 1);
+	assert_int_equal(result.below_ns, 10 * MINUTE);
+}
+
+static void another_boot_is_another_beginning(void **state)
+{
+	struct kryos_exposure *exposure = make(0);
+	struct kryos_exposure_result result;
+
+	(void)state;
+	take(exposure, 100, 5);
+	result.size = sizeof(result);
+	assert_ok(kryos_exposure_get(exposure, &result));
+	assert_int_equal(result.mean_micro, 5000000);
+	take(exposure, 110, 7);
+	take_of(exposure, 1, 30, 1, KRYOS_QUALITY_GOOD);
+	take_of(exposure, 11, 30, 1, KRYOS_QUALITY_EXTRAPOLATED);
+	result = finish(exposure);
+	assert_int_equal(result.time_ns, 20 * MINUTE);
+	assert_int_equal(result.mean_micro, 18000000);
+}
+
+static void what_is_no_temperature_is_refused(void **state)
+{
+	struct kryos_exposure_result result = { 0 };
+	struct kryos_exposure *exposure;
+	struct kryos_sample sample = { .value_micro = INT64_C(-273150000), .t_boot_ns = MINUTE };
+
+	(void)state;
+	assert_fails(-EINVAL, kryos_exposure_new(&exposure, KRYOS_EXPOSURE_CONFIG(.gap_limit_ns = 0)));
+	assert_fails(-EINVAL, kryos_exposure_new(&exposure, KRYOS_EXPOSURE_CONFIG(.gap_limit_ns = 1,
+	                                                                          .activation_j_per_mol = 999)));
+	assert_says(-EINVAL, "activation_j_per_mol");
+	exposure = make(0);
+	assert_fails(-EINVAL, kryos_exposure_take(exposure, &sample));
+	sample.value_micro++;
+	assert_ok(kryos_exposure_take(exposure, &sample));
+	sample.t_boot_ns--;
+	assert_fails(-EINVAL, kryos_exposure_take(exposure, &sample));
+	assert_fails(-EINVAL, kryos_exposure_get(exposure, &result));
+	kryos_exposure_free(exposure);
+	kryos_exposure_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_constant_temperature_is_its_own_mean),
+		cmocka_unit_test(distances_weigh_and_a_gap_counts_in_no_mean),
+		cmocka_unit_test(samples_of_one_time_are_averaged_first),
+		cmocka_unit_test(another_boot_is_another_beginning),
+		cmocka_unit_test(what_is_no_temperature_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
