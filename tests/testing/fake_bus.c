@@ -32,6 +32,7 @@ struct kryos_fake_bus {
 	struct kryos_model *holder; /* holds it low as long as it has power; NULL: nobody */
 	unsigned int transfers, recoveries;
 	uint8_t idle; /* spi: what is read where no chip drives the wire */
+	int64_t transfer_ns;
 };
 
 struct fake_private {
@@ -377,6 +378,13 @@ static int do_spi_transfer(struct kryos_fake_bus *bus, const struct kryos_addres
 	return 0;
 }
 
+static void elapse(struct kryos_fake_bus *bus)
+{
+	for (struct kryos_model *model = bus->models; model; model = model->next)
+		if (model->present && model->ops->elapse)
+			model->ops->elapse(model, bus->transfer_ns);
+}
+
 static int fake_transfer(void *priv, const struct kryos_address *address, const uint8_t *out, size_t out_count,
                          uint8_t *in, size_t in_count)
 {
@@ -384,6 +392,7 @@ static int fake_transfer(void *priv, const struct kryos_address *address, const 
 	int r;
 
 	pthread_mutex_lock(&fake->bus->lock);
+	elapse(fake->bus);
 	r = (fake->bus->wire == KRI_WIRE_SPI ? do_spi_transfer : do_transfer)(fake->bus, address, out, out_count, in,
 	                                                                      in_count);
 	pthread_mutex_unlock(&fake->bus->lock);
@@ -720,6 +729,13 @@ void kryos_model_set_clock(struct kryos_model *model, int64_t (*now_ns)(void *us
 	if (model->ops->set_clock)
 		model->ops->set_clock(model, now_ns, userdata);
 	pthread_mutex_unlock(&model->bus->lock);
+}
+
+void kryos_fake_bus_set_transfer_ns(struct kryos_fake_bus *bus, int64_t transfer_ns)
+{
+	pthread_mutex_lock(&bus->lock);
+	bus->transfer_ns = transfer_ns;
+	pthread_mutex_unlock(&bus->lock);
 }
 
 void kryos_model_set_busy(struct kryos_model *model, int polls)

@@ -38,6 +38,8 @@ struct kri_model_ops {
 	/* NULL: it has no clock, or nothing that can be busy. */
 	void (*set_clock)(struct kryos_model *model, int64_t (*now_ns)(void *userdata), void *userdata);
 	void (*set_busy)(struct kryos_model *model, int polls);
+	/* This much time has passed, 0: the bus does not say. NULL: nothing comes of that. */
+	void (*elapse)(struct kryos_model *model, int64_t ns);
 	void (*set_wiring)(struct kryos_model *model, enum kryos_wiring wiring);
 	/* spi: 1 << mode for each that it understands, and its fastest clock. */
 	unsigned int spi_modes, spi_max_hz;

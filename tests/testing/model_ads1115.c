@@ -15,6 +15,8 @@ struct ads1115_model {
 	double pin[4]; /* volts */
 	double ntc;    /* ohm, at AIN0; 0: none */
 	int busy_polls, busy_left;
+	bool timed; /* by the bus's transfers instead */
+	int64_t left_ns;
 };
 
 static struct ads1115_model *self(struct kryos_model *model)
@@ -118,6 +120,7 @@ static int poke(struct kryos_model *model, unsigned int reg, uint8_t value)
  */
 static void write_config(struct ads1115_model *chip, unsigned int value)
 {
+	static const int rates[8] = { 8, 16, 32, 64, 128, 250, 475, 860 };
 	bool idle = chip->busy_left == 0;
 
 	chip->reg[1] = (uint16_t)((value & 0x7fff) | (idle ? 0x8000 : 0));
@@ -126,6 +129,7 @@ static void write_config(struct ads1115_model *chip, unsigned int value)
 	chip->taken = chip->reg[1];
 	/* A driver may look at once, and no conversion is as quick. */
 	chip->busy_left = chip->busy_polls ? chip->busy_polls : 1;
+	chip->left_ns = INT64_C(1000000000) / rates[value >> 5 & 7];
 	chip->reg[1] &= 0x7fff;
 }
 
@@ -154,9 +158,21 @@ static int read_bytes(struct kryos_model *model, uint8_t *bytes, size_t count)
 	}
 	for (size_t i = 0; i < count; i++)
 		bytes[i] = (uint8_t)(chip->reg[chip->pointer] >> (i % 2 ? 0 : 8));
-	if (chip->pointer == 1 && chip->busy_left > 0 && --chip->busy_left == 0)
+	if (!chip->timed && chip->pointer == 1 && chip->busy_left > 0 && --chip->busy_left == 0)
 		convert(chip);
 	return 0;
+}
+
+static void elapse(struct kryos_model *model, int64_t ns)
+{
+	struct ads1115_model *chip = self(model);
+
+	chip->timed = ns > 0;
+	chip->left_ns -= ns;
+	if (chip->timed && chip->busy_left > 0 && chip->left_ns <= 0) {
+		chip->busy_left = 0;
+		convert(chip);
+	}
 }
 
 static void set_busy(struct kryos_model *model, int polls)
@@ -178,6 +194,7 @@ static const struct kri_model_ops ads1115_ops = {
 	.write = write_bytes,
 	.read = read_bytes,
 	.set_busy = set_busy,
+	.elapse = elapse,
 };
 
 int kryos_fake_bus_add_ads1115(struct kryos_fake_bus *bus, const char *place, struct kryos_model **ret_model)

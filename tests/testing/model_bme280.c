@@ -20,6 +20,8 @@ struct bme280_model {
 	int image_polls; /* status reads for which the calibration is still being copied */
 	int busy_polls;  /* status reads for which each measurement stays unfinished; -1: for ever */
 	int busy_left;
+	bool timed; /* by the bus's transfers instead */
+	int64_t left_ns;
 };
 
 /*
@@ -218,6 +220,18 @@ static int poke(struct kryos_model *model, unsigned int reg, uint8_t value)
 	return 0;
 }
 
+/* 9.1: what is typical. */
+static int64_t typical_ns(const struct bme280_model *chip)
+{
+	unsigned int temperature = chip->reg[0xf4] >> 5, pressure = chip->reg[0xf4] >> 2 & 7;
+	double ms = 1;
+
+	ms += temperature ? 2 * (1 << (temperature - 1)) : 0;
+	ms += pressure ? 2 * (1 << (pressure - 1)) + 0.5 : 0;
+	ms += chip->humidity_oversampling ? 2 * (1 << (chip->humidity_oversampling - 1)) + 0.5 : 0;
+	return (int64_t)(ms * 1e6);
+}
+
 static void write_register(struct bme280_model *chip, uint8_t reg, uint8_t value)
 {
 	switch (reg) {
@@ -238,6 +252,7 @@ static void write_register(struct bme280_model *chip, uint8_t reg, uint8_t value
 			break;
 		/* A driver may look at once, and no measurement is as quick. */
 		chip->busy_left = chip->busy_polls ? chip->busy_polls : 1;
+		chip->left_ns = typical_ns(chip);
 		chip->reg[0xf3] |= 0x08;
 		break;
 	case 0xf5:
@@ -293,8 +308,20 @@ static void status_was_read(struct bme280_model *chip)
 {
 	if (chip->image_polls > 0 && --chip->image_polls == 0)
 		chip->reg[0xf3] &= (uint8_t)~0x01;
-	if (chip->busy_left > 0 && --chip->busy_left == 0)
+	if (!chip->timed && chip->busy_left > 0 && --chip->busy_left == 0)
 		measure(chip);
+}
+
+static void elapse(struct kryos_model *model, int64_t ns)
+{
+	struct bme280_model *chip = self(model);
+
+	chip->timed = ns > 0;
+	chip->left_ns -= ns;
+	if (chip->timed && chip->busy_left > 0 && chip->left_ns <= 0) {
+		chip->busy_left = 0;
+		measure(chip);
+	}
 }
 
 /* 6.2.2: the register counts up. A burst sees one measurement, because results are shadowed (4.0). */
@@ -338,7 +365,7 @@ static void set_busy(struct kryos_model *model, int polls)
 #define OPS(power_on_)                                                                                                 \
 	{                                                                                                              \
 		.power_on = power_on_, .set = set, .peek = peek, .poke = poke, .write = write_bytes,                   \
-		.read = read_bytes, .missed = missed, .set_busy = set_busy                                             \
+		.read = read_bytes, .missed = missed, .set_busy = set_busy, .elapse = elapse                           \
 	}
 #define SPI_OPS(power_on_)                                                                                             \
 	{                                                                                                              \

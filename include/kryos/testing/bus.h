@@ -85,6 +85,11 @@ KRYOS_API int kryos_model_poke(struct kryos_model *model, unsigned int reg, uint
  * value yet, in all; -1: for ever, until set again.
  */
 KRYOS_EXPORT void kryos_model_set_busy(struct kryos_model *model, int polls);
+/*
+ * i2c: how long each transfer takes from now on. ads1115, bme280 and bmp280 then convert for as long as their data
+ * sheet says is typical, and how often that is found unfinished follows from it. 0: no time, as at first.
+ */
+KRYOS_EXPORT void kryos_fake_bus_set_transfer_ns(struct kryos_fake_bus *bus, int64_t transfer_ns);
 /* How a probe is connected to its chip: max31865, max31856. */
 enum kryos_wiring {
 	KRYOS_WIRING_GOOD = 0,
