@@ -18,11 +18,10 @@
 /* "Register Map": 16 bits each, most significant byte first. */
 enum { REG_RESULT = 0, REG_CONFIG = 1, REG_LOW_THRESHOLD = 2, REG_HIGH_THRESHOLD = 3 };
 
-/* "Config Register": start or done; single-shot mode, 128 conversions a second, comparator off. A reset leaves 0x8583.
- */
+/* "Config Register": start or done; single-shot mode, comparator off. A reset leaves 0x8583. */
 #define CONFIG_OS 0x8000u
 #define CONFIG_SINGLE_SHOT 0x0100u
-#define CONFIG_SETTINGS (CONFIG_SINGLE_SHOT | 0x0083u)
+#define CONFIG_SETTINGS (CONFIG_SINGLE_SHOT | 0x0003u)
 #define CONFIG_INPUT(input) ((4u + (input)) << 12) /* against ground */
 #define CONFIG_RANGE(range) ((unsigned int)(range) << 9)
 
@@ -31,10 +30,13 @@ enum { REG_RESULT = 0, REG_CONFIG = 1, REG_LOW_THRESHOLD = 2, REG_HIGH_THRESHOLD
 #define LOW_THRESHOLD 0x8000
 #define HIGH_THRESHOLD 0x7fff
 
-/* 1/128 s, 10 % longer at most ("Data rate variation"), and 25 us to wake up. */
 #define CONVERSION_NS INT64_C(8800000)
 
-#define STARTS 3
+/* 128, 32 and 8 conversions a second, 10 % longer at most ("Data rate variation"), and 25 us to wake up. */
+static const struct {
+	unsigned int config;
+	int64_t conversion_ns;
+} rates[] = { { 0x0080, CONVERSION_NS }, { 0x0040, 34500000 }, { 0x0000, 137600000 } };
 
 #define INPUTS 4
 #define WIDEST 0
@@ -126,6 +128,7 @@ struct ads1115 {
 	bool waiting;       /* for one to end that was begun before */
 	unsigned int input; /* that is being converted */
 	unsigned int full_scale, range[INPUTS];
+	unsigned int rate;       /* of this conversion */
 	uint8_t raw[4 * INPUTS]; /* settings and result of each */
 };
 
@@ -219,7 +222,8 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 static unsigned int config_of(const struct ads1115 *chip)
 {
-	return CONFIG_INPUT(chip->input) | CONFIG_RANGE(chip->range[chip->input]) | CONFIG_SETTINGS;
+	return CONFIG_INPUT(chip->input) | CONFIG_RANGE(chip->range[chip->input]) | CONFIG_SETTINGS |
+	       rates[chip->rate].config;
 }
 
 static int write_config(struct kryos_dev *dev, unsigned int config)
@@ -231,22 +235,24 @@ static int write_config(struct kryos_dev *dev, unsigned int config)
 
 /*
  * A start whose OS was garbled is acknowledged, and the settings change all the same: the result of the input before it
- * would pass for that of this one. While a conversion is under way OS is 0; it is 1, too, where this program was
- * kept waiting for longer than one takes, so it is begun once more.
+ * would pass for that of this one. While a conversion is under way OS is 0; it is 1 again, too, where a transfer takes
+ * as long as one: a USB adapter, a machine that is busy. So what was not seen to begin is begun once more, and takes
+ * longer.
  */
-static int convert(const struct ads1115 *chip, struct kryos_dev *dev)
+static int convert(struct ads1115 *chip, struct kryos_dev *dev)
 {
 	unsigned int config = CONFIG_OS;
 	int r = 0;
 
-	for (int i = 0; r >= 0 && config & CONFIG_OS && i < STARTS; i++) {
+	for (chip->rate = 0; chip->rate < KRI_ARRAY_SIZE(rates); chip->rate++) {
 		r = write_config(dev, CONFIG_OS | config_of(chip));
 		if (r >= 0)
 			r = read16(dev, REG_CONFIG, &config);
+		if (r < 0 || !(config & CONFIG_OS))
+			return r;
 	}
-	if (r >= 0 && config & CONFIG_OS)
-		return kryos_fail(-EIO, "%s: did not begin to convert", kryos_dev_name(dev));
-	return r;
+	chip->rate = 0;
+	return kryos_fail(-EIO, "%s: did not begin to convert, or the bus is too slow to see it", kryos_dev_name(dev));
 }
 
 /* The next input in use after those before it; INPUTS: none. */
@@ -275,7 +281,7 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 	else if (r >= 0 && !(config & CONFIG_SINGLE_SHOT))
 		r = write_config(dev, config_of(chip));
 	if (r >= 0)
-		*ret_wait_ns = CONVERSION_NS;
+		*ret_wait_ns = rates[chip->rate].conversion_ns;
 	return r;
 }
 

@@ -92,28 +92,25 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 {
-	int r = kri_bmx280_measure(dev);
+	struct bme280 *chip = priv;
 
-	(void)priv;
-	if (r >= 0)
-		*ret_wait_ns = MEASURE_NS;
-	return r;
+	return kri_bmx280_measure(&chip->common, dev, MEASURE_NS, ret_wait_ns);
 }
 
 /* One burst, so that settings, status and results are of one moment (4: results are shadowed during a burst). */
 static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
+	const struct bme280 *chip = priv;
 	const uint8_t *status = raw + BMX280_STATUS - REG_CTRL_HUM, *ctrl_meas = raw + BMX280_CTRL_MEAS - REG_CTRL_HUM;
 	int r = kri_registers_read(dev, REG_CTRL_HUM, raw, RAW);
 
-	(void)priv;
 	if (r == KRYOS_ECRC && *status & BMX280_STATUS_MEASURING)
 		return -EAGAIN; /* it ended between the two */
 	if (r < 0)
 		return r;
 	if (raw[0] != CTRL_HUM)
 		return kryos_fail(KRYOS_ECHIP, "%s: lost its settings: it was reset or exchanged", kryos_dev_name(dev));
-	return kri_bmx280_check(dev, *status, *ctrl_meas, raw[BMX280_CONFIG - REG_CTRL_HUM]);
+	return kri_bmx280_check(&chip->common, dev, *status, *ctrl_meas, raw[BMX280_CONFIG - REG_CTRL_HUM]);
 }
 
 /* Q22.10 %RH. */

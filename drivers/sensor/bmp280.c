@@ -48,12 +48,7 @@ static int probe(void *priv, struct kryos_dev *dev)
 
 static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 {
-	int r = kri_bmx280_measure(dev);
-
-	(void)priv;
-	if (r >= 0)
-		*ret_wait_ns = MEASURE_NS;
-	return r;
+	return kri_bmx280_measure(priv, dev, MEASURE_NS, ret_wait_ns);
 }
 
 /* One burst, so that settings, status and results are of one moment (3.10: results are shadowed during a burst). */
@@ -61,12 +56,11 @@ static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 {
 	int r = kri_registers_read(dev, REG_FIRST, raw, RAW);
 
-	(void)priv;
 	if (r == KRYOS_ECRC && raw[0] & BMX280_STATUS_MEASURING)
 		return -EAGAIN; /* it ended between the two */
 	if (r < 0)
 		return r;
-	return kri_bmx280_check(dev, raw[0], raw[BMX280_CTRL_MEAS - REG_FIRST], raw[BMX280_CONFIG - REG_FIRST]);
+	return kri_bmx280_check(priv, dev, raw[0], raw[BMX280_CTRL_MEAS - REG_FIRST], raw[BMX280_CONFIG - REG_FIRST]);
 }
 
 enum { TEMPERATURE, PRESSURE, CHANNELS };

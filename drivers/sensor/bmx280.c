@@ -16,6 +16,9 @@ enum {
 /* 2 ms of start-up (1.1) and copying the calibration; a poll takes at least 30 us even at the fastest bus clock. */
 #define START_POLLS 100
 
+/* 9.1, with the BME280's humidity: 1.25 + 2.3 x 16 + (2.3 x 16 + 0.575) + (2.3 x 1 + 0.575) ms at most. */
+#define LONG_NS INT64_C(78500000)
+
 static bool is_on_spi(const struct kryos_dev *dev)
 {
 	return strcmp(kryos_dev_bus_kind(dev), "spi") == 0;
@@ -67,20 +70,35 @@ static int reset(struct kryos_dev *dev)
 	return kryos_fail(-ETIMEDOUT, "%s: did not come back from a reset", kryos_dev_name(dev));
 }
 
-int kri_bmx280_measure(struct kryos_dev *dev)
+/*
+ * A start that was unheard, or garbled in its mode, which I2C acknowledges all the same, would have the results of the
+ * last measurement read once more: it has begun when ctrl_meas says so. That is over by the time it is read where a
+ * transfer takes as long as a measurement: a USB adapter, a machine that is busy. So what was not seen is begun again
+ * with more oversampling: it takes five times as long, and measures the same.
+ */
+int kri_bmx280_measure(struct kri_bmx280 *chip, struct kryos_dev *dev, int64_t measure_ns, int64_t *ret_wait_ns)
 {
+	static const uint8_t oversampling[] = { BMX280_SLEEP, BMX280_SLEEP_LONG };
 	uint8_t ctrl_meas = 0;
-	int r = kri_bmx280_write(dev, BMX280_CTRL_MEAS, BMX280_SLEEP | BMX280_FORCED);
+	int r = 0;
 
-	/*
-	 * Unheard, or garbled in this one bit, which I2C acknowledges all the same, the results of the last measurement
-	 * would be read once more. One takes milliseconds.
-	 */
-	if (r >= 0)
-		r = kri_registers_read(dev, BMX280_CTRL_MEAS, &ctrl_meas, 1);
-	if (r >= 0 && ctrl_meas != (BMX280_SLEEP | BMX280_FORCED))
-		return kryos_fail(-EIO, "%s: did not begin to measure", kryos_dev_name(dev));
-	return r;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(oversampling); i++) {
+		chip->asleep = oversampling[i];
+		r = kri_bmx280_write(dev, BMX280_CTRL_MEAS, chip->asleep | BMX280_FORCED);
+		if (r >= 0)
+			r = kryos_dev_read_registers(dev, BMX280_CTRL_MEAS, &ctrl_meas, 1);
+		if (r < 0)
+			return r;
+		if (ctrl_meas == (chip->asleep | BMX280_FORCED)) {
+			*ret_wait_ns = i ? LONG_NS : measure_ns;
+			return 0;
+		}
+		if (ctrl_meas != chip->asleep)
+			return kryos_fail(KRYOS_ECRC, "%s: register 0x%02x reads 0x%02x after 0x%02x was written",
+			                  kryos_dev_name(dev), BMX280_CTRL_MEAS, ctrl_meas,
+			                  chip->asleep | BMX280_FORCED);
+	}
+	return kryos_fail(-EIO, "%s: did not begin to measure, or the bus is too slow to see it", kryos_dev_name(dev));
 }
 
 int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev)
@@ -114,9 +132,10 @@ int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev)
 	return 0;
 }
 
-int kri_bmx280_check(struct kryos_dev *dev, uint8_t status, uint8_t ctrl_meas, uint8_t config)
+int kri_bmx280_check(const struct kri_bmx280 *chip, struct kryos_dev *dev, uint8_t status, uint8_t ctrl_meas,
+                     uint8_t config)
 {
-	if (config != BMX280_MARK || (ctrl_meas & ~BMX280_FORCED) != BMX280_SLEEP)
+	if (config != BMX280_MARK || (ctrl_meas & ~BMX280_FORCED) != chip->asleep)
 		return kryos_fail(KRYOS_ECHIP, "%s: lost its settings: it was reset or exchanged", kryos_dev_name(dev));
 	return status & BMX280_STATUS_MEASURING ? -EAGAIN : 0;
 }

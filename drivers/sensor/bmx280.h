@@ -22,7 +22,8 @@ enum {
 	 * measurements a minute apart (3.4.4).
 	 */
 	BMX280_SLEEP = 2 << 5 | 3 << 2,
-	BMX280_FORCED = 1, /* a bit of the mode that a chip which is done has cleared */
+	BMX280_SLEEP_LONG = 5 << 5 | 5 << 2, /* both x16 */
+	BMX280_FORCED = 1,                   /* a bit of the mode that a chip which is done has cleared */
 	/*
 	 * The standby time means nothing in forced mode (5.4.6), so it is our mark: a chip that was reset, or
 	 * exchanged for another with another calibration, does not have it.
@@ -37,7 +38,8 @@ enum {
 struct kri_bmx280 {
 	int64_t t1, t2, t3;
 	int64_t p1, p2, p3, p4, p5, p6, p7, p8, p9;
-	int64_t h1; /* in one block with the others; nothing in a BMP280 */
+	int64_t h1;     /* in one block with the others; nothing in a BMP280 */
+	uint8_t asleep; /* ctrl_meas of the measurement that was begun last, once it has ended */
 };
 
 /* Writes a register, on I2C or SPI. */
@@ -50,10 +52,14 @@ int kri_bmx280_may_search(struct kryos_dev *dev);
 int kri_bmx280_identify(struct kryos_dev *dev, uint8_t *ret_id);
 /* Resets it, waits until it has started, and reads its trimming; -EIO: it holds none. */
 int kri_bmx280_start(struct kri_bmx280 *chip, struct kryos_dev *dev);
-/* Starts a measurement; -EIO: it did not begin. */
-int kri_bmx280_measure(struct kryos_dev *dev);
+/*
+ * Starts a measurement that takes at most measure_ns, or where that is over too soon a long one. -EIO: none began;
+ * KRYOS_ECRC: other settings are read than were written.
+ */
+int kri_bmx280_measure(struct kri_bmx280 *chip, struct kryos_dev *dev, int64_t measure_ns, int64_t *ret_wait_ns);
 /* Settings and status as read in one burst with the results: 0, -EAGAIN: still measuring, KRYOS_ECHIP: reset. */
-int kri_bmx280_check(struct kryos_dev *dev, uint8_t status, uint8_t ctrl_meas, uint8_t config);
+int kri_bmx280_check(const struct kri_bmx280 *chip, struct kryos_dev *dev, uint8_t status, uint8_t ctrl_meas,
+                     uint8_t config);
 
 /* Results by their code: t_fine; C and Pa in micro-units, with the quality as far as trimming goes. */
 int64_t kri_bmx280_fine_temperature(const struct kri_bmx280 *chip, int64_t code);

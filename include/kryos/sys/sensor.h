@@ -110,7 +110,7 @@ struct kryos_sensor_driver {
 	const char *datasheet; /* "Bosch BST-BME280-DS002-1.6" */
 	const char *addresses; /* on I2C: "0x76 0x77"; NULL: none */
 	const char *suits;     /* the cold-chain use its accuracy allows, a phrase */
-	int64_t conversion_ns; /* longest time from trigger to fetch with default options */
+	int64_t conversion_ns; /* longest from trigger to fetch, with default options, on a bus that is not slow */
 };
 
 /* The value of one of the driver's options: micro-units, or the place of the word among its choices. On the worker. */
