@@ -58,6 +58,7 @@ KRYOS_API int kryos_station_get_store_path(const char *config_path, char *ret_pa
 /*
  * Reads its file again and applies what changed; what did not change goes on untouched, a file with
  * mistakes changes nothing (KRYOS_ECONFIG). A changed [store] path needs a restart (-EBUSY).
+ * A [clock] that it names no more, or in whose place it names one that is not there, is used no more.
  */
 KRYOS_API int kryos_station_reload(struct kryos_station *station);
 
