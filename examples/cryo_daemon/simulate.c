@@ -37,6 +37,14 @@ static void boot_id(void *userdata, char ret_id[37])
 	         (uint64_t)(offset_ns / 1000000) & UINT64_C(0xffffffffffff));
 }
 
+/* What a DS18B20 can measure (data sheet, "Operating range"). */
+static const struct trace_format format = {
+	.program = "cryo_daemon: ",
+	.min_micro = INT64_C(-55000000),
+	.max_micro = INT64_C(125000000),
+	.out_of_range = "nothing a DS18B20 can measure; -55 to 125 is allowed",
+};
+
 int simulation_new(struct simulation **ret_simulation, const char *trace, double speed)
 {
 	struct simulation *simulation = calloc(1, sizeof(*simulation));
@@ -44,7 +52,7 @@ int simulation_new(struct simulation **ret_simulation, const char *trace, double
 
 	if (!simulation)
 		goto fail;
-	if (trace_read(&simulation->trace, trace) < 0) {
+	if (trace_read(&simulation->trace, trace, &format) < 0) {
 		free(simulation);
 		return -1; /* it has said why */
 	}
