@@ -20,18 +20,20 @@ enum option_bit {
 	TAKES_CHANNEL = 32,
 	TAKES_EVENTS = 64,
 	TAKES_RANGE = 128,
-	TAKES_OUTPUT = 256
+	TAKES_OUTPUT = 256,
+	TAKES_EVALUATE = 512
 };
 
 #define MAX_CHANNELS 32
 
 struct options {
-	const char *store, *socket, *output;
-	bool json, follow, events;
+	const char *store, *socket, *output, *profile, *rules;
+	bool json, follow, events, repair;
 	int64_t count;
 	const char *channels[MAX_CHANNELS];
 	unsigned int channel_count;
 	int64_t from_ns, to_ns; /* to: INT64_MAX: no end */
+	int64_t activation_j_per_mol;
 };
 
 struct command {
@@ -43,7 +45,7 @@ struct command {
 	int (*run)(const struct options *options, char *const *arguments, int count);
 };
 extern const struct command status_command, read_command, tail_command, export_command, queue_command, verify_command,
-	salvage_command, command_command, scan_command, setup_command, doctor_command;
+	salvage_command, evaluate_command, command_command, scan_command, setup_command, doctor_command;
 
 /* "kryosctl: " and the sentence, on stderr; gives EXIT_FAILURE. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&setup_command,  &scan_command,  &doctor_command, &status_command,  &read_command,    &tail_command,
-	&export_command, &queue_command, &verify_command, &salvage_command, &command_command,
+	&setup_command,  &scan_command,  &doctor_command, &status_command,  &read_command,     &tail_command,
+	&export_command, &queue_command, &verify_command, &salvage_command, &evaluate_command, &command_command,
 };
 
 static const struct option long_options[] = {
@@ -22,6 +22,10 @@ static const struct option long_options[] = {
 	{ "from", required_argument, NULL, 'F' },
 	{ "to", required_argument, NULL, 'T' },
 	{ "output", required_argument, NULL, 'o' },
+	{ "profile", required_argument, NULL, 'p' },
+	{ "rules", required_argument, NULL, 'r' },
+	{ "mkt-energy", required_argument, NULL, 'm' },
+	{ "repair", no_argument, NULL, 'R' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -44,6 +48,13 @@ static const struct {
 	  "      --from TIME       from this time on, UTC: 2026-11-20T09:12:00Z, or seconds since 1970\n"
 	  "      --to TIME         before this time" },
 	{ TAKES_OUTPUT, "o", "  -o, --output FILE     write there; export: instead of to standard output" },
+	{ TAKES_EVALUATE, "prmR",
+	  "      --profile NAME    the rules of a profile\n"
+	  "      --rules FILE      rules of one's own: sections [rule NAME] with kind, threshold, comparator, "
+	  "duration,\n"
+	  "                        mode, window, gap, reset and hysteresis\n"
+	  "      --mkt-energy KJ   activation energy of the mean kinetic temperature, in kJ/mol (83.144)\n"
+	  "      --repair          leaves out exact duplicates and rows older than one before, and says which" },
 };
 
 int complain(const char *format, ...)
@@ -99,6 +110,17 @@ static int command_help(const struct command *command)
 	return finish(stdout, "standard output");
 }
 
+static int set_energy(struct options *options, const char *text)
+{
+	int64_t micro;
+
+	if (kri_parse_micro(text, &micro) < 0 || micro < 1000000 || micro > 1000000000 || micro % 1000)
+		return misused("--mkt-energy: \"%s\" is wrong; 1 to 1000 kJ/mol with at most three decimals is allowed",
+		               text);
+	options->activation_j_per_mol = micro / 1000;
+	return EXIT_SUCCESS;
+}
+
 static int set_option(struct options *options, int key, const char *value)
 {
 	int r = 0;
@@ -135,6 +157,17 @@ static int set_option(struct options *options, int key, const char *value)
 		break;
 	case 'T':
 		r = kri_parse_time(value, &options->to_ns);
+		break;
+	case 'p':
+		options->profile = value;
+		break;
+	case 'r':
+		options->rules = value;
+		break;
+	case 'm':
+		return set_energy(options, value);
+	case 'R':
+		options->repair = true;
 		break;
 	default:
 		return EXIT_USAGE;
@@ -198,6 +231,7 @@ int main(int argc, char **argv)
 		.socket = "/run/kryos/control",
 		.count = 10,
 		.to_ns = INT64_MAX,
+		.activation_j_per_mol = 83144,
 	};
 	const struct command *command;
 	int key;
@@ -217,11 +251,11 @@ int main(int argc, char **argv)
 	}
 	if (optind == argc)
 		return misused("a command is missing: status, setup, scan, doctor, read, tail, export, queue, verify, "
-		               "salvage or command");
+		               "salvage, evaluate or command");
 	command = find(argv[optind]);
 	if (!command)
 		return misused("there is no command \"%s\"; status, setup, scan, doctor, read, tail, export, "
-		               "queue, verify, salvage and command are",
+		               "queue, verify, salvage, evaluate and command are",
 		               argv[optind]);
 	return run(command, &options, argc - optind, argv + optind);
 }

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an evaluation found, for people and as JSON. */
+#include "evaluate.h"
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const char *const ends[] = { "open", "recovered", "sensor_lost", "retired", "reconfigured" };
+
+/* The next distance that is longer than two intervals, from *index on; false: none. */
+static bool next_gap(const struct log *log, size_t *index)
+{
+	for (++*index; *index < log->count; ++*index) {
+		if (log->rows[*index].t_wall_ns - log->rows[*index - 1].t_wall_ns > 2 * log->interval_ns)
+			return true;
+	}
+	return false;
+}
+
+/* Seconds, exact. */
+static void add_seconds(struct kri_json *json, const char *key, int64_t ns)
+{
+	kri_json_add_micro(json, key, ns / 1000);
+}
+
+static struct kri_json *episode_json(const struct kryos_episode *episode)
+{
+	struct kri_json *json = kri_json_object();
+	bool is_open = episode->ended_by == KRYOS_EPISODE_OPEN;
+
+	kri_json_add_string(json, "rule", episode->name);
+	kri_json_add_string(json, "kind", kind_name(episode->rule.kind));
+	kri_json_add_time(json, "start", episode->start.t_wall_ns);
+	kri_json_add_time(json, "trigger", episode->trigger.t_wall_ns);
+	kri_json_add_time(json, "end", is_open ? 0 : episode->end.t_wall_ns);
+	add_seconds(json, "duration_s", episode->duration_ns);
+	add_seconds(json, "accumulated_s", episode->accumulated_ns);
+	if (episode->has_extreme)
+		kri_json_add_micro(json, "extreme_c", episode->extreme_micro);
+	else
+		kri_json_add_null(json, "extreme_c");
+	kri_json_add_time(json, "extreme_at", episode->has_extreme ? episode->extreme_at.t_wall_ns : 0);
+	kri_json_add_string(json, "ended_by", is_open ? NULL : ends[episode->ended_by]);
+	add_seconds(json, "indeterminate_s", episode->indeterminate_ns);
+	return json;
+}
+
+struct kri_json *finding_json(const struct finding *finding)
+{
+	const struct log *log = finding->log;
+	struct kri_json *json = kri_json_object(), *gaps = kri_json_array(), *episodes = kri_json_array();
+
+	if (log->channel)
+		kri_json_add_string(json, "channel", log->channel);
+	kri_json_add_string(json, "rules", finding->rules->from);
+	kri_json_add_int(json, "samples", (int64_t)log->count);
+	kri_json_add_time(json, "from", log->rows[0].t_wall_ns);
+	kri_json_add_time(json, "to", log->rows[log->count - 1].t_wall_ns);
+	add_seconds(json, "interval_s", log->interval_ns);
+	kri_json_add_micro(json, "min_c", finding->exposure.min_micro);
+	kri_json_add_micro(json, "max_c", finding->exposure.max_micro);
+	kri_json_add_micro(json, "mean_c", finding->exposure.mean_micro);
+	kri_json_add_micro(json, "mkt_c", finding->exposure.mkt_micro);
+	for (size_t i = 0; next_gap(log, &i);) {
+		struct kri_json *gap = kri_json_object();
+
+		kri_json_add_time(gap, "from", log->rows[i - 1].t_wall_ns);
+		kri_json_add_time(gap, "to", log->rows[i].t_wall_ns);
+		kri_json_add(gaps, NULL, gap);
+	}
+	kri_json_add(json, "gaps", gaps);
+	for (size_t i = 0; i < finding->episode_count; i++)
+		kri_json_add(episodes, NULL, episode_json(&finding->episodes[i]));
+	kri_json_add(json, "episodes", episodes);
+	return json;
+}
+
+static void print_span(const char *before, int64_t ns)
+{
+	int64_t minutes = ns / KRYOS_MINUTES(1);
+
+	printf("%s%" PRId64 " h %02" PRId64 " min", before, minutes / 60, minutes % 60);
+	if (ns % KRYOS_MINUTES(1))
+		printf(" %02" PRId64 " s", ns / KRYOS_SECONDS(1) % 60);
+}
+
+static void print_episode(const struct kryos_episode *episode)
+{
+	char from[KRYOS_TEXT_MAX], to[KRYOS_TEXT_MAX], at[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX];
+	bool is_open = episode->ended_by == KRYOS_EPISODE_OPEN;
+
+	printf("%s (%s)  %s to %s, %s\n", episode->name, kind_name(episode->rule.kind),
+	       kryos_time_text(episode->start.t_wall_ns, from),
+	       is_open ? "the end of the log" : kryos_time_text(episode->end.t_wall_ns, to), ends[episode->ended_by]);
+	printf("  triggered %s", kryos_time_text(episode->trigger.t_wall_ns, at));
+	print_span("; duration ", episode->duration_ns);
+	print_span(", accumulated ", episode->accumulated_ns);
+	print_span(", indeterminate ", episode->indeterminate_ns);
+	if (episode->has_extreme)
+		printf("; extreme %s C at %s", kryos_value_text(episode->extreme_micro, value),
+		       kryos_time_text(episode->extreme_at.t_wall_ns, at));
+	putchar('\n');
+}
+
+void print_evaluation(const struct finding *finding, int64_t activation_j_per_mol)
+{
+	const struct log *log = finding->log;
+	const struct kryos_exposure_result *exposure = &finding->exposure;
+	char from[KRYOS_TEXT_MAX], to[KRYOS_TEXT_MAX], text[4][KRYOS_TEXT_MAX];
+	size_t gaps = 0;
+
+	if (log->channel) {
+		print_text(stdout, log->channel);
+		putchar('\n');
+	}
+	printf("%zu samples, %s to %s, every %s s; rules: ", log->count, kryos_time_text(log->rows[0].t_wall_ns, from),
+	       kryos_time_text(log->rows[log->count - 1].t_wall_ns, to),
+	       kryos_value_text(log->interval_ns / 1000, text[0]));
+	print_text(stdout, finding->rules->from);
+	printf("\nmin %s C, max %s C, mean %s C\n", kryos_value_text(exposure->min_micro, text[0]),
+	       kryos_value_text(exposure->max_micro, text[1]), kryos_value_text(exposure->mean_micro, text[2]));
+	printf("mean kinetic temperature %s C at %s kJ/mol; it says nothing about freezing\n",
+	       kryos_value_text(exposure->mkt_micro, text[0]), kryos_value_text(activation_j_per_mol * 1000, text[1]));
+	for (size_t i = 0; next_gap(log, &i); gaps++)
+		printf("gap  %s to %s\n", kryos_time_text(log->rows[i - 1].t_wall_ns, from),
+		       kryos_time_text(log->rows[i].t_wall_ns, to));
+	for (size_t i = 0; i < finding->episode_count; i++)
+		print_episode(&finding->episodes[i]);
+	printf("%zu gaps, %zu episodes\n", gaps, finding->episode_count);
+}
