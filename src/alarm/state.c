@@ -81,7 +81,7 @@ static void pass_name(struct pass *pass, char *name)
 
 static void pass_instant(struct pass *pass, struct kryos_instant *instant)
 {
-	pass_number(pass, &instant->t_boot_ns);
+	instant->t_boot_ns = pass_within(pass, instant->t_boot_ns, 0, INT64_MAX);
 	pass_number(pass, &instant->t_wall_ns);
 	instant->boot = (uint32_t)pass_within(pass, instant->boot, 0, UINT32_MAX);
 	instant->trust = (uint32_t)pass_within(pass, instant->trust, 0, UINT16_MAX);
@@ -118,6 +118,7 @@ static void pass_rule(struct pass *pass, struct kryos_rule *rule)
 
 static void pass_track(struct pass *pass, struct kri_track *track, int64_t now_ns)
 {
+	int64_t accounted_ns;
 	size_t count;
 
 	pass_name(pass, track->name);
@@ -127,8 +128,10 @@ static void pass_track(struct pass *pass, struct kri_track *track, int64_t now_n
 	track->last_ns = pass_within(pass, track->last_ns, 0, now_ns);
 	pass_instant(pass, &track->last);
 	track->cut = pass_within(pass, track->cut, 0, 1);
-	track->out_ns = pass_within(pass, track->out_ns, 0, now_ns);
-	track->unknown_ns = pass_within(pass, track->unknown_ns, 0, now_ns);
+	/* Together they account for no more than there was, or what is added later could overflow. */
+	accounted_ns = track->has_last ? track->last_ns : now_ns;
+	track->out_ns = pass_within(pass, track->out_ns, 0, accounted_ns);
+	track->unknown_ns = pass_within(pass, track->unknown_ns, 0, accounted_ns - track->out_ns);
 	track->uncertain = (uint32_t)pass_within(pass, track->uncertain, 0, UINT32_MAX);
 	track->recovering = pass_within(pass, track->recovering, 0, 1);
 	track->recovering_since_ns = pass_within(pass, track->recovering_since_ns, 0, now_ns);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "digest/digest.h"
 #include "support.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -454,6 +455,65 @@ static void a_changed_rule_ends_its_episode_on_restoring(void **state)
 	kryos_evaluator_free(rig.evaluator);
 }
 
+/* Every number of a state with an episode, spans and a gap, replaced by one that it cannot be, checksum and all. */
+static void a_state_that_lies_does_no_harm(void **state)
+{
+	static const int64_t lies[] = { 0, 1, -1, 255, INT64_MAX, INT64_MIN, INT64_MAX / 2, KRYOS_DAYS(1) };
+	struct kryos_rule rule = hour_of_heat(KRYOS_GAP_BREAK), sum = hour_of_heat(KRYOS_GAP_HOLD);
+	unsigned int taken = 0, refused = 0;
+	unsigned char *saved, lying[2048];
+	struct rig rig, next;
+	size_t count;
+	void *bytes;
+
+	(void)state;
+	sum.name = "sum";
+	sum.mode = KRYOS_RULE_CUMULATIVE;
+	sum.window_ns = KRYOS_DAYS(1);
+	make(&rig, 10 * MINUTE);
+	assert_ok(kryos_evaluator_add(rig.evaluator, &rule));
+	assert_ok(kryos_evaluator_add(rig.evaluator, &sum));
+	take_many(&rig, 9, 3, 10 * MINUTE);
+	take_many(&rig, 5, 1, 10 * MINUTE);
+	take_many(&rig, 9, 7, 10 * MINUTE);
+	assert_ok(kryos_evaluator_save(rig.evaluator, &bytes, &count));
+	saved = bytes;
+	assert_true(count < sizeof(lying));
+	for (size_t at = 16; at + 12 <= count; at++) {
+		for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+			uint32_t crc;
+			int r;
+
+			memcpy(lying, saved, count);
+			for (int byte = 0; byte < 8; byte++)
+				lying[at + (size_t)byte] = (unsigned char)((uint64_t)lies[i] >> 8 * byte);
+			crc = kri_crc32c(0, lying, count - 4);
+			for (int byte = 0; byte < 4; byte++)
+				lying[count - 4 + (size_t)byte] = (unsigned char)(crc >> 8 * byte);
+			make(&next, 10 * MINUTE);
+			assert_ok(kryos_evaluator_add(next.evaluator, &rule));
+			assert_ok(kryos_evaluator_add(next.evaluator, &sum));
+			r = kryos_evaluator_restore(next.evaluator, lying, count);
+			if (r < 0) {
+				assert_int_equal(r, KRYOS_ECORRUPT);
+				refused++;
+			} else {
+				struct kryos_sample sample = { .value_micro = CELSIUS(9),
+					                       .t_boot_ns = rig.now_ns + KRYOS_DAYS(2) };
+
+				drain(&next);
+				r = kryos_evaluator_take(next.evaluator, &sample); /* any answer, and no harm */
+				drain(&next);
+				taken += r >= 0;
+			}
+			kryos_evaluator_free(next.evaluator);
+		}
+	}
+	assert_true(taken > 0 && refused > 0);
+	free(bytes);
+	kryos_evaluator_free(rig.evaluator);
+}
+
 static void refuses(struct kryos_rule rule, const char *says)
 {
 	struct rig rig;
@@ -569,6 +629,7 @@ int main(void)
 		cmocka_unit_test(a_reboot_is_bridged_by_trusted_wall_time_only),
 		cmocka_unit_test(retiring_a_channel_ends_its_episodes),
 		cmocka_unit_test(a_changed_rule_ends_its_episode_on_restoring),
+		cmocka_unit_test(a_state_that_lies_does_no_harm),
 		cmocka_unit_test(a_wrong_rule_is_refused_by_its_field),
 		cmocka_unit_test(a_sample_out_of_order_changes_nothing),
 		cmocka_unit_test(every_profile_is_made_of_rules_that_are_right),
