@@ -65,8 +65,10 @@ load() { # MODULE PARAMETER...
 		modprobe "$@"
 	fi
 }
-unload() { # MODULE
+# unload MODULE: whether it is gone. modprobe fails, too, where a module that it depends on is used by others.
+unload() {
 	if is_ours "$1"; then rmmod "$1"; else modprobe -r "$1"; fi 2>/dev/null
+	! is_loaded "$1"
 }
 # emulator MODULE PARAMETER...: loads it until the case ends, for another may want other parameters. Ends the case,
 # visibly, where there is no such module, or somebody else uses it.
@@ -92,7 +94,7 @@ emulator() {
 }
 # What stays, somebody uses: the next case may find it with other parameters than its own.
 unload_at_end() { # MODULE
-	! is_loaded "$1" || unload "$1" || echo "# remark: the kernel module $1 is in use, and stays loaded"
+	unload "$1" || echo "# remark: the kernel module $1 is in use, and stays loaded"
 }
 # make_chip NAME LINE...: a chip of gpio-sim with lines of these names until the case ends, its folder in $chip. It is not
 # there yet: "echo 1 >$chip/live".
