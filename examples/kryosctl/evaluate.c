@@ -29,7 +29,7 @@ static int find_interval(struct log *log)
 	int64_t *distances;
 
 	log->interval_ns = KRYOS_MINUTES(1);
-	if (count == 0)
+	if (log->count < 2)
 		return EXIT_SUCCESS;
 	distances = malloc(count * sizeof(*distances));
 	if (!distances)
@@ -177,9 +177,11 @@ static int evaluate_trace(const struct options *options, const char *path, const
 	uint32_t channels = trace->channel_count ? trace->channel_count : 1;
 	struct finding findings[TRACE_MAX_CHANNELS] = { 0 };
 	struct log logs[TRACE_MAX_CHANNELS] = { 0 };
-	struct row *rows = malloc(trace->count * sizeof(*rows)), *next = rows;
-	int r = rows ? EXIT_SUCCESS : complain("out of memory");
+	struct row *rows = calloc(trace->count, sizeof(*rows)), *next = rows;
+	int r = EXIT_SUCCESS;
 
+	if (!rows)
+		return complain("out of memory");
 	for (uint32_t i = 0; i < channels && r == EXIT_SUCCESS; i++) {
 		logs[i].rows = next;
 		logs[i].channel = trace->channels ? trace->channels[i] : NULL;

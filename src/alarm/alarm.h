@@ -59,8 +59,8 @@ struct kryos_evaluator {
 	size_t news_first, news_count, news_room;
 };
 
-/* rule.c: checks, and fills in the defaults. rule.name goes to name. -EINVAL with a sentence. */
-int kri_rule_resolve(struct kri_track *track, const struct kryos_rule *rule, int64_t interval_ns);
+/* rule.c: checks, and fills in the defaults. config's name goes to name. -EINVAL with a sentence. */
+int kri_rule_resolve(struct kri_track *track, const struct kryos_rule *config, int64_t interval_ns);
 bool kri_rule_is_out(const struct kryos_rule *rule, int64_t value_micro);
 /* Whether value is further out of range. */
 bool kri_rule_is_beyond(const struct kryos_rule *rule, int64_t value_micro, int64_t other_micro);

@@ -278,10 +278,11 @@ int kryos_evaluator_restore(struct kryos_evaluator *evaluator, const void *bytes
 		struct kri_track *from = &saved.tracks[i], *to = find(evaluator, from);
 
 		if (to) {
-			free(to->spans);
+			struct kri_span *spans = to->spans;
+
 			*to = *from;
 			to->rule.name = to->name;
-			from->spans = NULL;
+			from->spans = spans; /* to be freed with it */
 		} else {
 			kri_track_end(evaluator, from, KRYOS_EPISODE_RECONFIGURED);
 		}

@@ -36,7 +36,9 @@ static enum side side_of(const struct kryos_rule *rule, const struct kryos_sampl
 
 struct kri_span *kri_track_span(const struct kri_track *track, size_t index)
 {
-	return &track->spans[(track->first + index) % track->room];
+	size_t at = track->first + index;
+
+	return &track->spans[at < track->room ? at : at - track->room];
 }
 
 int kri_track_reserve(struct kri_track *track)
@@ -261,7 +263,7 @@ static void take_cumulative(struct kryos_evaluator *evaluator, struct kri_track 
 		                 (!track->last_out || kri_track_span(track, track->count - 1)->to_ns < now)),
 		        sample);
 	while (rule->window_ns && track->count > 0 && kri_track_span(track, 0)->to_ns <= now - rule->window_ns) {
-		track->first = (track->first + 1) % track->room;
+		track->first = track->first + 1 < track->room ? track->first + 1 : 0;
 		track->count--;
 	}
 	if (!track->open && track->count > 0 && sum(track, now) >= rule->duration_ns)
