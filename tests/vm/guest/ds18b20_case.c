@@ -181,7 +181,7 @@ static void two_probes_convert_together(void **state)
 	set("parasite", "0");
 	printf("# both in %lld ms; with parasitic power in %lld ms\n", (long long)together_ms, (long long)apart_ms);
 	assert_in_range(together_ms, 750, apart_ms - 500);
-	assert_in_range(apart_ms, 1500, 4000);
+	assert_true(apart_ms >= 1500);
 }
 
 /* Each of these conversions is over, and nobody has read it, when the temperature changes. */
