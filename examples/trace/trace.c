@@ -101,8 +101,10 @@ static bool take_seconds(const char **text, int64_t *ret_ns)
 	for (; **text >= '0' && **text <= '9' && count < 11; ++*text, count++)
 		seconds = seconds * 10 + (**text - '0');
 	fraction = take_fraction(text, 9);
+	if (!count || fraction < 0 || seconds >= INT64_C(7258118400) || (**text != ',' && **text))
+		return false;
 	*ret_ns = seconds * 1000000000 + fraction;
-	return count > 0 && fraction >= 0 && seconds < INT64_C(7258118400) && (**text == ',' || !**text);
+	return true;
 }
 
 /* 2022-05-02T04:44:00Z, or with a fraction of the second: RFC 3339. */
