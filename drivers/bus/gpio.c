@@ -4,14 +4,13 @@
  * all chips each time it is taken, because chips come and go and are numbered as they come; or "gpiochip0/17".
  */
 #include "gpio.h"
+#include "access.h"
 #include "core/core.h"
 #include <dirent.h>
-#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct gpio_bus {
 	const struct kri_gpio_backend *backend;
@@ -152,16 +151,9 @@ static int is_chip(const struct dirent *entry)
 
 static int fail_open(int result, const char *path)
 {
-	struct stat status;
-	struct group group, *found = NULL;
-	char buffer[1024];
-
-	if (result != -EACCES && result != -EPERM)
-		return kryos_fail(result, "%s: %s", path, strerror(-result));
-	if (stat(path, &status) == 0)
-		(void)getgrgid_r(status.st_gid, &group, buffer, sizeof(buffer), &found);
-	return kryos_fail(-EACCES, "%s: not allowed; its group is \"%s\": is the user of this process in it?", path,
-	                  found ? found->gr_name : "gpio");
+	if (result == -EACCES || result == -EPERM)
+		return kri_fail_access(path, "gpio");
+	return kryos_fail(result, "%s: %s", path, strerror(-result));
 }
 
 static int fail_none(const struct search *search)

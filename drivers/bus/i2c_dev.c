@@ -11,10 +11,10 @@
  * before a transfer fails (i2c_recover_bus in the kernel); where that failed, KRYOS_ESTUCK is final.
  */
 #include "i2c_dev.h"
+#include "access.h"
 #include "core/core.h"
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <i2c/smbus.h>
 #include <limits.h>
 #include <linux/i2c-dev.h>
@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct i2c_private {
@@ -121,18 +120,6 @@ int kri_i2c_read_split(int (*read)(void *data, uint8_t reg, uint8_t count, uint8
 	return 0;
 }
 
-static int fail_access(const char *path)
-{
-	struct stat status;
-	struct group group, *found = NULL;
-	char buffer[1024];
-
-	if (stat(path, &status) == 0)
-		(void)getgrgid_r(status.st_gid, &group, buffer, sizeof(buffer), &found);
-	return kryos_fail(-EACCES, "%s: not allowed; its group is \"%s\": is the user of this process in it?", path,
-	                  found ? found->gr_name : "i2c");
-}
-
 static int open_node(int number, const char *name)
 {
 	char path[32];
@@ -149,7 +136,7 @@ static int open_node(int number, const char *name)
 		                  "kernel module i2c-dev loaded?",
 		                  name, path);
 	if (error == EACCES || error == EPERM)
-		return fail_access(path);
+		return kri_fail_access(path, "i2c");
 	return kryos_fail(-error, "%s: %s: %s", name, path, strerror(error));
 }
 

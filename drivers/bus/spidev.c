@@ -8,16 +8,15 @@
  * There is no list, claim or recover. A chip select does not say whether a chip is there; one that a kernel driver
  * holds has no node; and no chip can hold the wires against the master.
  */
+#include "access.h"
 #include "core/core.h"
 #include <fcntl.h>
-#include <grp.h>
 #include <kryos/sys/bus.h>
 #include <limits.h>
 #include <linux/spi/spidev.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What spidev takes in one message unless its parameter bufsiz says otherwise. */
@@ -41,18 +40,6 @@ static int spidev_result(int errnum)
 	default:
 		return -EIO;
 	}
-}
-
-static int fail_access(const struct spidev_private *bus)
-{
-	struct stat status;
-	struct group group, *found = NULL;
-	char buffer[1024];
-
-	if (stat(bus->node, &status) == 0)
-		(void)getgrgid_r(status.st_gid, &group, buffer, sizeof(buffer), &found);
-	return kryos_fail(-EACCES, "%s: not allowed; its group is \"%s\": is the user of this process in it?",
-	                  bus->node, found ? found->gr_name : "spi");
 }
 
 /* The node may be missing because a kernel driver has the chip; where it has not, who asks for the bus says more. */
@@ -106,7 +93,7 @@ static int spidev_open(void *priv, const char *name, void *userdata)
 	if (bus->fd < 0 && (error == ENOENT || error == ENXIO || error == ENODEV))
 		return fail_missing(bus);
 	if (bus->fd < 0 && (error == EACCES || error == EPERM))
-		return fail_access(bus);
+		return kri_fail_access(bus->node, "spi");
 	if (bus->fd < 0)
 		return kryos_fail(-error, "%s: %s: %s", name, bus->node, strerror(error));
 	if (ioctl(bus->fd, SPI_IOC_RD_MODE32, &mode) < 0) {
