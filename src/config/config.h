@@ -25,6 +25,9 @@ int kri_parse_date(const char *text, int64_t *ret_wall_ns);
 void kri_duration_text(int64_t ns, char text[32]);
 void kri_size_text(int64_t bytes, char text[32]);
 
+/* The place, from 0, of the count bytes at word among the words of list, blanks between; -1: it is none of them. */
+int kri_list_find(const char *list, const char *word, size_t count);
+
 /* How many bytes the UTF-8 character at text takes, of the count that are there; 0: it is none. */
 size_t kri_utf8_step(const char *text, size_t count);
 

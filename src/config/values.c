@@ -277,3 +277,16 @@ void kri_size_text(int64_t bytes, char text[32])
 {
 	best_unit(bytes, sizes, KRI_ARRAY_SIZE(sizes), "B", text);
 }
+
+int kri_list_find(const char *list, const char *word, size_t count)
+{
+	size_t length;
+	int place = 0;
+
+	for (const char *at = list; *at; at += length + strspn(at + length, " "), place++) {
+		length = strcspn(at, " ");
+		if (length == count && strncmp(at, word, count) == 0)
+			return place;
+	}
+	return -1;
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* driver@bus:place, the one string that names a device everywhere. */
+#include "../config/config.h"
 #include "sensor.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,19 +129,6 @@ static size_t kind_length(const char *bus)
 	return strcspn(bus, "-.:/");
 }
 
-/* Whether bus is of one of the kinds ("i2c spi"). */
-static bool is_of_kind(const char *bus, const char *kinds)
-{
-	size_t length = kind_length(bus), count;
-
-	for (const char *kind = kinds; *kind; kind += count + strspn(kind + count, " ")) {
-		count = strcspn(kind, " ");
-		if (count == length && !strncmp(bus, kind, count))
-			return true;
-	}
-	return false;
-}
-
 static int fail_kind(const struct kri_device *device, const char *kinds)
 {
 	char text[128] = "";
@@ -197,7 +185,7 @@ int kri_device_check_bus(struct kri_device *device, const char *kind)
 {
 	if (kind && !strcmp(kind, "sysfs"))
 		return name_kernel_bus(device);
-	if (kind && !is_of_kind(device->bus, kind))
+	if (kind && kri_list_find(kind, device->bus, kind_length(device->bus)) < 0)
 		return fail_kind(device, kind);
 	if (!strncmp(device->bus, "spi-", 4))
 		return check_spi_place(device);

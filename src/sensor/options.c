@@ -7,17 +7,12 @@
 
 static int parse_choice(const struct kryos_option_info *info, const char *text, int64_t *ret_value)
 {
-	int64_t place = 0;
-	size_t count;
+	int place = kri_list_find(info->choices, text, strlen(text));
 
-	for (const char *word = info->choices; *word; word += count + strspn(word + count, " "), place++) {
-		count = strcspn(word, " ");
-		if (strlen(text) == count && !strncmp(text, word, count)) {
-			*ret_value = place;
-			return 0;
-		}
-	}
-	return kryos_fail(-EINVAL, "\"%.40s\" is not allowed; one of these is: %s", text, info->choices);
+	if (place < 0)
+		return kryos_fail(-EINVAL, "\"%.40s\" is not allowed; one of these is: %s", text, info->choices);
+	*ret_value = place;
+	return 0;
 }
 
 int kri_option_parse(const struct kryos_option_info *info, const char *text, int64_t *ret_value)

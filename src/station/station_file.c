@@ -303,14 +303,7 @@ static bool take_number(struct kri_ini *ini, const struct kri_key_info *info, co
 
 bool kri_is_choice(const char *text, const char *choices)
 {
-	size_t count;
-
-	for (const char *word = choices; *word; word += count + strspn(word + count, " ")) {
-		count = strcspn(word, " ");
-		if (strlen(text) == count && strncmp(text, word, count) == 0)
-			return true;
-	}
-	return false;
+	return kri_list_find(choices, text, strlen(text)) >= 0;
 }
 
 /* False, and reported, where text is no value of this key. *ret_number: what it says, where that is a number. */

@@ -4,6 +4,7 @@
  * addresses that drivers of this build have are asked, each by what identifies that driver's chip.
  */
 #include "../clock/clock.h"
+#include "../config/config.h"
 #include "survey.h"
 #include <kryos/sys/rtc.h>
 #include <stdio.h>
@@ -92,14 +93,7 @@ static int identify(struct kri_survey *survey, const struct kryos_sensor_driver 
 
 static bool has_word(const char *words, const char *word)
 {
-	size_t length = strlen(word), count;
-
-	for (const char *at = words ? words : ""; *at; at += count + strspn(at + count, " ")) {
-		count = strcspn(at, " ");
-		if (count == length && !strncmp(at, word, count))
-			return true;
-	}
-	return false;
+	return words && kri_list_find(words, word, strlen(word)) >= 0;
 }
 
 /* One address of one bus, and who of the drivers knows it. */
