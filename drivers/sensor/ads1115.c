@@ -10,6 +10,7 @@
  */
 #include "core/core.h"
 #include "ntc.h"
+#include "word.h"
 #include <kryos/sys/sensor.h>
 #include <math.h>
 #include <stdio.h>
@@ -184,16 +185,6 @@ static int take_options(struct ads1115 *chip, const int64_t *values)
 	return ntc ? take_divider(chip, values) : 0;
 }
 
-static int read16(struct kryos_dev *dev, uint8_t reg, unsigned int *ret_value)
-{
-	uint8_t bytes[2] = { 0 };
-	int r = kryos_dev_read_registers(dev, reg, bytes, sizeof(bytes));
-
-	if (r >= 0)
-		*ret_value = (unsigned int)bytes[0] << 8 | bytes[1];
-	return r;
-}
-
 /* The limits of its comparator are the only mark it has. */
 static int probe(void *priv, struct kryos_dev *dev)
 {
@@ -202,9 +193,9 @@ static int probe(void *priv, struct kryos_dev *dev)
 	int r = 0;
 
 	for (int i = 0; r >= 0 && i < 2; i++) {
-		r = read16(dev, REG_LOW_THRESHOLD, &low[i]);
+		r = kri_word_get(dev, REG_LOW_THRESHOLD, &low[i]);
 		if (r >= 0)
-			r = read16(dev, REG_HIGH_THRESHOLD, &high[i]);
+			r = kri_word_get(dev, REG_HIGH_THRESHOLD, &high[i]);
 	}
 	if (r < 0)
 		return r == -ENXIO ? kryos_fail(-ENODEV, "%s", kryos_strerror(r)) : r;
@@ -226,13 +217,6 @@ static unsigned int config_of(const struct ads1115 *chip)
 	       rates[chip->rate].config;
 }
 
-static int write_config(struct kryos_dev *dev, unsigned int config)
-{
-	uint8_t bytes[3] = { REG_CONFIG, (uint8_t)(config >> 8), (uint8_t)config };
-
-	return kryos_dev_transfer(dev, bytes, sizeof(bytes), NULL, 0);
-}
-
 /*
  * A start whose OS was garbled is acknowledged, and the settings change all the same: the result of the input before it
  * would pass for that of this one. While a conversion is under way OS is 0; it is 1 again, too, where a transfer takes
@@ -245,9 +229,9 @@ static int convert(struct ads1115 *chip, struct kryos_dev *dev)
 	int r = 0;
 
 	for (chip->rate = 0; chip->rate < KRI_ARRAY_SIZE(rates); chip->rate++) {
-		r = write_config(dev, CONFIG_OS | config_of(chip));
+		r = kri_word_put(dev, REG_CONFIG, CONFIG_OS | config_of(chip));
 		if (r >= 0)
-			r = read16(dev, REG_CONFIG, &config);
+			r = kri_word_get(dev, REG_CONFIG, &config);
 		if (r < 0 || !(config & CONFIG_OS))
 			return r;
 	}
@@ -272,14 +256,14 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 {
 	struct ads1115 *chip = priv;
 	unsigned int config = 0;
-	int r = read16(dev, REG_CONFIG, &config);
+	int r = kri_word_get(dev, REG_CONFIG, &config);
 
 	chip->input = next_input(chip, 0);
 	chip->waiting = !(config & CONFIG_OS) || !(config & CONFIG_SINGLE_SHOT);
 	if (r >= 0 && !chip->waiting)
 		r = convert(chip, dev);
 	else if (r >= 0 && !(config & CONFIG_SINGLE_SHOT))
-		r = write_config(dev, config_of(chip));
+		r = kri_word_put(dev, REG_CONFIG, config_of(chip));
 	if (r >= 0)
 		*ret_wait_ns = rates[chip->rate].conversion_ns;
 	return r;
@@ -288,7 +272,7 @@ static int trigger(void *priv, struct kryos_dev *dev, int64_t *ret_wait_ns)
 static int begin_late(struct ads1115 *chip, struct kryos_dev *dev)
 {
 	unsigned int config = 0;
-	int r = read16(dev, REG_CONFIG, &config);
+	int r = kri_word_get(dev, REG_CONFIG, &config);
 
 	if (r < 0 || !(config & CONFIG_OS))
 		return r < 0 ? r : -EAGAIN;
@@ -303,7 +287,7 @@ static int read_result(const struct ads1115 *chip, struct kryos_dev *dev, unsign
 	int r;
 
 	for (int i = 0; i < 2; i++) {
-		r = read16(dev, REG_CONFIG, &config);
+		r = kri_word_get(dev, REG_CONFIG, &config);
 		if (r < 0)
 			return r;
 		if ((config & ~CONFIG_OS) != config_of(chip))
@@ -311,7 +295,7 @@ static int read_result(const struct ads1115 *chip, struct kryos_dev *dev, unsign
 			                  kryos_dev_name(dev), config);
 		if (!(config & CONFIG_OS))
 			return -EAGAIN;
-		r = read16(dev, REG_RESULT, &code[i]);
+		r = kri_word_get(dev, REG_RESULT, &code[i]);
 		if (r < 0)
 			return r;
 	}
@@ -380,17 +364,13 @@ static bool pin_voltage(const uint8_t *raw, unsigned int input, int64_t *ret_hal
 	return code != CLIPPED;
 }
 
-static int64_t divide_rounded(int64_t number, int64_t by)
-{
-	return (number + (number < 0 ? -by / 2 : by / 2)) / by;
-}
-
 static struct kryos_reading voltage_of(const struct ads1115 *chip, const uint8_t *raw, unsigned int input)
 {
 	int64_t half_nv;
 	bool known = pin_voltage(raw, input, &half_nv);
 
-	return (struct kryos_reading){ .value_micro = divide_rounded(half_nv * chip->ratio_micro[input], 2000000000),
+	return (struct kryos_reading){ .value_micro =
+		                               kri_divide_rounded(half_nv * chip->ratio_micro[input], 2000000000),
 		                       .quality = known ? KRYOS_QUALITY_GOOD : KRYOS_QUALITY_RANGE };
 }
 
@@ -493,9 +473,9 @@ static void describe_voltage(const struct ads1115 *chip, unsigned int input, str
 	static const int64_t step_nv[] = { 187500, 125000, 62500, 31250, 15625, 7813 };
 	int64_t ratio = chip->ratio_micro[input];
 
-	channel->min_micro = divide_rounded(channel->min_micro * ratio, 1000000);
-	channel->max_micro = divide_rounded(channel->max_micro * ratio, 1000000);
-	channel->resolution_micro = divide_rounded(step_nv[chip->range[input]] * ratio, 1000000000);
+	channel->min_micro = kri_divide_rounded(channel->min_micro * ratio, 1000000);
+	channel->max_micro = kri_divide_rounded(channel->max_micro * ratio, 1000000);
+	channel->resolution_micro = kri_divide_rounded(step_nv[chip->range[input]] * ratio, 1000000000);
 	if (!channel->resolution_micro)
 		channel->resolution_micro = 1;
 }

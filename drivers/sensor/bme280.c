@@ -183,7 +183,7 @@ static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *r
 	if (quality != KRYOS_QUALITY_GOOD)
 		return;
 	ret_readings[HUMIDITY].value_micro =
-		kri_bmx280_divide(compensate_humidity(chip, humidity, t_fine) * 1000000, 1024);
+		kri_divide_rounded(compensate_humidity(chip, humidity, t_fine) * 1000000, 1024);
 	ret_readings[PRESSURE] = kri_bmx280_pressure(&chip->common, pressure, t_fine);
 }
 

@@ -140,11 +140,6 @@ int kri_bmx280_check(const struct kri_bmx280 *chip, struct kryos_dev *dev, uint8
 	return status & BMX280_STATUS_MEASURING ? -EAGAIN : 0;
 }
 
-int64_t kri_bmx280_divide(int64_t number, int64_t by)
-{
-	return (number + (number < 0 ? -by / 2 : by / 2)) / by;
-}
-
 /*
  * Section 4.2.3's integer code, widened to 64 bits where the original overflows with extreme trimming values; >> of
  * a negative number is arithmetic there as with our compilers, and rounds differently than /.
@@ -159,7 +154,7 @@ int64_t kri_bmx280_fine_temperature(const struct kri_bmx280 *chip, int64_t code)
 /* As in the double precision code (8.1); the integer code's last step rounds to 0.01 C, coarser than the chip. */
 int64_t kri_bmx280_temperature(int64_t t_fine)
 {
-	return kri_bmx280_divide(t_fine * 1000000, 5120);
+	return kri_divide_rounded(t_fine * 1000000, 5120);
 }
 
 /* Q24.8 Pa. False where trimming values make no sense together: a step would divide by zero or not fit 64 bits. */
@@ -190,6 +185,6 @@ struct kryos_reading kri_bmx280_pressure(const struct kri_bmx280 *chip, int64_t 
 
 	if (!compensate_pressure(chip, code, t_fine, &q8))
 		return (struct kryos_reading){ .quality = KRYOS_QUALITY_RANGE };
-	return (struct kryos_reading){ .value_micro = kri_bmx280_divide(q8 * 1000000, 256),
+	return (struct kryos_reading){ .value_micro = kri_divide_rounded(q8 * 1000000, 256),
 		                       .quality = KRYOS_QUALITY_GOOD };
 }

@@ -65,7 +65,6 @@ int kri_bmx280_check(const struct kri_bmx280 *chip, struct kryos_dev *dev, uint8
 int64_t kri_bmx280_fine_temperature(const struct kri_bmx280 *chip, int64_t code);
 int64_t kri_bmx280_temperature(int64_t t_fine);
 struct kryos_reading kri_bmx280_pressure(const struct kri_bmx280 *chip, int64_t code, int64_t t_fine);
-int64_t kri_bmx280_divide(int64_t number, int64_t by); /* rounded */
 
 static inline int64_t kri_bmx280_u16(const uint8_t *bytes)
 {

@@ -130,11 +130,6 @@ static int fetch(void *priv, struct kryos_dev *dev, uint8_t *raw)
 	return r;
 }
 
-static int64_t divide_rounded(int64_t number, int64_t by)
-{
-	return (number + (number < 0 ? -by / 2 : by / 2)) / by;
-}
-
 enum { VOLTAGE, CURRENT, CHANNELS };
 
 /* 5.5: steps of 2.5 uV over the shunt, of 1.25 mV on the bus. A shunt's voltage at either end may be more. */
@@ -146,7 +141,7 @@ static void decode(const void *priv, const uint8_t *raw, struct kryos_reading *r
 	ret_readings[VOLTAGE] = (struct kryos_reading){ .value_micro = bus * INT64_C(1250) };
 	if (!chip->shunt_micro)
 		return;
-	ret_readings[CURRENT].value_micro = divide_rounded(shunt * INT64_C(2500000), chip->shunt_micro);
+	ret_readings[CURRENT].value_micro = kri_divide_rounded(shunt * INT64_C(2500000), chip->shunt_micro);
 	ret_readings[CURRENT].quality =
 		shunt == INT16_MAX || shunt == INT16_MIN ? KRYOS_QUALITY_RANGE : KRYOS_QUALITY_GOOD;
 }
@@ -177,9 +172,9 @@ static int describe(const char *place, const int64_t *values, struct kryos_descr
 	ret_description->channel_count = shunt_micro ? CHANNELS : CHANNELS - 1;
 	if (!shunt_micro)
 		return 0;
-	current->max_micro = divide_rounded(current->max_micro * 1000000, shunt_micro);
+	current->max_micro = kri_divide_rounded(current->max_micro * 1000000, shunt_micro);
 	current->min_micro = -current->max_micro;
-	current->resolution_micro = divide_rounded(2500000, shunt_micro);
+	current->resolution_micro = kri_divide_rounded(2500000, shunt_micro);
 	if (!current->resolution_micro)
 		current->resolution_micro = 1;
 	return 0;

@@ -19,6 +19,13 @@
 #include <stdint.h>
 
 #define KRI_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+/* To nearest, ties away from zero, as values are everywhere. by > 0; the caller sees to it that number + by / 2 fits.
+ */
+static inline int64_t kri_divide_rounded(int64_t number, int64_t by)
+{
+	return (number + (number < 0 ? -by / 2 : by / 2)) / by;
+}
+
 #define KRI_CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* Defaults by symbol: KRI_DEFAULT_EVERY_NS, ... (src/config/defaults.def). */

@@ -35,17 +35,11 @@ void kri_record_add(struct kri_record *record, int64_t length_ns, const struct k
 	record->sum_rest += value % UNIT;
 }
 
-/* Rounded to nearest, ties away from zero, as values are elsewhere. */
-static int64_t divide_rounded(int64_t number, int64_t by)
-{
-	return (number + (number < 0 ? -by / 2 : by / 2)) / by;
-}
-
 static int64_t mean(const struct kri_record *record)
 {
 	int64_t whole = record->sum_whole / record->good, rest = record->sum_whole % record->good;
 
-	return whole * UNIT + divide_rounded(rest * UNIT + record->sum_rest, record->good);
+	return whole * UNIT + kri_divide_rounded(rest * UNIT + record->sum_rest, record->good);
 }
 
 void kri_record_take(struct kri_record *record, uint32_t min_channel, uint32_t max_channel,
