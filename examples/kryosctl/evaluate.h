@@ -38,7 +38,6 @@ struct finding {
 };
 
 /* evaluate_show.c */
-const char *kind_name(enum kryos_rule_kind kind);
 struct kri_json *finding_json(const struct finding *finding);
 void print_evaluation(const struct finding *finding, int64_t activation_j_per_mol);
 

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const char *const ends[] = { "open", "recovered", "sensor_lost", "retired", "reconfigured" };
-
 /* The next distance that is longer than two intervals, from *index on; false: none. */
 static bool next_gap(const struct log *log, size_t *index)
 {
@@ -28,7 +26,7 @@ static struct kri_json *episode_json(const struct kryos_episode *episode)
 	bool is_open = episode->ended_by == KRYOS_EPISODE_OPEN;
 
 	kri_json_add_string(json, "rule", episode->name);
-	kri_json_add_string(json, "kind", kind_name(episode->rule.kind));
+	kri_json_add_string(json, "kind", kryos_rule_kind_name(episode->rule.kind));
 	kri_json_add_time(json, "start", episode->start.t_wall_ns);
 	kri_json_add_time(json, "trigger", episode->trigger.t_wall_ns);
 	kri_json_add_time(json, "end", is_open ? 0 : episode->end.t_wall_ns);
@@ -39,7 +37,7 @@ static struct kri_json *episode_json(const struct kryos_episode *episode)
 	else
 		kri_json_add_null(json, "extreme_c");
 	kri_json_add_time(json, "extreme_at", episode->has_extreme ? episode->extreme_at.t_wall_ns : 0);
-	kri_json_add_string(json, "ended_by", is_open ? NULL : ends[episode->ended_by]);
+	kri_json_add_string(json, "ended_by", is_open ? NULL : kryos_episode_end_name(episode->ended_by));
 	add_seconds(json, "indeterminate_s", episode->indeterminate_ns);
 	return json;
 }
@@ -88,9 +86,10 @@ static void print_episode(const struct kryos_episode *episode)
 	char from[KRYOS_TEXT_MAX], to[KRYOS_TEXT_MAX], at[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX];
 	bool is_open = episode->ended_by == KRYOS_EPISODE_OPEN;
 
-	printf("%s (%s)  %s to %s, %s\n", episode->name, kind_name(episode->rule.kind),
+	printf("%s (%s)  %s to %s, %s\n", episode->name, kryos_rule_kind_name(episode->rule.kind),
 	       kryos_time_text(episode->start.t_wall_ns, from),
-	       is_open ? "the end of the log" : kryos_time_text(episode->end.t_wall_ns, to), ends[episode->ended_by]);
+	       is_open ? "the end of the log" : kryos_time_text(episode->end.t_wall_ns, to),
+	       kryos_episode_end_name(episode->ended_by));
 	printf("  triggered %s", kryos_time_text(episode->trigger.t_wall_ns, at));
 	print_span("; duration ", episode->duration_ns);
 	print_span(", accumulated ", episode->accumulated_ns);

@@ -116,6 +116,21 @@ struct kryos_episode {
 	uint32_t reserved;
 };
 
+/*
+ * An episode as words "key=value" with blanks between, as events carry it, and back. The keys are those of a rule in a
+ * station file, then start, trigger, extreme, extreme_at, duration, accumulated, indeterminate, uncertain, ended and
+ * end; what there is none of is left out. An instant is its wall time, its trust, its boot and the seconds since that.
+ * buffer has KRYOS_EPISODE_TEXT_MAX bytes; returns buffer. Parse: -EINVAL names the word; *ret_episode is then
+ * unchanged.
+ */
+#define KRYOS_EPISODE_TEXT_MAX 1000
+KRYOS_EXPORT char *kryos_episode_text(const struct kryos_episode *episode, char *buffer);
+KRYOS_API int kryos_episode_parse(struct kryos_episode *ret_episode, const char *text);
+
+/* "heat", "freeze", ...; "open", "recovered", "sensor_lost", ...; "?" for an unknown number. Static. */
+KRYOS_EXPORT const char *kryos_rule_kind_name(unsigned int kind);
+KRYOS_EXPORT const char *kryos_episode_end_name(unsigned int ended_by);
+
 struct kryos_evaluator;
 
 /* interval_ns: how often the channel is measured, 1 ms to 1 day; of a log the median. -EINVAL, -ENOMEM. */

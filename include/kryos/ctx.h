@@ -33,29 +33,35 @@ struct kryos_ctx_config {
 
 /* What has happened. The numbers of stored kinds are stored: none is ever given another meaning. */
 enum kryos_event_type {
-	KRYOS_EVENT_SAMPLE = 1,       /* a sample was accepted: sample */
-	KRYOS_EVENT_SENSOR_LOST = 2,  /* name, text why; stored */
-	KRYOS_EVENT_SENSOR_BACK = 3,  /* name; stored */
-	KRYOS_EVENT_LINK_UP = 4,      /* name: the relay */
-	KRYOS_EVENT_LINK_DOWN = 5,    /* name, code, text why */
-	KRYOS_EVENT_REJECTED = 6,     /* name: the queue; first_seq, text the receiver's reason; stored */
-	KRYOS_EVENT_GAP = 7,          /* samples (or as text says) first_seq to last_seq are given up; stored */
-	KRYOS_EVENT_CLOCK = 8,        /* the clock's trust is now code (enum kryos_trust); stored */
-	KRYOS_EVENT_CORRECTED = 9,    /* wall time of boot code is t_boot + value_ns; stored */
-	KRYOS_EVENT_TASK_LATE = 10,   /* name: the task that missed its deadline; stored */
-	KRYOS_EVENT_RESTART = 11,     /* once after a start: text why the last run ended; stored */
-	KRYOS_EVENT_SEALED = 12,      /* first_seq to last_seq were signed: text the hash; stored */
-	KRYOS_EVENT_STORE = 13,       /* the store's health changed: code, text; stored when it can be */
-	KRYOS_EVENT_ALARM_ON = 14,    /* name: the rule; sample; stored */
-	KRYOS_EVENT_ALARM_OFF = 15,   /* name: the rule; sample; stored */
-	KRYOS_EVENT_AUDIT = 16,       /* who did what, in text; stored */
-	KRYOS_EVENT_STATE = 17,       /* name: a channel that is code (0, 1) since sample's time; value_ns; stored */
-	KRYOS_EVENT_OUTPUT_LOST = 18, /* name, text why; stored */
-	KRYOS_EVENT_OUTPUT_BACK = 19, /* name; stored */
-	KRYOS_EVENT_DISAGREES = 20,   /* name: a channel that differs too much from its twin; text, sample; stored */
-	KRYOS_EVENT_AGREES = 21,      /* name: a channel that agrees with its twin again; text, sample; stored */
-	KRYOS_EVENT_CALIBRATION = 22, /* name: a channel whose limits or calibration are others now; text; stored */
-	KRYOS_EVENT_RECOVERY = 23     /* name: a bus, a power, a sensor; code why, text what was done; stored */
+	KRYOS_EVENT_SAMPLE = 1,        /* a sample was accepted: sample */
+	KRYOS_EVENT_SENSOR_LOST = 2,   /* name, text why; stored */
+	KRYOS_EVENT_SENSOR_BACK = 3,   /* name; stored */
+	KRYOS_EVENT_LINK_UP = 4,       /* name: the relay */
+	KRYOS_EVENT_LINK_DOWN = 5,     /* name, code, text why */
+	KRYOS_EVENT_REJECTED = 6,      /* name: the queue; first_seq, text the receiver's reason; stored */
+	KRYOS_EVENT_GAP = 7,           /* samples (or as text says) first_seq to last_seq are given up; stored */
+	KRYOS_EVENT_CLOCK = 8,         /* the clock's trust is now code (enum kryos_trust); stored */
+	KRYOS_EVENT_CORRECTED = 9,     /* wall time of boot code is t_boot + value_ns; stored */
+	KRYOS_EVENT_TASK_LATE = 10,    /* name: the task that missed its deadline; stored */
+	KRYOS_EVENT_RESTART = 11,      /* once after a start: text why the last run ended; stored */
+	KRYOS_EVENT_SEALED = 12,       /* first_seq to last_seq were signed: text the hash; stored */
+	KRYOS_EVENT_STORE = 13,        /* the store's health changed: code, text; stored when it can be */
+	KRYOS_EVENT_ALARM_ON = 14,     /* name: the channel; text: the episode (kryos_episode_parse); sample; stored */
+	KRYOS_EVENT_ALARM_OFF = 15,    /* the same, of an episode that ended; stored */
+	KRYOS_EVENT_AUDIT = 16,        /* who did what, in text; stored */
+	KRYOS_EVENT_STATE = 17,        /* name: a channel that is code (0, 1) since sample's time; value_ns; stored */
+	KRYOS_EVENT_OUTPUT_LOST = 18,  /* name, text why; stored */
+	KRYOS_EVENT_OUTPUT_BACK = 19,  /* name; stored */
+	KRYOS_EVENT_DISAGREES = 20,    /* name: a channel that differs too much from its twin; text, sample; stored */
+	KRYOS_EVENT_AGREES = 21,       /* name: a channel that agrees with its twin again; text, sample; stored */
+	KRYOS_EVENT_CALIBRATION = 22,  /* name: a channel whose limits or calibration are others now; text; stored */
+	KRYOS_EVENT_RECOVERY = 23,     /* name: a bus, a power, a sensor; code why, text what was done; stored */
+	KRYOS_EVENT_CONFIGURED = 24,   /* name: a part of the configuration that is another now; text; stored */
+	KRYOS_EVENT_ACKNOWLEDGED = 25, /* name: the channel of an episode; text which, by whom, comment; stored */
+	KRYOS_EVENT_RETIRED = 26, /* name: a channel that raises no alarms from now on; text by whom, why; stored */
+	KRYOS_EVENT_RESUMED = 27, /* name: a channel that does again; text by whom, why; stored */
+	KRYOS_EVENT_TEST = 28,    /* no alarm: lamps, buzzers and this message are tried; text by whom; stored */
+	KRYOS_EVENT_START = 29    /* the first of each start: text version, build, configuration, libraries; stored */
 };
 
 struct kryos_event {

@@ -67,7 +67,7 @@ struct kryos_sample {
 	uint16_t quality;    /* enum kryos_quality */
 	uint16_t trust;      /* enum kryos_trust */
 	uint32_t flags;
-	uint32_t reserved; /* 0 */
+	uint32_t alarm; /* bits 1 << enum kryos_rule_kind: kinds of rules that have an open episode at this sample */
 };
 
 /*

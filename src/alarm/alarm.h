@@ -66,6 +66,15 @@ bool kri_rule_is_out(const struct kryos_rule *rule, int64_t value_micro);
 bool kri_rule_is_beyond(const struct kryos_rule *rule, int64_t value_micro, int64_t other_micro);
 bool kri_rule_is_same(const struct kryos_rule *rule, const struct kryos_rule *other);
 
+/*
+ * words.c: a key of a rule as files and events have it. NULL, or what would be allowed. The rule's name is no key of
+ * it. kri_rule_keys: the keys, NULL at the end.
+ */
+extern const char *const kri_rule_keys[];
+const char *kri_rule_set(struct kryos_rule *rule, const char *key, const char *value);
+/* All that is set, as "kind=heat comparator=gt threshold=8 ..."; returns how many bytes. */
+size_t kri_rule_text(const struct kryos_rule *rule, char *buffer, size_t size);
+
 /* track.c */
 /* Room for one more span: what kri_track_take may need. -ENOMEM. */
 int kri_track_reserve(struct kri_track *track);

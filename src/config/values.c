@@ -12,8 +12,12 @@ struct unit {
 
 /* Smallest first; of two names for the same factor the first is written. */
 static const struct unit durations[] = {
-	{ "ms", KRYOS_MILLISECONDS(1) }, { "s", KRYOS_SECONDS(1) }, { "min", KRYOS_MINUTES(1) },
-	{ "h", KRYOS_HOURS(1) },         { "d", KRYOS_DAYS(1) },
+	{ "ns", 1 },
+	{ "ms", KRYOS_MILLISECONDS(1) },
+	{ "s", KRYOS_SECONDS(1) },
+	{ "min", KRYOS_MINUTES(1) },
+	{ "h", KRYOS_HOURS(1) },
+	{ "d", KRYOS_DAYS(1) },
 };
 static const struct unit sizes[] = {
 	{ "B", 1 },

@@ -123,6 +123,12 @@ static const char *const type_names[] = {
 	[KRYOS_EVENT_DISAGREES] = "disagrees",
 	[KRYOS_EVENT_AGREES] = "agrees",
 	[KRYOS_EVENT_CALIBRATION] = "calibration",
+	[KRYOS_EVENT_CONFIGURED] = "configured",
+	[KRYOS_EVENT_ACKNOWLEDGED] = "acknowledged",
+	[KRYOS_EVENT_RETIRED] = "retired",
+	[KRYOS_EVENT_RESUMED] = "resumed",
+	[KRYOS_EVENT_TEST] = "test",
+	[KRYOS_EVENT_START] = "start",
 };
 
 const char *kryos_event_type_name(unsigned int type)
