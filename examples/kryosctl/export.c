@@ -23,8 +23,12 @@ static void print_field(FILE *stream, const char *text)
 
 static void print_sample_row(const struct kryos_record *record, FILE *stream)
 {
-	char when[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX];
+	char when[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX], alarm[KRYOS_TEXT_MAX];
 	const struct kryos_sample *sample = &record->sample;
+
+	kryos_alarm_text(sample->alarm, alarm);
+	for (char *blank = alarm; (blank = strchr(blank, ' '));)
+		*blank = '+';
 
 	fprintf(stream, "%s,%s,%s,", kryos_time_text(sample->t_wall_ns, when), record->channel,
 	        kryos_quality_is_measured(sample->quality) ? kryos_value_text(sample->value_micro, value) : "");
@@ -32,9 +36,9 @@ static void print_sample_row(const struct kryos_record *record, FILE *stream)
 	fprintf(stream, ",%s,%s,%" PRId64 ",%" PRIu32 ",%" PRIu32 ",%" PRId64 ",", kryos_quality_name(sample->quality),
 	        kryos_trust_name(sample->trust), record->seq, sample->round, sample->boot, sample->t_boot_ns);
 	print_field(stream, record->place);
-	fprintf(stream, ",%s,%016" PRIx64 ",%s,%s,%" PRId64 "\n", record->device, record->epoch,
+	fprintf(stream, ",%s,%016" PRIx64 ",%s,%s,%" PRId64 ",%s\n", record->device, record->epoch,
 	        sample->flags & KRYOS_SAMPLE_CORRECTED ? "yes" : "no",
-	        record->flags & KRYOS_RECORD_SALVAGED ? "yes" : "no", record->device_ns);
+	        record->flags & KRYOS_RECORD_SALVAGED ? "yes" : "no", record->device_ns, alarm);
 }
 
 static void print_event_row(const struct kryos_record *record, FILE *stream)
@@ -61,7 +65,7 @@ static int write_all(struct kryos_reader *reader, const struct options *options,
 		fputs(options->events
 		              ? "time,event,name,text,code,first_seq,last_seq,trust,seq,boot,t_boot_ns,epoch\n"
 		              : "time,channel,value,unit,quality,trust,seq,round,boot,t_boot_ns,place,device,epoch,"
-		                "corrected,salvaged,device_ns\n",
+		                "corrected,salvaged,device_ns,alarm\n",
 		      stream);
 	while (!ferror(stream) && (r = options->events ? kryos_reader_next_event(reader, &record)
 	                                               : kryos_reader_next(reader, &record)) > 0) {

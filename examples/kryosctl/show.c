@@ -87,6 +87,7 @@ void print_readings(const struct kri_json *readings)
 static struct kri_json *sample_json(const struct kryos_record *record)
 {
 	struct kri_json *json = kri_json_object();
+	char alarm[KRYOS_TEXT_MAX];
 
 	kri_json_add_time(json, "time", record->sample.t_wall_ns);
 	kri_json_add_string(json, "channel", record->channel);
@@ -96,6 +97,8 @@ static struct kri_json *sample_json(const struct kryos_record *record)
 		kri_json_add_null(json, "value");
 	kri_json_add_string(json, "unit", record->unit);
 	kri_json_add_string(json, "quality", kryos_quality_name(record->sample.quality));
+	if (record->sample.alarm)
+		kri_json_add_string(json, "alarm", kryos_alarm_text(record->sample.alarm, alarm));
 	return json;
 }
 
@@ -140,7 +143,7 @@ static void print_record_json(const struct kryos_record *record, FILE *stream)
 
 void print_record(const struct kryos_record *record, bool json, FILE *stream)
 {
-	char when[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX];
+	char when[KRYOS_TEXT_MAX], value[KRYOS_TEXT_MAX], alarm[KRYOS_TEXT_MAX];
 	const struct kryos_sample *sample = &record->sample;
 
 	if (json) {
@@ -158,11 +161,12 @@ void print_record(const struct kryos_record *record, bool json, FILE *stream)
 		fputs(*record->event->text ? "  " : "", stream);
 		print_text(stream, record->event->text);
 		fputc('\n', stream);
-	} else if (kryos_quality_is_measured(sample->quality)) {
-		fprintf(stream, "%s  %s %s  %s\n", record->channel, kryos_value_text(sample->value_micro, value),
-		        record->unit, kryos_quality_name(sample->quality));
 	} else {
-		fprintf(stream, "%s  %s\n", record->channel, kryos_quality_name(sample->quality));
+		fprintf(stream, "%s  ", record->channel);
+		if (kryos_quality_is_measured(sample->quality))
+			fprintf(stream, "%s %s  ", kryos_value_text(sample->value_micro, value), record->unit);
+		fprintf(stream, "%s%s%s\n", kryos_quality_name(sample->quality), sample->alarm ? "  alarm: " : "",
+		        kryos_alarm_text(sample->alarm, alarm));
 	}
 }
 

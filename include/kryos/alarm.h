@@ -131,6 +131,13 @@ KRYOS_API int kryos_episode_parse(struct kryos_episode *ret_episode, const char 
 KRYOS_EXPORT const char *kryos_rule_kind_name(unsigned int kind);
 KRYOS_EXPORT const char *kryos_episode_end_name(unsigned int ended_by);
 
+/*
+ * The alarms of a sample as names of kinds with blanks between, in the order of their numbers: "heat freeze"; "?" at
+ * the end stands for bits that this version knows no kind for, "" for 0. buffer has KRYOS_TEXT_MAX bytes; returns
+ * buffer.
+ */
+KRYOS_EXPORT char *kryos_alarm_text(uint32_t alarm, char *buffer);
+
 struct kryos_evaluator;
 
 /* interval_ns: how often the channel is measured, 1 ms to 1 day; of a log the median. -EINVAL, -ENOMEM. */

@@ -19,6 +19,23 @@ const char *kryos_rule_kind_name(unsigned int kind)
 	return kind < KRI_ARRAY_SIZE(kind_names) ? kind_names[kind] : "?";
 }
 
+char *kryos_alarm_text(uint32_t alarm, char *buffer)
+{
+	size_t length = 0;
+
+	buffer[0] = '\0';
+	for (unsigned int kind = KRYOS_RULE_HEAT; kind < KRI_ARRAY_SIZE(kind_names); kind++) {
+		if (!(alarm >> kind & 1))
+			continue;
+		length += (size_t)snprintf(buffer + length, KRYOS_TEXT_MAX - length, "%s%s", length ? " " : "",
+		                           kind_names[kind]);
+		alarm &= ~(UINT32_C(1) << kind);
+	}
+	if (alarm)
+		snprintf(buffer + length, KRYOS_TEXT_MAX - length, "%s?", length ? " " : "");
+	return buffer;
+}
+
 const char *kryos_episode_end_name(unsigned int ended_by)
 {
 	return ended_by < KRI_ARRAY_SIZE(end_names) ? end_names[ended_by] : "?";

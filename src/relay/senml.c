@@ -3,6 +3,7 @@
 #include "../json/json.h"
 #include "relay.h"
 #include <inttypes.h>
+#include <kryos/alarm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,7 @@ static void add_sample(struct kri_json *to, const struct kryos_record *record)
 {
 	const struct kryos_sample *sample = &record->sample;
 	const char *quality = kryos_quality_name(sample->quality);
+	char alarm[KRYOS_TEXT_MAX];
 
 	kri_json_add_string(to, "n", record->channel);
 	if (kryos_quality_is_measured(sample->quality)) {
@@ -91,6 +93,8 @@ static void add_sample(struct kri_json *to, const struct kryos_record *record)
 	add_identity(to, record);
 	kri_json_add_int(to, "round", sample->round);
 	kri_json_add_string(to, "quality", quality);
+	if (sample->alarm)
+		kri_json_add_string(to, "alarm", kryos_alarm_text(sample->alarm, alarm));
 	if (record->place && *record->place)
 		kri_json_add_string(to, "place", record->place);
 }

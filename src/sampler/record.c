@@ -22,6 +22,7 @@ void kri_record_add(struct kri_record *record, int64_t length_ns, const struct k
 	record->end_ns = kri_record_end(sample->t_boot_ns, length_ns);
 	record->last = *sample;
 	record->readings++;
+	record->alarm |= sample->alarm;
 	if (!kryos_quality_is_measured(sample->quality))
 		return;
 	if (sample->quality != KRYOS_QUALITY_GOOD)
@@ -47,6 +48,7 @@ void kri_record_take(struct kri_record *record, uint32_t min_channel, uint32_t m
 {
 	for (int i = 0; i < 3; i++) {
 		ret_samples[i] = record->last;
+		ret_samples[i].alarm = record->alarm;
 		if (record->good)
 			ret_samples[i].quality = record->doubt;
 	}

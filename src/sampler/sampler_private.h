@@ -29,6 +29,7 @@
 struct kri_record {
 	int64_t end_ns;              /* of the period, which holds what was measured after end - length, until end */
 	uint32_t readings, good;     /* good: measured */
+	uint32_t alarm;              /* of any of them */
 	uint16_t doubt;              /* the quality of a measured one that is not good; else good */
 	int64_t sum_whole, sum_rest; /* of the good ones: whole units and millionths, so that nothing overflows */
 	int64_t min_micro, max_micro;

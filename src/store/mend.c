@@ -50,7 +50,8 @@ static int on_sample(void *data, const struct kri_row *row, const struct kri_sal
 	sqlite3_bind_int64(insert, 7, row->trust);
 	sqlite3_bind_int64(insert, 8, row->quality);
 	sqlite3_bind_int64(insert, 9, row->value_micro);
-	sqlite3_bind_int64(insert, 10, row->crc);
+	sqlite3_bind_int64(insert, 10, row->alarm);
+	sqlite3_bind_int64(insert, 11, row->crc);
 	r = kri_sql_run(insert);
 	if (r >= 0)
 		mend->samples += sqlite3_changes(mend->db);
@@ -121,7 +122,7 @@ static int open_out(struct kri_mend *mend)
 		sqlite3_stmt **statement;
 		const char *sql;
 	} all[] = {
-		{ &mend->insert_sample, "INSERT OR IGNORE INTO sample VALUES(?,?,?,?,?,?,?,?,?,?,NULL)" },
+		{ &mend->insert_sample, "INSERT OR IGNORE INTO sample VALUES(?,?,?,?,?,?,?,?,?,?,?,NULL)" },
 		{ &mend->insert_channel, "INSERT OR IGNORE INTO channel VALUES(?,?,?,?,?,?)" },
 		{ &mend->insert_boot, "INSERT OR IGNORE INTO boot VALUES(?,?,?,?)" },
 		{ &mend->insert_header, "INSERT OR REPLACE INTO header VALUES(?,?)" },

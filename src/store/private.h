@@ -76,6 +76,7 @@ const char *kri_sql_text(sqlite3_stmt *statement, int column); /* "" for NULL */
 struct kri_row {
 	int64_t seq, t_boot_ns, t_wall_ns, value_micro;
 	uint32_t channel, boot, round; /* channel: the segment's own number */
+	uint32_t alarm;
 	uint16_t trust, quality;
 	uint32_t crc;
 };

@@ -40,6 +40,7 @@ size_t kri_row_text(const struct kri_row *row, char *text)
 	at = put(at, row->trust);
 	at = put(at, row->quality);
 	at = put(at, row->value_micro);
+	at = put(at, row->alarm);
 	*at = '\0';
 	return (size_t)(at - text);
 }

@@ -91,16 +91,16 @@ static struct kri_salvage_origin origin_of(const struct kri_salvage_sift *sift, 
 /* 1: a row; 0: none; below 0: what the callback gave. The same for all that follow. */
 static int take_sample(struct kri_salvage_sift *sift, const struct kri_salvage_cell *cell)
 {
-	static const int64_t most[] = { UINT32_MAX, UINT32_MAX, UINT32_MAX, INT64_MAX, INT64_MAX,
-		                        UINT16_MAX, UINT16_MAX, INT64_MAX,  UINT32_MAX };
+	static const int64_t most[] = { UINT32_MAX, UINT32_MAX, UINT32_MAX, INT64_MAX,  INT64_MAX,
+		                        UINT16_MAX, UINT16_MAX, INT64_MAX,  UINT32_MAX, UINT32_MAX };
 	const uint8_t *at = cell->payload + cell->header;
 	struct kri_salvage_origin origin;
 	struct kri_row row;
-	int64_t v[9];
+	int64_t v[10];
 	char line[KRI_LINE_MAX];
 	int epoch, r;
 
-	for (int i = 0; i < 9; i++) {
+	for (int i = 0; i < 10; i++) {
 		v[i] = get_integer(at, cell->types[i + 1]);
 		at += kri_salvage_type_size(cell->types[i + 1]);
 		if (most[i] < INT64_MAX && (v[i] < 0 || v[i] > most[i]))
@@ -115,7 +115,8 @@ static int take_sample(struct kri_salvage_sift *sift, const struct kri_salvage_c
 		                .trust = (uint16_t)v[5],
 		                .quality = (uint16_t)v[6],
 		                .value_micro = v[7],
-		                .crc = (uint32_t)v[8] };
+		                .alarm = (uint32_t)v[8],
+		                .crc = (uint32_t)v[9] };
 	epoch = find_epoch(sift, line, kri_row_text(&row, line), row.crc);
 	if (epoch < 0) {
 		sift->counts.rejected++;
@@ -294,12 +295,12 @@ bool kri_salvage_is_row(const struct kri_salvage_cell *cell)
 		return is_text(types[2]) && is_integer(types[3]);
 	case 6: /* channel */
 		return is_text(types[2]) && is_text(types[3]) && is_text(types[4]) && is_integer(types[5]);
-	case 11: /* sample; a build of SQLite with ENABLE_NULL_TRIM leaves out a hash that is NULL */
-		if (types[10] != 0 && types[10] != 12 + 2 * KRI_SHA256_SIZE)
+	case 12: /* sample; a build of SQLite with ENABLE_NULL_TRIM leaves out a hash that is NULL */
+		if (types[11] != 0 && types[11] != 12 + 2 * KRI_SHA256_SIZE)
 			return false;
 		/* fall through */
-	case 10:
-		for (int i = 1; i < 10; i++) {
+	case 11:
+		for (int i = 1; i < 11; i++) {
 			if (!is_integer(types[i]))
 				return false;
 		}
@@ -313,7 +314,7 @@ int kri_salvage_row(struct kri_salvage_sift *sift, const struct kri_salvage_cell
 {
 	if (!cell->table)
 		return take_header(sift, cell);
-	if (cell->columns >= 10)
+	if (cell->columns >= 11)
 		return take_sample(sift, cell);
 	if (cell->types[0])
 		return take_seal(sift, cell);

@@ -134,9 +134,10 @@ static int use_segment(struct kri_scan *scan, const struct kri_segment_info *seg
 	if (r >= 0)
 		r = read_channels(scan);
 	if (r >= 0)
-		r = kri_sql_prepare(scan->db, &scan->rows,
-		                    "SELECT seq, channel, boot, round, t_boot_ns, t_wall_ns, trust, quality,"
-		                    " value_micro, crc FROM sample WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?");
+		r = kri_sql_prepare(
+			scan->db, &scan->rows,
+			"SELECT seq, channel, boot, round, t_boot_ns, t_wall_ns, trust, quality,"
+			" value_micro, alarm, crc FROM sample WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?");
 	return r;
 }
 
@@ -155,7 +156,8 @@ static void take_row(struct kri_scan *scan, int index)
 	row->trust = (uint16_t)sqlite3_column_int64(scan->rows, 6);
 	row->quality = (uint16_t)sqlite3_column_int64(scan->rows, 7);
 	row->value_micro = sqlite3_column_int64(scan->rows, 8);
-	row->crc = (uint32_t)sqlite3_column_int64(scan->rows, 9);
+	row->alarm = (uint32_t)sqlite3_column_int64(scan->rows, 9);
+	row->crc = (uint32_t)sqlite3_column_int64(scan->rows, 10);
 	length = kri_row_text(row, line);
 	scan->bad[index] = kri_text_crc(scan->epoch_crc, line, length) != row->crc || !row->channel ||
 	                   row->channel > scan->channel_count || !scan->channels[row->channel - 1].name[0];
@@ -221,7 +223,8 @@ void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_
 		            .round = row->round,
 		            .boot = row->boot,
 		            .quality = row->quality,
-		            .trust = row->trust },
+		            .trust = row->trust,
+		            .alarm = row->alarm },
 	};
 	if (scan->boot_of && scan->boot_of(scan->boot_data, row->boot, &boot))
 		kri_boot_apply(&boot, ret_record);

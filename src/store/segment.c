@@ -25,7 +25,8 @@ static const char wal_pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=F
 	" unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL);"                                             \
 	"CREATE TABLE sample(seq INTEGER PRIMARY KEY, channel INTEGER NOT NULL, boot INTEGER NOT NULL,"                \
 	" round INTEGER NOT NULL, t_boot_ns INTEGER NOT NULL, t_wall_ns INTEGER NOT NULL, trust INTEGER NOT NULL,"     \
-	" quality INTEGER NOT NULL, value_micro INTEGER NOT NULL, crc INTEGER NOT NULL, hash BLOB);"                   \
+	" quality INTEGER NOT NULL, value_micro INTEGER NOT NULL, alarm INTEGER NOT NULL, crc INTEGER NOT NULL, hash " \
+	"BLOB);"                                                                                                       \
 	"CREATE TABLE seal(first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, hash TEXT NOT NULL,"                 \
 	" signature TEXT NOT NULL);"
 
@@ -83,7 +84,7 @@ static int prepare(struct kri_segment *segment)
 {
 	int r;
 
-	r = kri_sql_prepare(segment->db, &segment->insert, "INSERT INTO sample VALUES(?,?,?,?,?,?,?,?,?,?,?)");
+	r = kri_sql_prepare(segment->db, &segment->insert, "INSERT INTO sample VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
 	if (r >= 0)
 		r = kri_sql_prepare(segment->db, &segment->insert_channel, "INSERT INTO channel VALUES(?,?,?,?,?,?)");
 	if (r >= 0)
@@ -271,11 +272,12 @@ static int take_end(struct kri_segment *segment, sqlite3_stmt *row)
 		               .boot = (uint32_t)sqlite3_column_int64(row, 6),
 		               .t_boot_ns = sqlite3_column_int64(row, 7),
 		               .quality = (uint16_t)sqlite3_column_int64(row, 8),
-		               .value_micro = sqlite3_column_int64(row, 9) };
+		               .value_micro = sqlite3_column_int64(row, 9),
+		               .alarm = (uint32_t)sqlite3_column_int64(row, 10) };
 	char line[KRI_LINE_MAX];
 	size_t length = kri_row_text(&end, line);
 
-	if (kri_text_crc(kri_epoch_crc(segment->epoch), line, length) != (uint32_t)sqlite3_column_int64(row, 10))
+	if (kri_text_crc(kri_epoch_crc(segment->epoch), line, length) != (uint32_t)sqlite3_column_int64(row, 11))
 		return kryos_fail(KRYOS_ECORRUPT, "%s: the checksum of its last row, %" PRId64 ", is wrong",
 		                  segment->path, end.seq);
 	if (end.seq < segment->first_seq || end.seq > KRI_MAX_SEQ)
@@ -300,7 +302,7 @@ static int read_end(struct kri_segment *segment)
 	sqlite3_stmt *row;
 	int r = kri_sql_prepare(segment->db, &row,
 	                        "SELECT seq, t_wall_ns, trust, round, hash, channel, boot, t_boot_ns, quality,"
-	                        " value_micro, crc FROM sample ORDER BY seq DESC LIMIT 1"),
+	                        " value_micro, alarm, crc FROM sample ORDER BY seq DESC LIMIT 1"),
 	    code;
 
 	if (r < 0)

@@ -84,6 +84,7 @@ int kri_segment_add(struct kri_segment *segment, const struct kryos_sample *samp
 		               .value_micro = sample->value_micro,
 		               .boot = sample->boot,
 		               .round = sample->round,
+		               .alarm = sample->alarm,
 		               .trust = sample->trust,
 		               .quality = sample->quality };
 	sqlite3_stmt *insert = segment->insert;
@@ -108,9 +109,10 @@ int kri_segment_add(struct kri_segment *segment, const struct kryos_sample *samp
 	sqlite3_bind_int64(insert, 7, row.trust);
 	sqlite3_bind_int64(insert, 8, row.quality);
 	sqlite3_bind_int64(insert, 9, row.value_micro);
-	sqlite3_bind_int64(insert, 10, row.crc);
+	sqlite3_bind_int64(insert, 10, row.alarm);
+	sqlite3_bind_int64(insert, 11, row.crc);
 	if (last && segment->chain.sha)
-		sqlite3_bind_blob(insert, 11, segment->chain.hash, KRI_SHA256_SIZE, SQLITE_STATIC);
+		sqlite3_bind_blob(insert, 12, segment->chain.hash, KRI_SHA256_SIZE, SQLITE_STATIC);
 	r = kri_sql_run(insert);
 	if (r >= 0) {
 		segment->last_seq = row.seq;

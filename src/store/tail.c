@@ -150,6 +150,7 @@ static int name_rows(struct tail *tail, struct kryos_store *store)
 		sample->trust = row->trust;
 		sample->quality = row->quality;
 		sample->value_micro = row->value_micro;
+		sample->alarm = row->alarm;
 		tail->sample_count++;
 	}
 	return 0;

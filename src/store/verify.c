@@ -142,14 +142,14 @@ static int end_commit(struct check *check, struct commit *commit, sqlite3_stmt *
 	if (r >= 0)
 		r = kri_chain_end(&check->chain);
 	if (r >= 0 && check->chain.sha) {
-		const void *hash = sqlite3_column_blob(row, 10);
+		const void *hash = sqlite3_column_blob(row, 11);
 
-		if (sqlite3_column_bytes(row, 10) != KRI_SHA256_SIZE ||
+		if (sqlite3_column_bytes(row, 11) != KRI_SHA256_SIZE ||
 		    memcmp(hash, check->chain.hash, KRI_SHA256_SIZE) != 0) {
 			check->result->bad_links++;
 			problem(check, "the hash chain is broken at seq %" PRId64, commit->last);
 			/* Go on from what is stored, so that one change is counted once. */
-			if (hash && sqlite3_column_bytes(row, 10) == KRI_SHA256_SIZE)
+			if (hash && sqlite3_column_bytes(row, 11) == KRI_SHA256_SIZE)
 				memcpy(check->chain.hash, hash, KRI_SHA256_SIZE);
 		}
 	}
@@ -176,8 +176,8 @@ static int check_rows(struct check *check, int64_t *ret_last)
 	if (r >= 0)
 		r = kri_sql_prepare(
 			check->db, &rows,
-			"SELECT seq, channel, boot, round, t_boot_ns, t_wall_ns, trust, quality, value_micro, crc,"
-			" hash FROM sample ORDER BY seq");
+			"SELECT seq, channel, boot, round, t_boot_ns, t_wall_ns, trust, quality, value_micro,"
+			" alarm, crc, hash FROM sample ORDER BY seq");
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		struct kri_row row = { .seq = sqlite3_column_int64(rows, 0),
 			               .channel = (uint32_t)sqlite3_column_int64(rows, 1),
@@ -187,12 +187,13 @@ static int check_rows(struct check *check, int64_t *ret_last)
 			               .t_wall_ns = sqlite3_column_int64(rows, 5),
 			               .trust = (uint16_t)sqlite3_column_int64(rows, 6),
 			               .quality = (uint16_t)sqlite3_column_int64(rows, 7),
-			               .value_micro = sqlite3_column_int64(rows, 8) };
+			               .value_micro = sqlite3_column_int64(rows, 8),
+			               .alarm = (uint32_t)sqlite3_column_int64(rows, 9) };
 		size_t length = kri_row_text(&row, line);
 
 		length = kri_text_end(line, length, check->epoch_crc, &row.crc);
 		check->result->samples++;
-		if (row.crc != (uint32_t)sqlite3_column_int64(rows, 9)) {
+		if (row.crc != (uint32_t)sqlite3_column_int64(rows, 10)) {
 			check->result->bad_rows++;
 			problem(check, "wrong checksum of the row with seq %" PRId64, row.seq);
 		}
@@ -200,7 +201,7 @@ static int check_rows(struct check *check, int64_t *ret_last)
 			commit.first = row.seq;
 		commit.last = *ret_last = row.seq;
 		r = keep_line(&commit, line, length);
-		if (r >= 0 && sqlite3_column_type(rows, 10) != SQLITE_NULL)
+		if (r >= 0 && sqlite3_column_type(rows, 11) != SQLITE_NULL)
 			r = end_commit(check, &commit, boots, channels, rows);
 	}
 	if (r >= 0)

@@ -32,7 +32,7 @@ void fuzz_add_rows(const char *folder, const char *name, struct fuzz_bytes *byte
 uint8_t fuzz_write_segment(const char *folder, const struct fuzz_image *image, const uint8_t *data, size_t size);
 #define FUZZ_SAMPLE_LINE                                                                                               \
 	"'sample|'||seq||'|'||channel||'|'||boot||'|'||round||'|'||t_boot_ns||'|'||t_wall_ns||'|'||trust||'|'||"       \
-	"quality||'|'||value_micro"
+	"quality||'|'||value_micro||'|'||alarm"
 
 /* Reads all of a store from outside, of at most so many rows; with open it opens it then, appends, and empties a queue.
  */

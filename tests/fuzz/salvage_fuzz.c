@@ -18,9 +18,9 @@ static int on_sample(void *data, const struct kri_row *row, const struct kri_sal
 	char line[400];
 	int length = snprintf(line, sizeof(line),
 	                      "sample|%" PRId64 "|%" PRIu32 "|%" PRIu32 "|%" PRIu32 "|%" PRId64 "|%" PRId64
-	                      "|%u|%u|%" PRId64,
+	                      "|%u|%u|%" PRId64 "|%" PRIu32,
 	                      row->seq, row->channel, row->boot, row->round, row->t_boot_ns, row->t_wall_ns, row->trust,
-	                      row->quality, row->value_micro);
+	                      row->quality, row->value_micro, row->alarm);
 
 	FUZZ_MUST(kri_text_crc(kri_epoch_crc(origin->epoch), line, (size_t)length) == row->crc);
 	++*(int64_t *)data;
@@ -133,6 +133,7 @@ static int64_t count_missing(const char *folder)
 		    " AND typeof(value_micro)='integer' AND typeof(t_boot_ns)='integer' AND"
 		    " typeof(t_wall_ns)='integer' AND typeof(channel)='integer' AND typeof(boot)='integer'"
 		    " AND typeof(round)='integer' AND typeof(trust)='integer' AND typeof(quality)='integer'"
+		    " AND typeof(alarm)='integer' AND alarm BETWEEN 0 AND 4294967295"
 		    " AND channel BETWEEN 0 AND 4294967295 AND boot BETWEEN 0 AND 4294967295"
 		    " AND round BETWEEN 0 AND 4294967295 AND trust BETWEEN 0 AND 65535 AND quality BETWEEN 0 AND 65535"
 		    " AND (hash IS NULL OR (typeof(hash)='blob' AND length(hash)=32))"

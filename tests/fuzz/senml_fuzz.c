@@ -205,11 +205,13 @@ static void compare_event(const struct kryos_event *event)
 static void compare_sample(const struct kryos_record *record)
 {
 	const struct kryos_sample *sample = &record->sample;
+	char alarm[KRYOS_TEXT_MAX];
 
 	is_text("n", record->channel);
 	is_text("quality", kryos_quality_name(sample->quality));
 	is_number("round", sample->round, 0);
 	is_text_or_none("place", record->place);
+	is_text_or_none("alarm", kryos_alarm_text(sample->alarm, alarm));
 	if (sample->quality == KRYOS_QUALITY_GOOD || sample->quality == KRYOS_QUALITY_EXTRAPOLATED) {
 		is_number("v", sample->value_micro, 6);
 		is_text_or_none("u", record->unit);
@@ -288,6 +290,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	record.sample.t_wall_ns = fuzz_number(&bytes);
 	record.sample.round = (uint32_t)fuzz_number(&bytes);
 	record.sample.boot = (uint32_t)fuzz_number(&bytes);
+	record.sample.alarm = kind & 16 ? (uint32_t)fuzz_number(&bytes) : 0;
 	record.sample.quality = fuzz_u8(&bytes) % 18;
 	record.sample.trust = fuzz_u8(&bytes) % 4;
 	if (kind & 8) {

@@ -85,13 +85,18 @@ static void assert_has(const char *text, const char *part)
 		fail_msg("\"%s\" is not in:\n%s", part, text);
 }
 
+static unsigned int count(const char *text, const char *part)
+{
+	unsigned int found = 0;
+
+	for (; (text = strstr(text, part)); text += strlen(part))
+		found++;
+	return found;
+}
+
 static unsigned int count_lines(const char *text)
 {
-	unsigned int lines = 0;
-
-	for (; *text; text++)
-		lines += *text == '\n';
-	return lines;
+	return count(text, "\n");
 }
 
 static void stop_station(struct bench *bench)
@@ -247,6 +252,42 @@ static void tail_follows_while_a_station_writes(void **state)
 	assert_true(WIFSIGNALED(running_status));
 }
 
+static void the_alarms_of_a_sample_are_exported_and_shown(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_sample samples[] = { { .value_micro = 8100000, .alarm = 1u << KRYOS_RULE_HEAT },
+		                          { .alarm = 1u << KRYOS_RULE_HEAT | 1u << KRYOS_RULE_SENSOR,
+		                            .quality = KRYOS_QUALITY_OPEN },
+		                          { .value_micro = 5000000 } };
+	struct kryos_store *store;
+	struct outcome outcome;
+	struct kryos_ctx *ctx;
+
+	stop_station(bench);
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kryos_store_open(&store, ctx, bench->store, NULL));
+	for (int i = 0; i < 3; i++)
+		assert_ok(kryos_channel_add(ctx, "fridge.temperature", "Cel", &samples[i].channel));
+	assert_ok(kryos_store_append(store, samples, 3));
+	kryos_ctx_free(ctx);
+	RUN(bench, &outcome, "export", "--store", bench->store);
+	assert_status(&outcome, 0);
+	assert_int_equal(count_lines(outcome.out), 4);
+	assert_int_equal(count(outcome.out, ",heat\n"), 1);
+	assert_int_equal(count(outcome.out, ",heat+sensor\n"), 1);
+	assert_int_equal(count(outcome.out, ",\n"), 1);
+	RUN(bench, &outcome, "export", "--store", bench->store, "--json");
+	assert_status(&outcome, 0);
+	assert_int_equal(count(outcome.out, "\"alarm\":\"heat\","), 1);
+	assert_int_equal(count(outcome.out, "\"alarm\":\"heat sensor\","), 1);
+	assert_int_equal(count(outcome.out, "alarm"), 2);
+	RUN(bench, &outcome, "tail", "--store", bench->store);
+	assert_status(&outcome, 0);
+	assert_has(outcome.out, "fridge.temperature  8.1 Cel  good  alarm: heat\n");
+	assert_has(outcome.out, "fridge.temperature  open  alarm: heat sensor\n");
+	assert_has(outcome.out, "fridge.temperature  5 Cel  good\n");
+}
+
 static void export_writes_csv_that_names_every_record(void **state)
 {
 	struct bench *bench = *state;
@@ -260,8 +301,8 @@ static void export_writes_csv_that_names_every_record(void **state)
 	assert_true(
 		strncmp(outcome.out,
 	                "time,channel,value,unit,quality,trust,seq,round,boot,t_boot_ns,place,device,epoch,corrected,"
-	                "salvaged\n",
-	                100) == 0);
+	                "salvaged,device_ns,alarm\n",
+	                116) == 0);
 	assert_has(outcome.out, "2026-11-20T09:13:00Z,fridge.temperature,5,Cel,good,none,");
 	assert_has(outcome.out, "2026-11-20T09:28:00Z,fridge.temperature,,Cel,absent,none,");
 	assert_has(outcome.out, ",vaccine,");
@@ -669,6 +710,7 @@ int main(void)
 		TEST(tail_prints_the_newest_with_no_daemon),
 		TEST(times_for_people_are_whole_seconds),
 		TEST(tail_follows_while_a_station_writes),
+		TEST(the_alarms_of_a_sample_are_exported_and_shown),
 		TEST(export_writes_csv_that_names_every_record),
 		TEST(status_and_read_ask_the_daemon),
 		TEST(read_of_a_device_says_what_is_wrong_with_it),

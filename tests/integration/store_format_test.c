@@ -37,7 +37,7 @@ static int setup(void **state)
 	assert_ok(kryos_store_open(&store, ctx, in(folder, "store"), KRYOS_STORE_CONFIG(.segment_bytes = 65536)));
 	for (int i = 0; i < 300; i++) {
 		struct kryos_sample samples[2] = {
-			{ .channel = channels[0], .value_micro = i, .round = (uint32_t)i },
+			{ .channel = channels[0], .value_micro = i, .round = (uint32_t)i, .alarm = (uint32_t)i % 7 },
 			{ .channel = channels[1], .value_micro = -i, .round = (uint32_t)i }
 		};
 

@@ -82,7 +82,8 @@ static struct kryos_sample some_sample(struct segments *segments, int64_t seq)
 		                      .t_wall_ns = next_random(random) % 8 ? INT64_C(1795165920000000000) + seq : 0,
 		                      .trust = (uint16_t)(next_random(random) % 4),
 		                      .quality = (uint16_t)(next_random(random) % 14),
-		                      .value_micro = some_value(random) };
+		                      .value_micro = some_value(random),
+		                      .alarm = (uint32_t)(next_random(random) >> (next_random(random) % 64)) };
 }
 
 void segments_commit(struct segments *segments, int rows)
@@ -175,7 +176,8 @@ static int on_sample(void *data, const struct kri_row *row, const struct kri_sal
 	/* Numbers of channels are the segment's own, given in the order in which they came up. */
 	if (row->boot != sample->boot || row->round != sample->round || row->t_boot_ns != sample->t_boot_ns ||
 	    row->t_wall_ns != sample->t_wall_ns || row->trust != sample->trust || row->quality != sample->quality ||
-	    row->value_micro != sample->value_micro || row->channel < 1 || row->channel > 3) {
+	    row->value_micro != sample->value_micro || row->alarm != sample->alarm || row->channel < 1 ||
+	    row->channel > 3) {
 		salvaged->wrong++;
 		salvaged->misleading += !origin->doubtful || !salvaged->times[row->seq];
 		return 0;

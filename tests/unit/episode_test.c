@@ -121,6 +121,26 @@ static void what_people_read_is_what_is_written_down(void **state)
 		"end=1970-01-01T00:00:00Z/none/4/0");
 }
 
+static void the_alarms_of_a_sample_are_the_names_of_their_kinds(void **state)
+{
+	static const struct {
+		uint32_t alarm;
+		const char *text;
+	} cases[] = {
+		{ 0, "" },
+		{ 1u << KRYOS_RULE_HEAT, "heat" },
+		{ 1u << KRYOS_RULE_FREEZE | 1u << KRYOS_RULE_HEAT, "heat freeze" },
+		{ 1u << KRYOS_RULE_DOOR | 1u << 31, "door ?" },
+		{ 1, "?" },
+		{ UINT32_MAX, "heat freeze door power sensor custom ?" },
+	};
+	char text[KRYOS_TEXT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(kryos_alarm_text(cases[i].alarm, text), cases[i].text);
+}
+
 static void words_that_are_wrong_are_named_and_change_nothing(void **state)
 {
 	static const char good[] = "rule=heat kind=heat start=2026-11-20T09:14:20Z/rtc/3/1 "
@@ -168,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_episode_comes_back_from_its_words),
 		cmocka_unit_test(what_people_read_is_what_is_written_down),
+		cmocka_unit_test(the_alarms_of_a_sample_are_the_names_of_their_kinds),
 		cmocka_unit_test(words_that_are_wrong_are_named_and_change_nothing),
 	};
 

@@ -70,6 +70,25 @@ static void what_is_extrapolated_counts_and_the_record_says_so(void **state)
 	assert_int_equal(samples[0].quality, KRYOS_QUALITY_GOOD);
 }
 
+static void an_alarm_of_any_measurement_is_the_periods(void **state)
+{
+	struct kri_record record = { 0 };
+	struct kryos_sample samples[3];
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++)
+		kri_record_add(&record, QUARTER,
+		               &(struct kryos_sample){ .t_boot_ns = KRYOS_MINUTES(i + 1),
+		                                       .quality = i == 1 ? KRYOS_QUALITY_OPEN : KRYOS_QUALITY_GOOD,
+		                                       .alarm = i < 3 ? 1u << i : 0 });
+	kri_record_take(&record, 2, 3, samples);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(samples[i].alarm, 7);
+	add(&record, 16, 1000000, KRYOS_QUALITY_GOOD);
+	kri_record_take(&record, 2, 3, samples);
+	assert_int_equal(samples[0].alarm, 0);
+}
+
 static void what_failed_is_left_out_of_the_mean(void **state)
 {
 	struct kri_record record = { 0 };
@@ -141,6 +160,7 @@ int main(void)
 		cmocka_unit_test(a_period_holds_its_end_and_not_its_beginning),
 		cmocka_unit_test(mean_minimum_and_maximum_have_the_stamps_of_the_last_reading),
 		cmocka_unit_test(what_is_extrapolated_counts_and_the_record_says_so),
+		cmocka_unit_test(an_alarm_of_any_measurement_is_the_periods),
 		cmocka_unit_test(what_failed_is_left_out_of_the_mean),
 		cmocka_unit_test(a_period_without_a_good_reading_has_the_last_reason),
 		cmocka_unit_test(means_are_exact_for_any_value),

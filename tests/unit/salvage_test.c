@@ -642,9 +642,9 @@ static void a_sample_without_its_last_column_is_found(void **state)
 	row.seq = 1;
 	row.channel = 1;
 	crc = kri_text_crc(kri_epoch_crc(segments.epoch), line, kri_row_text(&row, line));
-	/* size, rowid, header of 11: NULL, 1, seven zeros, a zero, six bytes; then those */
-	memcpy(cell, "\x11\x01\x0b\x00\x09\x08\x08\x08\x08\x08\x08\x08\x05\x00\x00", 15);
-	at = 15;
+	/* size, rowid, header of 12: NULL, 1, nine zeros, four bytes; then those */
+	memcpy(cell, "\x12\x01\x0c\x00\x09\x08\x08\x08\x08\x08\x08\x08\x08\x05\x00\x00", 16);
+	at = 16;
 	for (int i = 3; i >= 0; i--)
 		cell[at++] = (uint8_t)(crc >> (8 * i));
 	sift_bytes(&salvaged, cell, at);

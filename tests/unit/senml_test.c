@@ -2,6 +2,7 @@
 #include "relay/relay.h"
 #include "support.h"
 #include "json/json.h"
+#include <kryos/alarm.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,6 +51,17 @@ static void a_sample_is_written_exactly(void **state)
 	                    "\"t\":1795165920.123456789,\"boottime\":3600.5,\"epoch\":\"fedcba9876543210\",\"seq\":42,"
 	                    "\"boot\":3,\"trust\":\"rtc\",\"historical\":false,\"round\":7,\"quality\":\"good\","
 	                    "\"place\":\"vaccine\"}]");
+}
+
+static void a_sample_of_an_excursion_names_the_kinds_of_its_alarms(void **state)
+{
+	struct kryos_record record = sample_record();
+
+	(void)state;
+	record.sample.alarm = 1u << KRYOS_RULE_HEAT | 1u << KRYOS_RULE_FREEZE;
+	assert_non_null(strstr(encode(&record), "\"quality\":\"good\",\"alarm\":\"heat freeze\",\"place\""));
+	record.sample.alarm = 0;
+	assert_null(strstr(encode(&record), "alarm"));
 }
 
 static void values_of_a_negative_fraction_keep_every_digit(void **state)
@@ -263,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sample_is_written_exactly),
+		cmocka_unit_test(a_sample_of_an_excursion_names_the_kinds_of_its_alarms),
 		cmocka_unit_test(values_of_a_negative_fraction_keep_every_digit),
 		cmocka_unit_test(a_failed_sample_has_a_reason_and_no_value),
 		cmocka_unit_test(an_extrapolated_value_is_a_value_that_says_so),
