@@ -58,7 +58,7 @@ void kri_noted_tell(struct kri_probe *probe)
 
 		if (!probe->noted[i])
 			continue;
-		r = kri_store_note_channel(sampler->store, name, probe->noted[i], probe->who);
+		r = kri_store_note(sampler->store, KRYOS_EVENT_CALIBRATION, name, probe->noted[i], probe->who);
 		if (r < 0) {
 			kri_log(sampler->ctx, KRYOS_LOG_WARNING, "sampler", r,
 			        "%s: what is in force of it is not stored yet: %s", name, kryos_strerror(r));

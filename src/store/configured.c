@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is in force of each channel, by the last event that said so: its end is committed to meta together with it, as
- * `config:<channel>`, and read back at open. So a change is said once, whoever restarts in between, and found without
- * looking through all events. Where state.db was lost it is said again.
+ * What is in force of each channel and each part of the configuration, by the last event that said so: its end is
+ * committed to meta together with it, as `config:<name>`, and read back at open. So a change is said once, whoever
+ * restarts in between, and found without looking through all events. Where state.db was lost it is said again.
  */
 #include "private.h"
 #include "store.h"
@@ -96,9 +96,10 @@ int kri_configured_put(struct kri_state *state, const struct kri_stored_event *e
 	return kri_state_put_meta(state, key, is + strlen(IS));
 }
 
-int kri_store_note_channel(struct kryos_store *store, const char *name, const char *is, const char *who)
+int kri_store_note(struct kryos_store *store, enum kryos_event_type type, const char *name, const char *is,
+                   const char *who)
 {
-	struct kryos_event event = { .type = KRYOS_EVENT_CALIBRATION, .name = name };
+	struct kryos_event event = { .type = type, .name = name };
 	struct kryos_time now = kri_store_now(store);
 	struct kri_configured *made, *before;
 	char text[1001];
@@ -110,7 +111,7 @@ int kri_store_note_channel(struct kryos_store *store, const char *name, const ch
 		return -ENOMEM;
 	pthread_mutex_lock(&store->lock);
 	before = *find(store, name);
-	/* Of a channel that nothing was ever said of, that is no news. */
+	/* Of what nothing was ever said, that is no news. */
 	if (strcmp(before ? before->text : NOTHING, is) == 0) {
 		pthread_mutex_unlock(&store->lock);
 		free(made);

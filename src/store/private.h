@@ -579,7 +579,8 @@ int kri_store_put_event(struct kryos_store *store, const struct kryos_event *eve
 /* The same of one that tells that the queue of this name is removed, and comes to be with that. */
 int kri_store_put_removal(struct kryos_store *store, const char *name, const struct kryos_event *event,
                           struct kryos_time now);
-/* configured.c: what is in force of each channel, by the events. At open; of an event, inside an open transaction. */
+/* configured.c: what is in force of each channel and part of the configuration, by the events. At open; of an event,
+ * inside an open transaction. */
 int kri_configured_load(struct kryos_store *store);
 void kri_configured_free(struct kryos_store *store);
 int kri_configured_put(struct kri_state *state, const struct kri_stored_event *event);

@@ -539,8 +539,8 @@ int kri_store_recover(struct kryos_store *store)
 	}
 	r = kri_configured_load(store);
 	if (r < 0)
-		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r,
-		        "what is in force of channels will be said again: %s", kryos_strerror(r));
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "what is in force will be said again: %s",
+		        kryos_strerror(r));
 	r = 0;
 	if (store->segment)
 		r = take_up(store, &found);

@@ -55,7 +55,7 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 		r = kri_state_put_event(store->state, event, store->event_epoch);
 		if (r >= 0 && *event->removes)
 			r = kri_state_drop_queue(store->state, event->removes);
-		if (r >= 0 && event->type == KRYOS_EVENT_CALIBRATION)
+		if (r >= 0 && (event->type == KRYOS_EVENT_CALIBRATION || event->type == KRYOS_EVENT_CONFIGURED))
 			r = kri_configured_put(store->state, event);
 		if (r >= 0 && event->type == KRYOS_EVENT_GAP)
 			r = kri_state_put_gap(store->state, event->first_seq, event->last_seq, event->text);

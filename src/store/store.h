@@ -20,12 +20,14 @@ int64_t kri_store_get_last_wall_ns(struct kryos_store *store);
 int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char *place);
 
 /*
- * What is in force of a channel from now on, as text without ";" of less than 470 bytes ("": nothing), and who said so,
- * at most 31 bytes without ";". 1: it was something else before, by what the store knows, and a KRYOS_EVENT_CALIBRATION
- * was announced and is stored with the next commit; 0: it was the same. -EAGAIN: 256 events wait. Any thread; does not
- * block.
+ * What is in force from now on of what has that name (at most 63 bytes), as text without ";" of less than 470 bytes
+ * ("": nothing), and who said so, at most 31 bytes without ";". type: KRYOS_EVENT_CALIBRATION where it is a channel,
+ * KRYOS_EVENT_CONFIGURED where it is a part of the configuration, whose name has a blank and so is no channel's. 1: it
+ * was something else before, by what the store knows, and that event was announced and is stored with the next commit;
+ * 0: it was the same. -EAGAIN: 256 events wait. Any thread; does not block.
  */
-int kri_store_note_channel(struct kryos_store *store, const char *name, const char *is, const char *who);
+int kri_store_note(struct kryos_store *store, enum kryos_event_type type, const char *name, const char *is,
+                   const char *who);
 
 /* As kryos_store_submit; done runs on the context thread with 0 or the error once the outcome is known. Until then data
  * must live. */

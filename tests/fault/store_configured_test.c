@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of what is in force of a channel, under cuts and damage: each change once, and each in its place. */
+/* The record of what is in force of a channel or a part of the configuration, under cuts and damage: each change once,
+ * and each in its place. */
 #include "rig.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static void start(struct rig *rig)
 
 static void note(struct rig *rig, const char *is, int expected)
 {
-	assert_int_equal(kri_store_note_channel(rig->store, CHANNEL, is, "the test"), expected);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CALIBRATION, CHANNEL, is, "the test"), expected);
 	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20)));
 }
 
@@ -129,15 +130,46 @@ static void channels_do_not_know_of_each_other(void **state)
 	struct rig *rig = *state;
 
 	start(rig);
-	assert_int_equal(kri_store_note_channel(rig->store, "a.temperature", "", "the test"), 0);
-	assert_int_equal(kri_store_note_channel(rig->store, "a.temperature", "min=1", "the test"), 1);
-	assert_int_equal(kri_store_note_channel(rig->store, "a.temperature2", "", "the test"), 0);
-	assert_int_equal(kri_store_note_channel(rig->store, "b.temperature", "min=1", "the test"), 1);
-	assert_int_equal(kri_store_note_channel(rig->store, "a.temperature", "", "the test"), 1);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CALIBRATION, "a.temperature", "", "the test"), 0);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CALIBRATION, "a.temperature", "min=1", "the test"), 1);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CALIBRATION, "a.temperature2", "", "the test"), 0);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CALIBRATION, "b.temperature", "min=1", "the test"), 1);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CALIBRATION, "a.temperature", "", "the test"), 1);
 	rig_stop(rig);
 	start(rig);
-	assert_int_equal(kri_store_note_channel(rig->store, "a.temperature", "", "the test"), 0);
-	assert_int_equal(kri_store_note_channel(rig->store, "b.temperature", "min=1", "the test"), 0);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CALIBRATION, "a.temperature", "", "the test"), 0);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CALIBRATION, "b.temperature", "min=1", "the test"), 0);
+	rig_stop(rig);
+}
+
+/* A part of the configuration is kept in the same way, as an event of its own kind. */
+static void a_part_of_the_configuration_is_said_when_it_changes(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	unsigned int count = 0;
+
+	for (int run = 0; run < 2; run++) {
+		start(rig);
+		assert_int_equal(
+			kri_store_note(rig->store, KRYOS_EVENT_CONFIGURED, "sensor fridge", "every=60s", "a nurse"),
+			run == 0);
+		rig_stop(rig);
+	}
+	start(rig);
+	assert_int_equal(kri_store_note(rig->store, KRYOS_EVENT_CONFIGURED, "sensor fridge", "", "a nurse"), 1);
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20)));
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
+	while (kryos_reader_next_event(reader, &record) > 0) {
+		if (record->event->type != KRYOS_EVENT_CONFIGURED)
+			continue;
+		assert_string_equal(record->event->name, "sensor fridge");
+		assert_string_equal(record->event->text, count++ ? "by a nurse; was every=60s; is nothing"
+		                                                 : "by a nurse; was not known; is every=60s");
+	}
+	assert_int_equal(count, 2);
+	kryos_reader_close(reader);
 	rig_stop(rig);
 }
 
@@ -148,6 +180,7 @@ int main(void)
 		CASE(a_cut_leaves_a_change_and_the_knowledge_of_it_or_neither),
 		CASE(what_is_not_known_any_more_is_said_again),
 		CASE(channels_do_not_know_of_each_other),
+		CASE(a_part_of_the_configuration_is_said_when_it_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
