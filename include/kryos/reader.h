@@ -46,6 +46,30 @@ KRYOS_API int kryos_reader_get_newer(struct kryos_reader *reader, uint32_t *ret_
 KRYOS_API int kryos_reader_get_queue(struct kryos_reader *reader, unsigned int index,
                                      struct kryos_queue_status *ret_status);
 
+/* What was signed when a segment was closed. It stays after retention removed the segment. */
+struct kryos_reader_seal {
+	uint32_t size;
+	uint32_t kept;  /* 1: the segment is in the folder; 0: retention removed it */
+	int64_t number; /* the segment's first seq: what its file is called by */
+	int64_t last_seq, samples;
+	int64_t last_wall_ns; /* of its newest sample, as good as last_trust says */
+	enum kryos_trust last_trust;
+	char hash[65];   /* of the chain at its end */
+	char device[33]; /* who signed */
+};
+/* index from 0, the newest first. -ENOENT: no more. Fill size. */
+KRYOS_API int kryos_reader_get_seal(struct kryos_reader *reader, unsigned int index,
+                                    struct kryos_reader_seal *ret_seal);
+
+struct kryos_reader_device {
+	uint32_t size;
+	uint32_t can_seal;    /* 1: it has a key; 0: nothing is signed, and fingerprint is "" */
+	char device[33];      /* who writes this store: the first 32 digits of the fingerprint */
+	char fingerprint[65]; /* SHA-256 of its public key's 32 bytes */
+};
+/* Of the newest segment that tells. -ENOENT: none does. Fill size. */
+KRYOS_API int kryos_reader_get_device(struct kryos_reader *reader, struct kryos_reader_device *ret_device);
+
 struct kryos_verify_result {
 	uint32_t size;
 	uint32_t segments, sealed; /* looked at; of them with a good signature */

@@ -241,6 +241,9 @@ int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment,
 /* The record of a buffered row. */
 void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_record);
 
+/* reader.c */
+const char *kri_reader_get_folder(const struct kryos_reader *reader);
+
 /* state.c: state.db. Writer thread only, but for open. */
 struct kri_state {
 	sqlite3 *db;

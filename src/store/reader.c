@@ -122,6 +122,11 @@ int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, c
 	return 0;
 }
 
+const char *kri_reader_get_folder(const struct kryos_reader *reader)
+{
+	return reader->folder;
+}
+
 int kryos_reader_seek(struct kryos_reader *reader, int64_t seq)
 {
 	if (!reader || seq < 0)
