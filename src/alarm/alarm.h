@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Alarm, inside. A track is one rule and what it remembers. All of its times are on the evaluator's own time line,
- * which begins with 0 at the first sample and goes on over reboots; instants are kept beside them for people.
+ * Alarm, inside. A track is one rule and what it remembers. All of its times are on the evaluator's own time line;
+ * instants are kept beside them for people.
  */
 #ifndef KRI_ALARM_H
 #define KRI_ALARM_H
 
 #include "../core/core.h"
 #include <kryos/alarm.h>
+
+/* Where a time line stands, which begins with 0 at the first sample and goes on over reboots. */
+struct kri_time {
+	bool has; /* there was a sample */
+	int64_t ns;
+	struct kryos_instant at;
+};
 
 /* Samples out of range without a break. Totals of the track as they were at its beginning, so that differences tell. */
 struct kri_span {
@@ -51,13 +58,19 @@ struct kryos_evaluator {
 	struct kri_track *tracks;
 	unsigned int track_count;
 
-	bool has_time;
-	int64_t now_ns;
-	struct kryos_instant now;
+	struct kri_time time;
 
 	struct kryos_episode *news; /* room for all that one call can bring */
 	size_t news_first, news_count, news_room;
 };
+
+/*
+ * time.c. Where the line stands at the next sample. *ret_cut: a reboot lies before it of which only the least length is
+ * known. -EINVAL: it is earlier than the one before in the same boot; -ERANGE: more than 292 years in all. what:
+ * "evaluator", for the sentence.
+ */
+int kri_time_advance(const struct kri_time *time, const struct kryos_sample *sample, const char *what,
+                     struct kri_time *ret_next, bool *ret_cut);
 
 /* rule.c: checks, and fills in the defaults. config's name goes to name. -EINVAL with a sentence. */
 int kri_rule_resolve(struct kri_track *track, const struct kryos_rule *config, int64_t interval_ns);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The time line of one channel, its rules, and the news of them. */
 #include "alarm.h"
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +72,7 @@ int kryos_evaluator_add(struct kryos_evaluator *evaluator, const struct kryos_ru
 	struct kri_track track = { 0 }, *tracks;
 	int r = check(evaluator);
 
-	if (r >= 0 && evaluator->has_time)
+	if (r >= 0 && evaluator->time.has)
 		r = kryos_fail(-EBUSY, "evaluator: rules are added before the first sample");
 	if (r >= 0)
 		r = kri_rule_resolve(&track, rule, evaluator->interval_ns);
@@ -96,61 +95,21 @@ int kryos_evaluator_add(struct kryos_evaluator *evaluator, const struct kryos_ru
 	return 0;
 }
 
-/*
- * How much further the time line is at the sample. Over a reboot the difference of two trusted wall times, but at least
- * the time since that boot, which is all that is known without them (*ret_cut).
- */
-static int advance(const struct kryos_evaluator *evaluator, const struct kryos_sample *sample, int64_t *ret_by_ns,
-                   bool *ret_cut)
-{
-	const struct kryos_instant *before = &evaluator->now;
-	int64_t by_ns = 0;
-
-	*ret_cut = false;
-	*ret_by_ns = 0;
-	if (sample->t_boot_ns < 0)
-		return kryos_fail(-EINVAL, "evaluator: a time of %" PRId64 " ns; 0 or more is allowed",
-		                  sample->t_boot_ns);
-	if (!evaluator->has_time)
-		return 0;
-	if (sample->boot == before->boot) {
-		if (sample->t_boot_ns < before->t_boot_ns)
-			return kryos_fail(-EINVAL,
-			                  "evaluator: the sample is %" PRId64 " ns earlier than the one before",
-			                  before->t_boot_ns - sample->t_boot_ns);
-		*ret_by_ns = sample->t_boot_ns - before->t_boot_ns;
-		return 0;
-	}
-	*ret_cut = sample->trust < KRYOS_TRUST_RTC || before->trust < KRYOS_TRUST_RTC ||
-	           __builtin_sub_overflow(sample->t_wall_ns, before->t_wall_ns, &by_ns);
-	*ret_by_ns = !*ret_cut && by_ns > sample->t_boot_ns ? by_ns : sample->t_boot_ns;
-	return 0;
-}
-
 int kryos_evaluator_take(struct kryos_evaluator *evaluator, const struct kryos_sample *sample)
 {
-	int64_t by_ns, now_ns;
+	struct kri_time next;
 	bool cut;
 	int r = check(evaluator), open = 0;
 
 	if (r >= 0 && !sample)
 		r = kryos_fail(-EINVAL, "evaluator: there is no sample");
 	if (r >= 0)
-		r = advance(evaluator, sample, &by_ns, &cut);
-	if (r >= 0 && __builtin_add_overflow(evaluator->now_ns, by_ns, &now_ns))
-		r = kryos_fail(-ERANGE, "evaluator: more than 292 years");
+		r = kri_time_advance(&evaluator->time, sample, "evaluator", &next, &cut);
 	for (unsigned int i = 0; r >= 0 && i < evaluator->track_count; i++)
 		r = kri_track_reserve(&evaluator->tracks[i]);
 	if (r < 0)
 		return r;
-	evaluator->has_time = true;
-	evaluator->now_ns = now_ns;
-	evaluator->now = (struct kryos_instant){
-		.t_boot_ns = sample->t_boot_ns,
-		.t_wall_ns = sample->t_wall_ns,
-		.boot = sample->boot,
-		.trust = sample->trust,
-	};
+	evaluator->time = next;
 	for (unsigned int i = 0; i < evaluator->track_count; i++) {
 		struct kri_track *track = &evaluator->tracks[i];
 

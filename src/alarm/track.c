@@ -75,18 +75,18 @@ static void add_out(const struct kryos_evaluator *evaluator, struct kri_track *t
                     const struct kryos_sample *sample)
 {
 	if (is_new)
-		*kri_track_span(track, track->count++) = (struct kri_span){ .from_ns = evaluator->now_ns,
-			                                                    .to_ns = evaluator->now_ns,
+		*kri_track_span(track, track->count++) = (struct kri_span){ .from_ns = evaluator->time.ns,
+			                                                    .to_ns = evaluator->time.ns,
 			                                                    .out_ns = track->out_ns,
 			                                                    .unknown_ns = track->unknown_ns,
 			                                                    .uncertain = track->uncertain,
-			                                                    .start = evaluator->now };
-	track->last_out_ns = evaluator->now_ns;
+			                                                    .start = evaluator->time.at };
+	track->last_out_ns = evaluator->time.ns;
 	if (track->rule.kind == KRYOS_RULE_SENSOR || !kryos_quality_is_measured(sample->quality))
 		return;
-	note_extreme(&track->rule, kri_track_span(track, track->count - 1), sample->value_micro, &evaluator->now);
+	note_extreme(&track->rule, kri_track_span(track, track->count - 1), sample->value_micro, &evaluator->time.at);
 	if (track->open)
-		note_extreme(&track->rule, &track->episode, sample->value_micro, &evaluator->now);
+		note_extreme(&track->rule, &track->episode, sample->value_micro, &evaluator->time.at);
 }
 
 void kri_track_look(const struct kri_track *track, struct kryos_episode *ret_episode)
@@ -115,7 +115,7 @@ static void trigger(struct kryos_evaluator *evaluator, struct kri_track *track)
 	struct kryos_episode episode;
 
 	track->open = true;
-	track->trigger = evaluator->now;
+	track->trigger = evaluator->time.at;
 	track->episode = *kri_track_span(track, 0);
 	for (size_t i = 1; i < track->count; i++) {
 		const struct kri_span *span = kri_track_span(track, i);
@@ -166,7 +166,7 @@ static void break_run(struct kryos_evaluator *evaluator, struct kri_track *track
 	struct kryos_instant end;
 
 	if (track->rule.gap != KRYOS_GAP_BREAK || !track->has_last ||
-	    (!track->cut && evaluator->now_ns - track->last_ns <= track->rule.gap_limit_ns))
+	    (!track->cut && evaluator->time.ns - track->last_ns <= track->rule.gap_limit_ns))
 		return;
 	track->out_ns += track->last_out ? held : 0;
 	end = later(track->last, held);
@@ -180,7 +180,7 @@ static void pass_time(const struct kryos_evaluator *evaluator, struct kri_track 
 
 	if (!track->has_last)
 		return;
-	passed = evaluator->now_ns - track->last_ns;
+	passed = evaluator->time.ns - track->last_ns;
 	held = passed < track->rule.gap_limit_ns ? passed : track->rule.gap_limit_ns;
 	track->unknown_ns += passed - held;
 	track->uncertain += track->cut;
@@ -194,7 +194,7 @@ static void pass_time(const struct kryos_evaluator *evaluator, struct kri_track 
 void kri_track_end(struct kryos_evaluator *evaluator, struct kri_track *track, enum kryos_episode_end why)
 {
 	pass_time(evaluator, track);
-	end_run(evaluator, track, why, &evaluator->now);
+	end_run(evaluator, track, why, &evaluator->time.at);
 }
 
 static bool is_recovered(const struct kryos_rule *rule, int64_t value_micro)
@@ -212,7 +212,7 @@ static void take_consecutive(struct kryos_evaluator *evaluator, struct kri_track
                              const struct kryos_sample *sample)
 {
 	const struct kryos_rule *rule = &track->rule;
-	int64_t now = evaluator->now_ns;
+	int64_t now = evaluator->time.ns;
 	const struct kri_span *run;
 
 	if (side == IS_OUT) {
@@ -233,7 +233,7 @@ static void take_consecutive(struct kryos_evaluator *evaluator, struct kri_track
 		track->recovering = true;
 		if (now - track->recovering_since_ns < rule->reset_ns)
 			return;
-		end_episode(evaluator, track, KRYOS_EPISODE_RECOVERED, &evaluator->now);
+		end_episode(evaluator, track, KRYOS_EPISODE_RECOVERED, &evaluator->time.at);
 		track->first = track->count = 0;
 		track->recovering = false;
 	}
@@ -254,7 +254,7 @@ static void take_cumulative(struct kryos_evaluator *evaluator, struct kri_track 
                             const struct kryos_sample *sample)
 {
 	const struct kryos_rule *rule = &track->rule;
-	int64_t now = evaluator->now_ns;
+	int64_t now = evaluator->time.ns;
 
 	if (side == IS_OUT)
 		add_out(evaluator, track,
@@ -269,7 +269,7 @@ static void take_cumulative(struct kryos_evaluator *evaluator, struct kri_track 
 	if (!track->open && track->count > 0 && sum(track, now) >= rule->duration_ns)
 		trigger(evaluator, track);
 	else if (track->open && side == IS_IN && (track->count == 0 || sum(track, now) < rule->duration_ns))
-		end_episode(evaluator, track, KRYOS_EPISODE_RECOVERED, &evaluator->now);
+		end_episode(evaluator, track, KRYOS_EPISODE_RECOVERED, &evaluator->time.at);
 }
 
 void kri_track_take(struct kryos_evaluator *evaluator, struct kri_track *track, const struct kryos_sample *sample)
@@ -286,7 +286,7 @@ void kri_track_take(struct kryos_evaluator *evaluator, struct kri_track *track, 
 		take_cumulative(evaluator, track, side, sample);
 	track->has_last = true;
 	track->last_out = side == IS_OUT;
-	track->last_ns = evaluator->now_ns;
-	track->last = evaluator->now;
+	track->last_ns = evaluator->time.ns;
+	track->last = evaluator->time.at;
 	track->cut = false;
 }
