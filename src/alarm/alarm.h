@@ -25,6 +25,7 @@ struct kri_span {
 	bool has_extreme;
 	int64_t extreme_micro;
 	struct kryos_instant start, extreme_at;
+	uint64_t peak; /* of the ring's place, not of the span: the track's peaks */
 };
 
 struct kri_track {
@@ -43,6 +44,10 @@ struct kri_track {
 	   first, which then stands for all. A ring: the oldest at first. */
 	struct kri_span *spans;
 	size_t first, count, room;
+	/* Those of them, the newest apart, whose extreme no later one is beyond: the first has the window's. Numbers
+	   that count spans; a ring of the same room. */
+	uint64_t first_number;
+	size_t first_peak, peak_count;
 
 	bool recovering;
 	int64_t recovering_since_ns;
@@ -92,6 +97,8 @@ size_t kri_rule_text(const struct kryos_rule *rule, char *buffer, size_t size);
 /* Room for one more span: what kri_track_take may need. -ENOMEM. */
 int kri_track_reserve(struct kri_track *track);
 struct kri_span *kri_track_span(const struct kri_track *track, size_t index);
+/* One more span, for which there is room; all 0. */
+struct kri_span *kri_track_add_span(struct kri_track *track);
 /* The evaluator's time line stands at the sample already. */
 void kri_track_take(struct kryos_evaluator *evaluator, struct kri_track *track, const struct kryos_sample *sample);
 /* Ends what is open at the last sample, and forgets everything but the totals. */

@@ -66,7 +66,7 @@ static void pass_track(struct kri_pass *pass, struct kri_track *track, int64_t n
 			pass->failed = kri_track_reserve(track) < 0;
 			if (pass->failed)
 				return;
-			*kri_track_span(track, track->count++) = (struct kri_span){ 0 };
+			(void)kri_track_add_span(track);
 		}
 		pass_span(pass, kri_track_span(track, i), now_ns);
 	}

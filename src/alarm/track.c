@@ -41,6 +41,18 @@ struct kri_span *kri_track_span(const struct kri_track *track, size_t index)
 	return &track->spans[at < track->room ? at : at - track->room];
 }
 
+static uint64_t *peak(const struct kri_track *track, size_t index)
+{
+	size_t at = track->first_peak + index;
+
+	return &track->spans[at < track->room ? at : at - track->room].peak;
+}
+
+static struct kri_span *peak_span(const struct kri_track *track, size_t index)
+{
+	return kri_track_span(track, (size_t)(*peak(track, index) - track->first_number));
+}
+
 int kri_track_reserve(struct kri_track *track)
 {
 	size_t room = track->room ? 2 * track->room : 1;
@@ -53,10 +65,12 @@ int kri_track_reserve(struct kri_track *track)
 		return kryos_fail(-ENOMEM, "alarm: out of memory");
 	for (size_t i = 0; i < track->count; i++)
 		spans[i] = *kri_track_span(track, i);
+	for (size_t i = 0; i < track->peak_count; i++)
+		spans[i].peak = *peak(track, i);
 	free(track->spans);
 	track->spans = spans;
 	track->room = room;
-	track->first = 0;
+	track->first = track->first_peak = 0;
 	return 0;
 }
 
@@ -70,17 +84,52 @@ static void note_extreme(const struct kryos_rule *rule, struct kri_span *span, i
 	span->extreme_at = *at;
 }
 
+struct kri_span *kri_track_add_span(struct kri_track *track)
+{
+	const struct kri_span *newest = track->count > 0 ? kri_track_span(track, track->count - 1) : NULL;
+	struct kri_span *span;
+
+	if (newest && newest->has_extreme) { /* it changes no more */
+		while (track->peak_count > 0 &&
+		       kri_rule_is_beyond(&track->rule, newest->extreme_micro,
+		                          peak_span(track, track->peak_count - 1)->extreme_micro))
+			track->peak_count--;
+		*peak(track, track->peak_count++) = track->first_number + track->count - 1;
+	}
+	span = kri_track_span(track, track->count++);
+	*span = (struct kri_span){ .peak = span->peak };
+	return span;
+}
+
+static void drop_oldest(struct kri_track *track)
+{
+	if (track->peak_count > 0 && *peak(track, 0) == track->first_number) {
+		track->first_peak = track->first_peak + 1 < track->room ? track->first_peak + 1 : 0;
+		track->peak_count--;
+	}
+	track->first = track->first + 1 < track->room ? track->first + 1 : 0;
+	track->first_number++;
+	track->count--;
+}
+
+static void drop_all(struct kri_track *track)
+{
+	track->first = track->count = track->peak_count = 0;
+}
+
 /* A sample out of range: of a new span, or of the newest. */
 static void add_out(const struct kryos_evaluator *evaluator, struct kri_track *track, bool is_new,
                     const struct kryos_sample *sample)
 {
-	if (is_new)
-		*kri_track_span(track, track->count++) = (struct kri_span){ .from_ns = evaluator->time.ns,
-			                                                    .to_ns = evaluator->time.ns,
-			                                                    .out_ns = track->out_ns,
-			                                                    .unknown_ns = track->unknown_ns,
-			                                                    .uncertain = track->uncertain,
-			                                                    .start = evaluator->time.at };
+	if (is_new) {
+		struct kri_span *span = kri_track_add_span(track);
+
+		span->from_ns = span->to_ns = evaluator->time.ns;
+		span->out_ns = track->out_ns;
+		span->unknown_ns = track->unknown_ns;
+		span->uncertain = track->uncertain;
+		span->start = evaluator->time.at;
+	}
 	track->last_out_ns = evaluator->time.ns;
 	if (track->rule.kind == KRYOS_RULE_SENSOR || !kryos_quality_is_measured(sample->quality))
 		return;
@@ -110,6 +159,12 @@ void kri_track_look(const struct kri_track *track, struct kryos_episode *ret_epi
 	ret_episode->rule.name = ret_episode->name;
 }
 
+static void add_extreme(struct kri_track *track, const struct kri_span *span)
+{
+	if (span->has_extreme)
+		note_extreme(&track->rule, &track->episode, span->extreme_micro, &span->extreme_at);
+}
+
 static void trigger(struct kryos_evaluator *evaluator, struct kri_track *track)
 {
 	struct kryos_episode episode;
@@ -117,12 +172,9 @@ static void trigger(struct kryos_evaluator *evaluator, struct kri_track *track)
 	track->open = true;
 	track->trigger = evaluator->time.at;
 	track->episode = *kri_track_span(track, 0);
-	for (size_t i = 1; i < track->count; i++) {
-		const struct kri_span *span = kri_track_span(track, i);
-
-		if (span->has_extreme)
-			note_extreme(&track->rule, &track->episode, span->extreme_micro, &span->extreme_at);
-	}
+	if (track->peak_count > 0)
+		add_extreme(track, peak_span(track, 0));
+	add_extreme(track, kri_track_span(track, track->count - 1));
 	kri_track_look(track, &episode);
 	kri_evaluator_tell(evaluator, &episode);
 }
@@ -146,7 +198,7 @@ static void end_run(struct kryos_evaluator *evaluator, struct kri_track *track, 
 {
 	end_episode(evaluator, track, why, end);
 	track->has_last = track->last_out = track->recovering = track->cut = false;
-	track->first = track->count = 0;
+	drop_all(track);
 }
 
 static struct kryos_instant later(struct kryos_instant instant, int64_t by_ns)
@@ -234,7 +286,7 @@ static void take_consecutive(struct kryos_evaluator *evaluator, struct kri_track
 		if (now - track->recovering_since_ns < rule->reset_ns)
 			return;
 		end_episode(evaluator, track, KRYOS_EPISODE_RECOVERED, &evaluator->time.at);
-		track->first = track->count = 0;
+		drop_all(track);
 		track->recovering = false;
 	}
 }
@@ -262,10 +314,8 @@ static void take_cumulative(struct kryos_evaluator *evaluator, struct kri_track 
 		                (rule->window_ns &&
 		                 (!track->last_out || kri_track_span(track, track->count - 1)->to_ns < now)),
 		        sample);
-	while (rule->window_ns && track->count > 0 && kri_track_span(track, 0)->to_ns <= now - rule->window_ns) {
-		track->first = track->first + 1 < track->room ? track->first + 1 : 0;
-		track->count--;
-	}
+	while (rule->window_ns && track->count > 0 && kri_track_span(track, 0)->to_ns <= now - rule->window_ns)
+		drop_oldest(track);
 	if (!track->open && track->count > 0 && sum(track, now) >= rule->duration_ns)
 		trigger(evaluator, track);
 	else if (track->open && side == IS_IN && (track->count == 0 || sum(track, now) < rule->duration_ns))

@@ -369,33 +369,37 @@ static void make_trace(struct trace *trace, uint64_t *random)
 	}
 }
 
-static void make_rule(struct kryos_rule *rule, enum kryos_rule_mode mode, enum kryos_rule_gap gap, uint64_t *random)
+/* The modes: how a rule counts, and what ends its episodes. */
+enum shape { RUN, RUN_WITH_RESET, SUM, SUM_IN_WINDOW };
+
+static void make_rule(struct kryos_rule *rule, enum shape shape, enum kryos_rule_gap gap, uint64_t *random)
 {
 	*rule = (struct kryos_rule){ .size = sizeof(*rule), .has = KRYOS_RULE_DURATION, .name = "rule" };
 	rule->kind = next_random(random) % 8 ? KRYOS_RULE_HEAT : KRYOS_RULE_SENSOR;
-	rule->mode = mode;
+	rule->mode = shape == RUN || shape == RUN_WITH_RESET ? KRYOS_RULE_CONSECUTIVE : KRYOS_RULE_CUMULATIVE;
 	rule->gap = gap;
 	rule->duration_ns = (int64_t)(next_random(random) % 8) * INTERVAL;
-	if (mode == KRYOS_RULE_CUMULATIVE) {
+	if (rule->mode == KRYOS_RULE_CUMULATIVE)
 		rule->duration_ns += KRYOS_MINUTES(1);
-		if (next_random(random) % 4)
-			rule->window_ns = rule->duration_ns + (int64_t)(next_random(random) % 20) * INTERVAL;
-	} else if (next_random(random) % 2) {
-		rule->reset_ns = (int64_t)(next_random(random) % 4) * INTERVAL;
-	}
+	if (shape == SUM_IN_WINDOW)
+		rule->window_ns = rule->duration_ns + (int64_t)(next_random(random) % 20) * INTERVAL;
 	if (next_random(random) % 2)
 		rule->gap_limit_ns = (int64_t)(1 + next_random(random) % 4) * INTERVAL;
-	if (rule->kind == KRYOS_RULE_SENSOR)
+	if (rule->kind != KRYOS_RULE_SENSOR) {
+		rule->has |= KRYOS_RULE_THRESHOLD;
+		rule->comparator = (enum kryos_comparator)(1 + next_random(random) % 4);
+	}
+	if (shape != RUN_WITH_RESET)
 		return;
-	rule->has |= KRYOS_RULE_THRESHOLD;
-	rule->comparator = (enum kryos_comparator)(1 + next_random(random) % 4);
-	if (mode == KRYOS_RULE_CONSECUTIVE && next_random(random) % 2)
-		rule->hysteresis_micro = (int64_t)(next_random(random) % 5) * 100000;
+	rule->reset_ns = (int64_t)(next_random(random) % 4) * INTERVAL;
+	if (rule->kind == KRYOS_RULE_SENSOR || (rule->reset_ns && next_random(random) % 2))
+		return;
+	rule->hysteresis_micro = (int64_t)(1 + next_random(random) % 4) * 100000;
 }
 
-static void follows_the_definitions(enum kryos_rule_mode mode, enum kryos_rule_gap gap)
+static void follows_the_definitions(enum shape shape, enum kryos_rule_gap gap)
 {
-	uint64_t seed = seed_from_environment(20261120 + 10 * mode + gap);
+	uint64_t seed = seed_from_environment(20261120 + 10 * shape + gap);
 	size_t episodes = 0;
 
 	for (unsigned int n = 0; n < TRACES; n++) {
@@ -406,10 +410,10 @@ static void follows_the_definitions(enum kryos_rule_mode mode, enum kryos_rule_g
 		struct kryos_rule rule;
 
 		expected.count = got.count = got.begun = resumed.count = resumed.begun = 0;
-		make_rule(&rule, mode, gap, &random);
+		make_rule(&rule, shape, gap, &random);
 		make_trace(&trace, &random);
 		look(&view, &rule, &trace);
-		if (mode == KRYOS_RULE_CONSECUTIVE)
+		if (rule.mode == KRYOS_RULE_CONSECUTIVE)
 			expect_consecutive(&view, &expected);
 		else
 			expect_cumulative(&view, &expected);
@@ -426,44 +430,79 @@ static void follows_the_definitions(enum kryos_rule_mode mode, enum kryos_rule_g
 	assert_true(episodes > TRACES / 4); /* or nothing was compared */
 }
 
-static void a_consecutive_rule_that_holds_follows_the_definitions(void **state)
+static void a_run_that_holds_over_gaps_follows_the_definitions(void **state)
 {
 	(void)state;
-	follows_the_definitions(KRYOS_RULE_CONSECUTIVE, KRYOS_GAP_HOLD);
+	follows_the_definitions(RUN, KRYOS_GAP_HOLD);
 }
 
-static void a_consecutive_rule_that_breaks_follows_the_definitions(void **state)
+static void a_run_that_breaks_over_gaps_follows_the_definitions(void **state)
 {
 	(void)state;
-	follows_the_definitions(KRYOS_RULE_CONSECUTIVE, KRYOS_GAP_BREAK);
+	follows_the_definitions(RUN, KRYOS_GAP_BREAK);
 }
 
-static void a_consecutive_rule_that_counts_follows_the_definitions(void **state)
+static void a_run_that_counts_over_gaps_follows_the_definitions(void **state)
 {
 	(void)state;
-	follows_the_definitions(KRYOS_RULE_CONSECUTIVE, KRYOS_GAP_COUNT);
+	follows_the_definitions(RUN, KRYOS_GAP_COUNT);
 }
 
-static void a_cumulative_rule_that_holds_follows_the_definitions(void **state)
+static void a_run_with_reset_and_hysteresis_that_holds_over_gaps_follows_the_definitions(void **state)
 {
 	(void)state;
-	follows_the_definitions(KRYOS_RULE_CUMULATIVE, KRYOS_GAP_HOLD);
+	follows_the_definitions(RUN_WITH_RESET, KRYOS_GAP_HOLD);
 }
 
-static void a_cumulative_rule_that_counts_follows_the_definitions(void **state)
+static void a_run_with_reset_and_hysteresis_that_breaks_over_gaps_follows_the_definitions(void **state)
 {
 	(void)state;
-	follows_the_definitions(KRYOS_RULE_CUMULATIVE, KRYOS_GAP_COUNT);
+	follows_the_definitions(RUN_WITH_RESET, KRYOS_GAP_BREAK);
+}
+
+static void a_run_with_reset_and_hysteresis_that_counts_over_gaps_follows_the_definitions(void **state)
+{
+	(void)state;
+	follows_the_definitions(RUN_WITH_RESET, KRYOS_GAP_COUNT);
+}
+
+static void a_sum_that_holds_over_gaps_follows_the_definitions(void **state)
+{
+	(void)state;
+	follows_the_definitions(SUM, KRYOS_GAP_HOLD);
+}
+
+static void a_sum_that_counts_over_gaps_follows_the_definitions(void **state)
+{
+	(void)state;
+	follows_the_definitions(SUM, KRYOS_GAP_COUNT);
+}
+
+static void a_sum_in_a_window_that_holds_over_gaps_follows_the_definitions(void **state)
+{
+	(void)state;
+	follows_the_definitions(SUM_IN_WINDOW, KRYOS_GAP_HOLD);
+}
+
+static void a_sum_in_a_window_that_counts_over_gaps_follows_the_definitions(void **state)
+{
+	(void)state;
+	follows_the_definitions(SUM_IN_WINDOW, KRYOS_GAP_COUNT);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_consecutive_rule_that_holds_follows_the_definitions),
-		cmocka_unit_test(a_consecutive_rule_that_breaks_follows_the_definitions),
-		cmocka_unit_test(a_consecutive_rule_that_counts_follows_the_definitions),
-		cmocka_unit_test(a_cumulative_rule_that_holds_follows_the_definitions),
-		cmocka_unit_test(a_cumulative_rule_that_counts_follows_the_definitions),
+		cmocka_unit_test(a_run_that_holds_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_run_that_breaks_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_run_that_counts_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_run_with_reset_and_hysteresis_that_holds_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_run_with_reset_and_hysteresis_that_breaks_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_run_with_reset_and_hysteresis_that_counts_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_sum_that_holds_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_sum_that_counts_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_sum_in_a_window_that_holds_over_gaps_follows_the_definitions),
+		cmocka_unit_test(a_sum_in_a_window_that_counts_over_gaps_follows_the_definitions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
