@@ -138,6 +138,89 @@ static void another_boot_is_another_beginning(void **state)
 	assert_int_equal(result.mean_micro, 18000000);
 }
 
+static void a_reboot_between_trusted_times_is_a_distance_as_any_other(void **state)
+{
+	struct kryos_exposure *exposure = make(0);
+	struct kryos_exposure_result result;
+	struct kryos_sample sample = { .value_micro = 10000000,
+		                       .t_boot_ns = KRYOS_HOURS(9),
+		                       .t_wall_ns = KRYOS_DAYS(20000),
+		                       .boot = 1,
+		                       .trust = KRYOS_TRUST_RTC };
+
+	(void)state;
+	assert_ok(kryos_exposure_take(exposure, &sample));
+	sample.boot = 2;
+	sample.t_boot_ns = MINUTE;
+	sample.t_wall_ns += 10 * MINUTE;
+	sample.value_micro = 20000000;
+	assert_ok(kryos_exposure_take(exposure, &sample));
+	sample.boot = 3;
+	sample.trust = KRYOS_TRUST_FLOOR;
+	assert_ok(kryos_exposure_take(exposure, &sample));
+	result = finish(exposure);
+	assert_int_equal(result.time_ns, 10 * MINUTE);
+	assert_int_equal(result.mean_micro, 15000000);
+	assert_int_equal(result.above_ns, 10 * MINUTE);
+}
+
+/* How many days until the end point, of the kinds in their order, at a constant temperature; 0: not looked at. */
+static void assert_lives(unsigned int model, double celsius, const double days[KRYOS_VVM_COUNT], double tolerance)
+{
+	struct kryos_exposure_result result;
+	struct kryos_exposure *exposure;
+
+	assert_ok(kryos_exposure_new(
+		&exposure, KRYOS_EXPOSURE_CONFIG(.gap_limit_ns = 20 * MINUTE, .vvm = 15, .vvm_model = model)));
+	for (int i = 0; i <= 1440; i++)
+		take(exposure, 10 * i, celsius); /* ten days */
+	result = finish(exposure);
+	for (unsigned int i = 0; i < KRYOS_VVM_COUNT; i++) {
+		double got = 10 * 1e8 / (double)result.vvm_micro[i];
+
+		if (days[i] > 0 && fabs(got - days[i]) > tolerance)
+			fail_msg("%s, %s at %g C: %g days, not %g", kryos_vvm_model_name(model), kryos_vvm_name(i),
+			         celsius, got, days[i]);
+	}
+}
+
+static void a_vial_monitor_lasts_as_long_as_was_published(void **state)
+{
+	(void)state;
+	assert_lives(KRYOS_VVM_GOLDWOOD_DIESBURG_2018, 37, (const double[]){ 1.76, 6.07, 12.15, 25.99 }, 0.005);
+	assert_lives(KRYOS_VVM_GOLDWOOD_DIESBURG_2018, 5, (const double[]){ 176.7, 0, 0, 0 }, 0.05);
+}
+
+static void through_two_points_it_lasts_as_the_who_defines_it(void **state)
+{
+	(void)state;
+	assert_lives(KRYOS_VVM_TWO_POINT, 37, (const double[]){ 2, 7, 14, 30 }, 1e-4);
+	assert_lives(KRYOS_VVM_TWO_POINT, 25, (const double[]){ 10.4, 45, 90, 193 }, 0.05);
+	assert_lives(KRYOS_VVM_TWO_POINT, 5, (const double[]){ 225, 0, 0, 0 }, 0.001);
+	assert_lives(KRYOS_VVM_TWO_POINT, 30, (const double[]){ 0, 0, 40.7, 0 }, 0.05);
+	assert_lives(KRYOS_VVM_TWO_POINT, 8, (const double[]){ 0, 0, 0, 3540 }, 1);
+}
+
+static void a_vial_monitor_ages_along_straight_lines_of_its_rate(void **state)
+{
+	const double at_5 = 1.0766e18 * exp(-13652 / 278.15), at_25 = 1.0766e18 * exp(-13652 / 298.15);
+	struct kryos_exposure_result result;
+	struct kryos_exposure *exposure;
+
+	(void)state;
+	assert_ok(kryos_exposure_new(&exposure,
+	                             KRYOS_EXPOSURE_CONFIG(.gap_limit_ns = KRYOS_HOURS(2), .vvm = 1 << KRYOS_VVM14)));
+	take(exposure, 0, 5);
+	take(exposure, 60, 25);
+	take(exposure, 120, 25);
+	take(exposure, 300, 37); /* a gap */
+	result = finish(exposure);
+	assert_int_equal(result.vvm_micro[KRYOS_VVM14], llround(1e8 / 24 * ((at_5 + at_25) / 2 + at_25)));
+	assert_int_equal(result.vvm_micro[KRYOS_VVM2], 0); /* was not asked for */
+	assert_fails(-EINVAL, kryos_exposure_new(&exposure, KRYOS_EXPOSURE_CONFIG(.gap_limit_ns = 1, .vvm = 16)));
+	assert_fails(-EINVAL, kryos_exposure_new(&exposure, KRYOS_EXPOSURE_CONFIG(.gap_limit_ns = 1, .vvm_model = 2)));
+}
+
 static void what_is_no_temperature_is_refused(void **state)
 {
 	struct kryos_exposure_result result = { 0 };
@@ -167,6 +250,10 @@ int main(void)
 		cmocka_unit_test(distances_weigh_and_a_gap_counts_in_no_mean),
 		cmocka_unit_test(samples_of_one_time_are_averaged_first),
 		cmocka_unit_test(another_boot_is_another_beginning),
+		cmocka_unit_test(a_reboot_between_trusted_times_is_a_distance_as_any_other),
+		cmocka_unit_test(a_vial_monitor_lasts_as_long_as_was_published),
+		cmocka_unit_test(through_two_points_it_lasts_as_the_who_defines_it),
+		cmocka_unit_test(a_vial_monitor_ages_along_straight_lines_of_its_rate),
 		cmocka_unit_test(what_is_no_temperature_is_refused),
 	};
 
