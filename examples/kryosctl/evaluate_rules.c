@@ -8,31 +8,22 @@
 
 struct reading {
 	struct rules *rules;
-	struct kryos_rule *rule; /* of this section; NULL: none that can be read */
-	unsigned int seen;       /* keys of this section */
+	struct kri_rule_section section;
+	bool open; /* a section that is read */
 };
-
-/* The library says what is wrong with a rule as a whole. */
-static void check(struct kri_ini *ini, const struct rules *rules, unsigned int index)
-{
-	struct kryos_evaluator *evaluator;
-	int r = kryos_evaluator_new(&evaluator, KRYOS_MINUTES(1));
-
-	if (r < 0)
-		return;
-	r = kryos_evaluator_add(evaluator, &rules->rules[index]);
-	if (r < 0)
-		kri_ini_error(ini, rules->lines[index], "%s", kryos_strerror(r));
-	kryos_evaluator_free(evaluator);
-}
 
 static void finish_section(struct kri_ini *ini, void *data)
 {
 	struct reading *reading = data;
+	struct kryos_rule *rule = &reading->rules->rules[reading->rules->count];
 
-	if (reading->rule)
-		check(ini, reading->rules, reading->rules->count - 1);
-	reading->rule = NULL;
+	if (reading->open && kri_rule_section_end(ini, &reading->section)) {
+		*rule = reading->section.rule;
+		rule->name = reading->rules->names[reading->rules->count];
+	}
+	/* A wrong one counts too: its name is taken, and none of the rules will be used. */
+	reading->rules->count += reading->open;
+	reading->open = false;
 }
 
 static void section(struct kri_ini *ini, void *data, const char *name, const char *label, int line)
@@ -41,7 +32,6 @@ static void section(struct kri_ini *ini, void *data, const char *name, const cha
 	struct rules *rules = reading->rules;
 
 	finish_section(ini, data);
-	reading->seen = 0;
 	if (strcmp(name, "rule") != 0) {
 		if (*name)
 			kri_ini_error(ini, line, "there is no section [%s]; [rule NAME] is allowed", name);
@@ -59,42 +49,16 @@ static void section(struct kri_ini *ini, void *data, const char *name, const cha
 	}
 	snprintf(rules->names[rules->count], sizeof(rules->names[0]), "%s", label);
 	rules->lines[rules->count] = line;
-	reading->rule = &rules->rules[rules->count];
-	*reading->rule = (struct kryos_rule){ .size = sizeof(struct kryos_rule), .name = rules->names[rules->count] };
-	rules->count++;
-	if (strlen(label) >= KRYOS_RULE_NAME_MAX) {
-		kri_ini_error(ini, line, "a rule's name is at most %d bytes long", KRYOS_RULE_NAME_MAX - 1);
-		reading->rule = NULL;
-	}
+	kri_rule_section_begin(ini, &reading->section, label, line);
+	reading->open = true;
 }
 
 static void entry(struct kri_ini *ini, void *data, const char *key, const char *value, int line)
 {
 	struct reading *reading = data;
-	const char *allowed;
-	unsigned int i = 0;
 
-	if (!reading->rule)
-		return;
-	while (kri_rule_keys[i] && strcmp(kri_rule_keys[i], key) != 0)
-		i++;
-	if (!kri_rule_keys[i]) {
-		kri_ini_error(ini, line,
-		              "there is no key \"%s\" in a rule; kind, threshold, comparator, duration, mode, "
-		              "window, gap, reset and hysteresis are allowed",
-		              key);
-		return;
-	}
-	if (reading->seen & 1U << i) {
-		kri_ini_error(ini, line, "%s stands twice", key);
-		return;
-	}
-	reading->seen |= 1U << i;
-	allowed = kri_rule_set(reading->rule, key, value);
-	if (allowed) {
-		kri_ini_error(ini, line, "%s: \"%s\" is wrong; %s is allowed", key, value, allowed);
-		reading->rule = NULL; /* what else is missing in it is not known */
-	}
+	if (reading->open)
+		kri_rule_section_take(ini, &reading->section, key, value, line);
 }
 
 int read_rules(const char *path, struct rules *rules)

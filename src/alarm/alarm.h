@@ -93,6 +93,24 @@ const char *kri_rule_set(struct kryos_rule *rule, const char *key, const char *v
 /* All that is set, as "kind=heat comparator=gt threshold=8 ..."; returns how many bytes. */
 size_t kri_rule_text(const struct kryos_rule *rule, char *buffer, size_t size);
 
+/*
+ * section.c: a section [rule NAME] of a file. What is wrong with a key is reported on the key's line, what is missing
+ * in the whole on the header's.
+ */
+struct kri_ini;
+struct kri_rule_section {
+	struct kryos_rule rule; /* its name is name */
+	char name[KRYOS_RULE_NAME_MAX];
+	int line;
+	unsigned int seen; /* bits of kri_rule_keys */
+	bool broken;       /* what else is missing in it is not known */
+};
+void kri_rule_section_begin(struct kri_ini *ini, struct kri_rule_section *section, const char *name, int line);
+void kri_rule_section_take(struct kri_ini *ini, struct kri_rule_section *section, const char *key, const char *value,
+                           int line);
+/* False: the rule is none; it was reported why. */
+bool kri_rule_section_end(struct kri_ini *ini, struct kri_rule_section *section);
+
 /* track.c */
 /* Room for one more span: what kri_track_take may need. -ENOMEM. */
 int kri_track_reserve(struct kri_track *track);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of a station file for what names channels: alarms and relays. */
+/* Rules of a station file for relays, and for what names a channel. */
 #include "../relay/relay.h"
 #include "station_rules.h"
 #include <fcntl.h>
@@ -86,35 +86,6 @@ bool kri_judge_channel(struct kri_judging *judging, const struct kri_section *se
 		         has.channels[i].quantity);
 	kri_wrong(judging, section, key, "\"%s\": a %s has no such channel; there is %s", name, driver->name, words);
 	return false;
-}
-
-/* Every profile is one of temperatures; name is a channel of the file. */
-static bool is_temperature(struct kri_judging *judging, const char *name)
-{
-	const struct kryos_sensor_driver *driver;
-	struct kryos_description has = { .channel_count = 0 };
-	char label[50];
-
-	snprintf(label, sizeof(label), "%.*s", (int)strcspn(name, "."), name);
-	kri_station_describe(judging->ctx, kri_station_find(judging->file, KRI_SECTION_SENSOR, label), &driver, &has);
-	for (size_t i = 0; i < has.channel_count; i++)
-		if (strcmp(has.channels[i].quantity, strchr(name, '.') + 1) == 0)
-			return strcmp(has.channels[i].unit, "Cel") == 0;
-	return false;
-}
-
-void kri_judge_alarm(struct kri_judging *judging, const struct kri_section *section)
-{
-	const char *channel = section->entries[KRI_ALARM_CHANNEL].text;
-
-	if (kri_needs(judging, section, KRI_ALARM_CHANNEL, "fridge.temperature") &&
-	    kri_judge_channel(judging, section, KRI_ALARM_CHANNEL, channel, false) && !is_temperature(judging, channel))
-		kri_wrong(judging, section, KRI_ALARM_CHANNEL, "\"%s\": a profile judges temperatures only", channel);
-	kri_needs(judging, section, KRI_ALARM_PROFILE, "who-refrigerator");
-	if (!kri_station_remark(judging->file, section->line,
-	                        "[alarm %s]: alarms are not evaluated by this version; it will never go off",
-	                        section->label))
-		judging->no_memory = true;
 }
 
 static void judge_channels(struct kri_judging *judging, const struct kri_section *section)

@@ -120,13 +120,17 @@ static unsigned int kind_of(const char *name)
 static unsigned int unknown_section(struct kri_ini *ini, const char *name, int line)
 {
 	char near[64];
-	const char *meant = kri_suggest(name, "station clock power sensor channel output alarm store watchdog relay",
-	                                near, sizeof(near));
+	char words[256] = "";
+	const char *meant;
 
-	kri_ini_error(ini, line,
-	              "there is no section [%s]%s%s%s; station, clock, power, sensor, channel, output, alarm, store, "
-	              "watchdog and relay are allowed",
-	              name, meant ? " (did you mean [" : "", meant ? meant : "", meant ? "]?)" : "");
+	for (unsigned int kind = 0; kind < KRI_SECTION_COUNT; kind++)
+		snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s%s", kind ? " " : "",
+		         kri_station_sections[kind].name);
+	meant = kri_suggest(name, words, near, sizeof(near));
+	if (meant)
+		kri_ini_error(ini, line, "there is no section [%s]; did you mean [%s]?", name, meant);
+	else
+		kri_ini_error(ini, line, "there is no section [%s]; allowed are %s", name, words);
 	return meant ? kind_of(meant) : KRI_SECTION_COUNT;
 }
 

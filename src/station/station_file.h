@@ -7,6 +7,7 @@
 #define KRI_STATION_FILE_H
 
 #include "../config/config.h"
+#include <kryos/alarm.h>
 #include <kryos/channel.h>
 #include <kryos/clock.h>
 #include <kryos/line.h>
@@ -24,6 +25,8 @@ enum kri_section_kind {
 	KRI_SECTION_SENSOR,
 	KRI_SECTION_CHANNEL,
 	KRI_SECTION_OUTPUT,
+	KRI_SECTION_RULE,
+	KRI_SECTION_PROFILE,
 	KRI_SECTION_ALARM,
 	KRI_SECTION_STORE,
 	KRI_SECTION_WATCHDOG,
@@ -63,6 +66,16 @@ enum kri_key {
 	KRI_OUTPUT_ADDRESS,
 	KRI_OUTPUT_ACTIVE,
 	KRI_OUTPUT_SHOWS,
+	KRI_RULE_KIND, /* a rule's keys: what they say is src/alarm's to judge */
+	KRI_RULE_THRESHOLD,
+	KRI_RULE_COMPARATOR,
+	KRI_RULE_DURATION,
+	KRI_RULE_MODE,
+	KRI_RULE_WINDOW,
+	KRI_RULE_GAP,
+	KRI_RULE_RESET,
+	KRI_RULE_HYSTERESIS,
+	KRI_PROFILE_RULES,
 	KRI_ALARM_CHANNEL,
 	KRI_ALARM_PROFILE,
 	KRI_STORE_PATH,
@@ -217,6 +230,16 @@ int kri_station_channels(const struct kri_station_file *file, const char *sensor
 typedef void (*kri_expiry_fn)(void *data, int line, const char *text);
 void kri_station_each_expiry(const struct kri_station_file *file, const struct kryos_time *now, kri_expiry_fn expiry,
                              void *data);
+
+/*
+ * profiles.c: the rules of a profile, the file's or a built-in one, at most most of them; their names live as long as
+ * the file. How many it has; 0: there is no such profile.
+ */
+#define KRI_PROFILE_MAX_RULES 32
+unsigned int kri_station_profile(const struct kri_station_file *file, const char *profile, struct kryos_rule *ret_rules,
+                                 unsigned int most);
+/* The names of all profiles, the file's first, blanks between. */
+void kri_station_profiles(const struct kri_station_file *file, char *words, size_t size);
 
 /* Reports a key that a section does not have; more: further names it could have been, blanks between. */
 void kri_station_unknown_key(struct kri_ini *ini, enum kri_section_kind section, const char *name, int line,

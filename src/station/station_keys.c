@@ -10,15 +10,15 @@ const struct kri_section_info kri_station_sections[KRI_SECTION_COUNT] = {
 	[KRI_SECTION_SENSOR] = { "sensor", true, 31, false },
 	[KRI_SECTION_CHANNEL] = { "channel", true, 49, true },
 	[KRI_SECTION_OUTPUT] = { "output", true, 31, false },
+	/* As long as a rule's name may be. */
+	[KRI_SECTION_RULE] = { "rule", true, KRYOS_RULE_NAME_MAX - 1, false },
+	[KRI_SECTION_PROFILE] = { "profile", true, 31, false },
 	[KRI_SECTION_ALARM] = { "alarm", true, 31, false },
 	[KRI_SECTION_STORE] = { "store", false, 0, false },
 	[KRI_SECTION_WATCHDOG] = { "watchdog", false, 0, false },
 	/* A relay's task is called "relay <name>", and a task's name has 31 bytes. */
 	[KRI_SECTION_RELAY] = { "relay", true, 25, false },
 };
-
-#define PROFILES                                                                                                       \
-	"who-refrigerator who-shipping-1 who-shipping-2 fridge-2-8 freezer-25-15 ultra-cold-80-60 controlled-room"
 
 #define PLAIN(section, name, kind, in_force)                                                                           \
 	{                                                                                                              \
@@ -65,8 +65,18 @@ const struct kri_key_info kri_station_keys[KRI_KEY_COUNT] = {
 	[KRI_OUTPUT_ADDRESS] = PLAIN(OUTPUT, "address", TEXT, NULL),
 	[KRI_OUTPUT_ACTIVE] = CHOICE(OUTPUT, "active", "high", "high low"),
 	[KRI_OUTPUT_SHOWS] = CHOICE(OUTPUT, "shows", NULL, "problems"),
+	[KRI_RULE_KIND] = PLAIN(RULE, "kind", TEXT, NULL),
+	[KRI_RULE_THRESHOLD] = PLAIN(RULE, "threshold", TEXT, NULL),
+	[KRI_RULE_COMPARATOR] = PLAIN(RULE, "comparator", TEXT, NULL),
+	[KRI_RULE_DURATION] = PLAIN(RULE, "duration", TEXT, NULL),
+	[KRI_RULE_MODE] = PLAIN(RULE, "mode", TEXT, "consecutive"),
+	[KRI_RULE_WINDOW] = PLAIN(RULE, "window", TEXT, NULL),
+	[KRI_RULE_GAP] = PLAIN(RULE, "gap", TEXT, "hold"),
+	[KRI_RULE_RESET] = PLAIN(RULE, "reset", TEXT, NULL),
+	[KRI_RULE_HYSTERESIS] = PLAIN(RULE, "hysteresis", TEXT, NULL),
+	[KRI_PROFILE_RULES] = PLAIN(PROFILE, "rules", TEXT, NULL),
 	[KRI_ALARM_CHANNEL] = PLAIN(ALARM, "channel", TEXT, NULL),
-	[KRI_ALARM_PROFILE] = CHOICE(ALARM, "profile", NULL, PROFILES),
+	[KRI_ALARM_PROFILE] = PLAIN(ALARM, "profile", NAME, NULL),
 	[KRI_STORE_PATH] = PLAIN(STORE, "path", PATH, NULL),
 	[KRI_STORE_KEEP] = NUMBER(STORE, "keep", DURATION, KEEP_NS),
 	[KRI_STORE_SIZE] = NUMBER(STORE, "size", SIZE, KEEP_BYTES),

@@ -400,6 +400,10 @@ void kri_station_judge(struct kri_ini *ini, struct kryos_ctx *ctx, struct kri_st
 			kri_judge_channel_section(&judging, section);
 		else if (section->kind == KRI_SECTION_OUTPUT)
 			judge_output(&judging, places, section);
+		else if (section->kind == KRI_SECTION_RULE)
+			kri_judge_rule(&judging, section);
+		else if (section->kind == KRI_SECTION_PROFILE)
+			kri_judge_profile(&judging, section);
 		else if (section->kind == KRI_SECTION_ALARM)
 			kri_judge_alarm(&judging, section);
 		else if (section->kind == KRI_SECTION_STORE)

@@ -43,8 +43,12 @@ bool kri_station_describe(struct kryos_ctx *ctx, const struct kri_section *senso
 /* rules_channel.c */
 void kri_judge_channel_section(struct kri_judging *judging, const struct kri_section *section);
 
-/* rules_relay.c */
+/* rules_alarm.c */
+void kri_judge_rule(struct kri_judging *judging, const struct kri_section *section);
+void kri_judge_profile(struct kri_judging *judging, const struct kri_section *section);
 void kri_judge_alarm(struct kri_judging *judging, const struct kri_section *section);
+
+/* rules_relay.c */
 void kri_judge_relay(struct kri_judging *judging, const struct kri_section *section);
 /* Whether name is a channel of this file ("fridge.temperature"; with wild also "fridge.*"); reported if not. */
 bool kri_judge_channel(struct kri_judging *judging, const struct kri_section *section, enum kri_key key,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is in force: a file's values, the defaults where it says nothing, and both in print. */
+#include "../alarm/alarm.h"
 #include "station_file.h"
 #include <fcntl.h>
 #include <inttypes.h>
@@ -190,6 +191,19 @@ static void default_text(enum kri_key key, char text[64])
 	}
 }
 
+/* What a profile's name stands for, so that nobody has to look it up. */
+static void print_rules(const struct kri_station_file *file, const char *profile, FILE *stream)
+{
+	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
+	unsigned int count = kri_station_profile(file, profile, rules, KRI_PROFILE_MAX_RULES);
+	char text[400];
+
+	for (unsigned int i = 0; i < count; i++) {
+		kri_rule_text(&rules[i], text, sizeof(text));
+		fprintf(stream, "# rule %s: %s\n", rules[i].name, text);
+	}
+}
+
 static void print_section(const struct kri_station_file *file, enum kri_section_kind kind,
                           const struct kri_section *section, FILE *stream)
 {
@@ -223,13 +237,16 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 	}
 	for (const struct kri_option *option = section ? section->options : NULL; option; option = option->next)
 		print_value(stream, option->name, option->text, false);
+	if (kind == KRI_SECTION_ALARM)
+		print_rules(file, kri_station_text(section, KRI_ALARM_PROFILE), stream);
 }
 
 void kri_station_file_print(const struct kri_station_file *file, FILE *stream)
 {
 	static const enum kri_section_kind order[] = {
-		KRI_SECTION_STATION, KRI_SECTION_CLOCK, KRI_SECTION_POWER, KRI_SECTION_SENSOR, KRI_SECTION_CHANNEL,
-		KRI_SECTION_OUTPUT,  KRI_SECTION_ALARM, KRI_SECTION_STORE, KRI_SECTION_RELAY,  KRI_SECTION_WATCHDOG,
+		KRI_SECTION_STATION, KRI_SECTION_CLOCK,  KRI_SECTION_POWER, KRI_SECTION_SENSOR,
+		KRI_SECTION_CHANNEL, KRI_SECTION_OUTPUT, KRI_SECTION_RULE,  KRI_SECTION_PROFILE,
+		KRI_SECTION_ALARM,   KRI_SECTION_STORE,  KRI_SECTION_RELAY, KRI_SECTION_WATCHDOG,
 	};
 
 	for (const struct kri_remark *remark = file->remarks; remark; remark = remark->next)
