@@ -43,6 +43,7 @@ static const struct trace_format format = {
 	.min_micro = INT64_C(-55000000),
 	.max_micro = INT64_C(125000000),
 	.out_of_range = "nothing a DS18B20 can measure; -55 to 125 is allowed",
+	.states = true,
 };
 
 int simulation_new(struct simulation **ret_simulation, const char *trace, double speed)

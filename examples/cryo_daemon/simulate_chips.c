@@ -12,8 +12,9 @@ struct bus {
 	char name[64];
 };
 
-/* What a model measures: the trace; the room that the refrigerator stands in; nothing that moves. */
-enum role { PRODUCT, ROOM, CLOCK, MAINS, STILL };
+/* What a model measures: the trace; the room that the refrigerator stands in; its door and supply; nothing that moves.
+ */
+enum role { PRODUCT, ROOM, CLOCK, MAINS, DOOR, STILL };
 
 static const struct kind {
 	const char *name;
@@ -25,7 +26,7 @@ static const struct kind {
 	{ "sht4x", PRODUCT, kryos_fake_bus_add_sht4x },     { "sts3x", PRODUCT, kryos_fake_bus_add_sts3x },
 	{ "tmp117", PRODUCT, kryos_fake_bus_add_tmp117 },   { "mcp9808", PRODUCT, kryos_fake_bus_add_mcp9808 },
 	{ "adt7420", PRODUCT, kryos_fake_bus_add_adt7420 }, { "ds3231", CLOCK, kryos_fake_bus_add_ds3231 },
-	{ "door", STILL, kryos_fake_bus_add_line },         { "mains", MAINS, kryos_fake_bus_add_line },
+	{ "door", DOOR, kryos_fake_bus_add_line },          { "mains", MAINS, kryos_fake_bus_add_line },
 	{ "lamp", STILL, kryos_fake_bus_add_line },         { "buzzer", STILL, kryos_fake_bus_add_line },
 	{ "switch", STILL, kryos_fake_bus_add_line },
 };
@@ -35,6 +36,7 @@ struct chip {
 	struct chip *next;
 	struct kryos_model *model;
 	const struct kind *kind;
+	int state; /* of a line; -1: not set yet */
 	char device[96];
 };
 
@@ -176,6 +178,7 @@ int chips_add(struct chips *chips, struct kryos_ctx *ctx, const char *name, cons
 	if (!chip)
 		return -ENOMEM;
 	chip->kind = &kinds[kind];
+	chip->state = -1;
 	strcpy(chip->device, device);
 	r = get_bus(chips, ctx, bus_name, &bus);
 	if (r >= 0)
@@ -209,6 +212,24 @@ static int set_room(struct kryos_model *model, int64_t t_wall_ns)
 	return r;
 }
 
+/* At first as it has always been; then each change is an edge, at the row's time, which a kernel has debounced. */
+static int set_line(struct chips *chips, struct chip *chip, int state)
+{
+	int level, r = 0;
+
+	if (chip->state < 0) {
+		kryos_model_set_settles(chip->model, 1);
+		r = kryos_model_set(chip->model, "state", state * 1000000);
+	} else if (chip->state != state) {
+		level = kryos_model_get_level(chip->model);
+		if (level < 0)
+			return level;
+		kryos_model_drive(chip->model, !level, kryos_fake_clock_boot_ns(chips->clock));
+	}
+	chip->state = state;
+	return r;
+}
+
 int chips_set(struct chips *chips, const struct row *row)
 {
 	int r = 0;
@@ -219,7 +240,9 @@ int chips_set(struct chips *chips, const struct row *row)
 		else if (chip->kind->role == ROOM)
 			r = set_room(chip->model, row->t_wall_ns);
 		else if (chip->kind->role == MAINS)
-			r = kryos_model_set(chip->model, "present", 1000000);
+			r = set_line(chips, chip, row->mains);
+		else if (chip->kind->role == DOOR)
+			r = set_line(chips, chip, row->open);
 	}
 	return r < 0 ? kryos_fail(r, "simulate: a chip model can't be at %lld micro-Celsius",
 	                          (long long)row->celsius_micro)

@@ -17,9 +17,9 @@ struct reading {
 	const struct trace_format *format;
 	const char *path;
 	size_t room;
-	unsigned long line, blank; /* blank: the first of the empty lines at the end so far */
-	size_t columns;            /* of the header */
-	size_t channel_column;     /* 0: none, for the first is the time */
+	unsigned long line, blank;                        /* blank: the first of the empty lines at the end so far */
+	size_t columns;                                   /* of the header */
+	size_t channel_column, door_column, mains_column; /* 0: none, for the first is the time */
 };
 
 __attribute__((format(printf, 2, 3))) static int wrong(const struct reading *reading, const char *format, ...)
@@ -217,6 +217,11 @@ static bool find_column(const char *line, size_t column, const char **ret_text, 
 	}
 }
 
+static bool is_called(const char *text, size_t length, const char *name)
+{
+	return strlen(name) == length && strncmp(text, name, length) == 0;
+}
+
 static int take_header(struct reading *reading, const char *line)
 {
 	const char *name;
@@ -227,10 +232,28 @@ static int take_header(struct reading *reading, const char *line)
 	if (strncmp(line, "time,celsius", 12) != 0 || (line[12] && line[12] != ','))
 		return wrong(reading, "\"%.40s\" is no header; time,celsius is needed", line);
 	reading->columns = count_columns(line);
-	for (size_t i = 2; reading->format->channels && find_column(line, i, &name, &length); i++) {
-		if (length == 7 && strncmp(name, "channel", length) == 0)
+	for (size_t i = 2; find_column(line, i, &name, &length); i++) {
+		if (reading->format->channels && is_called(name, length, "channel"))
 			reading->channel_column = i;
+		else if (reading->format->states && is_called(name, length, "door"))
+			reading->door_column = i;
+		else if (reading->format->states && is_called(name, length, "mains"))
+			reading->mains_column = i;
 	}
+	return 0;
+}
+
+/* What is not there, or neither 0 nor 1, would be believed to be the one or the other. */
+static int take_state(struct reading *reading, const char *line, size_t column, const char *name, bool *ret_state)
+{
+	const char *text;
+	size_t length;
+
+	if (!column)
+		return 0;
+	if (!find_column(line, column, &text, &length) || length != 1 || (*text != '0' && *text != '1'))
+		return wrong(reading, "%s is missing or neither 0 nor 1", name);
+	*ret_state = *text == '1';
 	return 0;
 }
 
@@ -268,6 +291,8 @@ static int take_line(struct reading *reading, const char *line)
 	const struct trace *trace = reading->trace;
 	const char *whole = line, *at = line;
 	struct row row = { .line = (uint32_t)reading->line };
+	bool is_open = false, mains = true;
+	uint32_t channel = 0;
 
 	if (reading->line == 1)
 		return take_header(reading, line);
@@ -295,8 +320,14 @@ static int take_line(struct reading *reading, const char *line)
 		return wrong(reading, "the row has more columns than the header; a decimal point is \".\", not \",\"");
 	if (row.celsius_micro < format->min_micro || row.celsius_micro > format->max_micro)
 		return wrong(reading, "%.*s C is %s", (int)(at - line), line, format->out_of_range);
-	if (reading->channel_column && take_channel(reading, whole, &row.channel) < 0)
+	if (reading->channel_column && take_channel(reading, whole, &channel) < 0)
 		return -1;
+	if (take_state(reading, whole, reading->door_column, "door", &is_open) < 0 ||
+	    take_state(reading, whole, reading->mains_column, "mains", &mains) < 0)
+		return -1;
+	row.channel = channel;
+	row.open = is_open;
+	row.mains = mains;
 	if (!format->any_order && trace->count && row.t_wall_ns <= trace->rows[trace->count - 1].t_wall_ns)
 		return wrong(reading, "this time is not after the one of the row before");
 	return add_row(reading, &row);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A recorded temperature: lines of time,celsius under a header that says so. */
+/* A recorded temperature: lines of time,celsius under a header that says so; further columns are taken where asked for.
+ */
 #ifndef TRACE_H
 #define TRACE_H
 
@@ -13,7 +14,9 @@
 struct row {
 	int64_t t_wall_ns;
 	int64_t celsius_micro;
-	uint32_t channel; /* 0 where the file names none */
+	uint32_t channel : 30; /* 0 where the file names none */
+	uint32_t open : 1;     /* the door; 0 where the file has no such column */
+	uint32_t mains : 1;    /* the supply is there; 1 where the file has no such column */
 	uint32_t line;
 };
 
@@ -32,6 +35,7 @@ struct trace_format {
 	bool any_time;            /* also seconds since 1970, and an offset from UTC */
 	bool any_order;           /* a row need not be later than the one before */
 	bool channels;            /* a column that is called channel says whose row it is */
+	bool states;              /* columns that are called door and mains, of 0 and 1 */
 };
 
 /* Reads all of it. A mistake is one sentence on stderr, with file and line; -1. */

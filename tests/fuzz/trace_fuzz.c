@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *path = fuzz_file(data, size);
 
 	read_as(path, &format);
-	format.any_time = format.any_order = format.channels = true;
+	format.any_time = format.any_order = format.channels = format.states = true;
 	read_as(path, &format);
 	return 0;
 }

@@ -431,6 +431,30 @@ static void a_simulation_has_a_model_of_each_thermometer(void **state)
 		assert_file_has(bench->program.out, chips[i].says);
 }
 
+/* Each change is an event of its own besides, at the row's time. */
+static void a_simulation_has_a_door_and_a_supply(void **state)
+{
+	struct bench *bench = *state;
+
+	write_station(bench, "Bench",
+	              "[sensor door]\naddress = door@gpio:GPIO17\n[sensor supply]\naddress = mains@gpio:GPIO22\n");
+	write_file(in(bench->folder, "trace.csv"), "time,celsius,mains,door\n2026-07-14T00:00:00Z,4,1,0\n"
+	                                           "2026-07-14T00:05:00Z,4,1,1\n2026-07-14T00:10:00Z,4,0,0\n");
+	assert_int_equal(RUN(bench, "--print", "--simulate", in(bench->folder, "trace.csv")), 0);
+	assert_file_has(bench->program.out, "2026-07-14T00:00:00Z synced  door.open  0 /  good");
+	assert_file_has(bench->program.out, "2026-07-14T00:05:00Z synced  door.open  1 /  good");
+	assert_file_has(bench->program.out, "2026-07-14T00:10:00Z synced  door.open  0 /  good");
+	assert_file_has(bench->program.out, "2026-07-14T00:05:00Z synced  supply.present  1 /  good");
+	assert_file_has(bench->program.out, "2026-07-14T00:10:00Z synced  supply.present  0 /  good");
+	assert_int_equal(program_run(&bench->program, bench->folder, bench->variables,
+	                             ARGV(built("examples/kryosctl/kryosctl"), "export", "--events", "--store",
+	                                  in(bench->folder, "store"))),
+	                 0);
+	assert_file_has(bench->program.out, "2026-07-14T00:05:00Z,state,door.open,");
+	assert_file_has(bench->program.out, "2026-07-14T00:10:00Z,state,door.open,");
+	assert_file_has(bench->program.out, "2026-07-14T00:10:00Z,state,supply.present,");
+}
+
 static void a_simulation_goes_on_after_sigkill_where_it_was(void **state)
 {
 	struct bench *bench = *state;
@@ -568,6 +592,9 @@ static void a_malformed_trace_is_named_by_line_and_nothing_is_stored(void **stat
 		{ "time,celsius\n2026-07-14T00:00:00+02:00,5\n", "is no time" },
 		{ "time,celsius\n2026-07-14T00:00:00Z\n", "trace.csv:2: a comma and a temperature are missing" },
 		{ "time,celsius\n2026-07-14T00:00:00Z,warm\n", "trace.csv:2: \"warm\" is no temperature" },
+		{ "time,celsius,door\n2026-07-14T00:00:00Z,5,open\n",
+		  "trace.csv:2: door is missing or neither 0 nor 1" },
+		{ "time,celsius,a,mains\n2026-07-14T00:00:00Z,5,1\n", "trace.csv:2: mains is missing or neither" },
 		{ "time,celsius,x\n2026-07-14T00:00:00Z,5,25\n2026-07-14T00:05:00Z,5.\n", "trace.csv:3: \"5.\" is no" },
 		{ "time,celsius\n2026-07-14T00:00:00Z,5,25\n",
 		  "trace.csv:2: the row has more columns than the header" },
@@ -593,7 +620,7 @@ static void crlf_and_further_columns_are_allowed(void **state)
 	struct bench *bench = *state;
 
 	write_file(in(bench->folder, "trace.csv"),
-	           "time,celsius,door\r\n2026-07-14T00:00:00Z,4,open\r\n2026-07-14T00:05:00.0Z,+4.250,\r\n");
+	           "time,celsius,note\r\n2026-07-14T00:00:00Z,4,open\r\n2026-07-14T00:05:00.0Z,+4.250,\r\n");
 	assert_int_equal(RUN(bench, "--simulate", in(bench->folder, "trace.csv")), 0);
 	assert_int_equal(check_store(bench), 2);
 }
@@ -670,6 +697,7 @@ int main(void)
 		TEST(status_json_is_whole_at_every_moment),
 		TEST(a_simulation_gives_every_row_once),
 		TEST(a_simulation_has_a_model_of_each_thermometer),
+		TEST(a_simulation_has_a_door_and_a_supply),
 		TEST(a_simulation_goes_on_after_sigkill_where_it_was),
 		TEST(segments_are_made_and_removed_by_the_traces_time),
 		TEST(speed_is_times_real_time),
