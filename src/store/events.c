@@ -26,18 +26,12 @@ struct kryos_time kri_store_now(struct kryos_store *store)
 	return now;
 }
 
-int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event, struct kryos_time now)
+static struct kri_stored_event *new_event(const struct kryos_event *event, struct kryos_time now)
 {
-	struct kri_stored_event *stored;
-	/* What was given up must be said: of gaps there may be one for each queue and hole. */
-	int limit = event->type == KRYOS_EVENT_GAP ? KRI_MAX_GAPS_WAITING : KRI_MAX_EVENTS_WAITING;
+	struct kri_stored_event *stored = calloc(1, sizeof(*stored));
 
-	if (store->events_waiting >= limit)
-		return kryos_fail(-EAGAIN, "%s: %d events already wait for the disk", store->folder,
-		                  store->events_waiting);
-	stored = calloc(1, sizeof(*stored));
 	if (!stored)
-		return -ENOMEM;
+		return NULL;
 	stored->t_boot_ns = event->sample.t_boot_ns ? event->sample.t_boot_ns : now.t_boot_ns;
 	stored->t_wall_ns = now.t_wall_ns - (now.t_boot_ns - stored->t_boot_ns);
 	stored->trust = now.trust;
@@ -48,11 +42,49 @@ int kri_store_put_event(struct kryos_store *store, const struct kryos_event *eve
 	stored->value_ns = event->value_ns;
 	copy_line(stored->name, sizeof(stored->name), event->name);
 	copy_line(stored->text, sizeof(stored->text), event->text);
-	*store->events_tail = stored;
-	store->events_tail = &stored->next;
-	store->events_waiting++;
+	return stored;
+}
+
+static void drop_list(struct kri_stored_event *list)
+{
+	while (list) {
+		struct kri_stored_event *event = list;
+
+		list = event->next;
+		free(event);
+	}
+}
+
+int kri_store_put_events(struct kryos_store *store, const struct kryos_event *events, size_t count,
+                         struct kryos_time now)
+{
+	struct kri_stored_event *list = NULL, **tail = &list;
+	/* What was given up must be said: of gaps there may be one for each queue and hole. */
+	int limit = count && events[0].type == KRYOS_EVENT_GAP ? KRI_MAX_GAPS_WAITING : KRI_MAX_EVENTS_WAITING;
+
+	if (!count)
+		return 0;
+	if (count > (size_t)limit || store->events_waiting > limit - (int)count)
+		return kryos_fail(-EAGAIN, "%s: %d events already wait for the disk", store->folder,
+		                  store->events_waiting);
+	for (size_t i = 0; i < count; i++) {
+		*tail = new_event(&events[i], now);
+		if (!*tail) {
+			drop_list(list);
+			return -ENOMEM;
+		}
+		tail = &(*tail)->next;
+	}
+	*store->events_tail = list;
+	store->events_tail = tail;
+	store->events_waiting += (int)count;
 	pthread_cond_broadcast(&store->changed);
 	return 0;
+}
+
+int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event, struct kryos_time now)
+{
+	return kri_store_put_events(store, event, 1, now);
 }
 
 int kri_store_put_removal(struct kryos_store *store, const char *name, const struct kryos_event *event,
@@ -94,12 +126,8 @@ int kri_store_drop_events(struct kryos_store *store)
 {
 	int count = store->events_waiting;
 
-	while (store->events) {
-		struct kri_stored_event *event = store->events;
-
-		store->events = event->next;
-		free(event);
-	}
+	drop_list(store->events);
+	store->events = NULL;
 	store->events_tail = &store->events;
 	store->events_waiting = 0;
 	return count;
@@ -147,6 +175,15 @@ int kri_store_announce(struct kryos_store *store, const struct kryos_event *even
 	return r;
 }
 
+int kri_store_check_event(const struct kryos_event *event)
+{
+	if (kryos_event_type_name(event->type)[0] == '?' || event->type == KRYOS_EVENT_SAMPLE)
+		return kryos_fail(-EINVAL, "store: events of type %d can't be stored", (int)event->type);
+	if ((event->name && strlen(event->name) > 63) || (event->text && strlen(event->text) > 1000))
+		return kryos_fail(-EINVAL, "store: an event has a name of at most 63 and a text of at most 1000 bytes");
+	return 0;
+}
+
 int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *event)
 {
 	struct kryos_time now;
@@ -156,10 +193,9 @@ int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *e
 		return kryos_fail(-EINVAL, "no store or no event given");
 	if (kri_ctx_check(store->ctx) < 0)
 		return KRYOS_EFORK;
-	if (kryos_event_type_name(event->type)[0] == '?' || event->type == KRYOS_EVENT_SAMPLE)
-		return kryos_fail(-EINVAL, "store: events of type %d can't be stored", (int)event->type);
-	if ((event->name && strlen(event->name) > 63) || (event->text && strlen(event->text) > 1000))
-		return kryos_fail(-EINVAL, "store: an event has a name of at most 63 and a text of at most 1000 bytes");
+	r = kri_store_check_event(event);
+	if (r < 0)
+		return r;
 	now = kri_store_now(store);
 	pthread_mutex_lock(&store->lock);
 	r = kri_store_put_event(store, event, now);

@@ -311,8 +311,8 @@ void kri_state_event_record(const struct kri_stored_event *stored, uint64_t epoc
 void kri_state_take_event(sqlite3_stmt *row, struct kri_stored_event *event, uint64_t *ret_epoch, bool *ret_bad);
 /* state_rescue.c, at open: state.db becomes state.db.<suffix>, with its log; an older one of that name goes. */
 int kri_state_set_aside(const char *folder, const char *suffix);
-/* Takes over the events that can be read from one set aside. */
-int kri_state_rescue_events(struct kri_state *state, const char *folder, const char *suffix, int64_t *ret_rescued);
+/* Takes over what can be read from one set aside of events, and of what rooms above keep. */
+int kri_state_rescue(struct kri_state *state, const char *folder, const char *suffix, int64_t *ret_rescued);
 /* Reads events from seq on through a connection of its own. */
 int kri_state_read_events(const char *folder, int64_t from_seq, struct kri_stored_event *events, int count,
                           uint64_t *ret_epochs, bool *ret_bad);
@@ -401,6 +401,7 @@ struct kryos_store {
 	struct kryos_store_config config;
 	int64_t limit_bytes;
 	_Atomic int64_t retry_ns; /* how long a failed write waits for its next try */
+	_Atomic int64_t keep_ns;  /* how long what is kept may wait for a commit that is due anyway */
 	_Atomic int64_t quiet_ns; /* how long nothing must come before idle work is done */
 	int lock_fd;
 	atomic_int refs; /* the handle, the writer, each queue */
@@ -430,6 +431,7 @@ struct kryos_store {
 	int64_t trimming;            /* events before it are to go: their gaps are announced; 0: none */
 	bool untidy;
 	int last_group_callers;
+	struct kri_kept *kept_taken;   /* from here on, those of the commit under way */
 	struct kri_mend *mend;         /* salvage under way */
 	int64_t session_seq;           /* from here on this run wrote all there is; fixed after open */
 	int64_t known_seq;             /* at open: the newest that state.db and the segments speak of */
@@ -462,6 +464,7 @@ struct kryos_store {
 	struct kri_stored_event *events, **events_tail; /* that wait for state.db; only the writer takes any away */
 	int events_waiting;
 	struct kri_configured *configured;             /* configured.c */
+	struct kri_kept *kept;                         /* kept.c */
 	struct kri_batch *delivered, **delivered_tail; /* finished ones with done, for the context thread */
 	struct kri_note note;
 	struct kri_segment_info *segments;
@@ -579,6 +582,10 @@ void kri_store_drop_segment(struct kryos_store *store, struct kri_segment_info *
  * before, without the lock: it takes one that a log callback, which may call the store, is called under.
  */
 int kri_store_put_event(struct kryos_store *store, const struct kryos_event *event, struct kryos_time now);
+/* All of them, or none. */
+int kri_store_put_events(struct kryos_store *store, const struct kryos_event *events, size_t count,
+                         struct kryos_time now);
+int kri_store_check_event(const struct kryos_event *event); /* that it is one that a program may store */
 /* The same of one that tells that the queue of this name is removed, and comes to be with that. */
 int kri_store_put_removal(struct kryos_store *store, const char *name, const struct kryos_event *event,
                           struct kryos_time now);

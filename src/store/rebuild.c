@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* At open: which boot this is, and, where state.db was lost, what the newest segment knows of it. */
-#include "private.h"
+#include "kept.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -43,6 +43,8 @@ static int restore_entry(struct kri_state *state, const char *key, const char *v
 		sqlite3_bind_int64(put, 5, 0);
 		return kri_sql_run(put);
 	}
+	if (strncmp(key, "state:", 6) == 0)
+		return kri_kept_restore(state, key + 6, value);
 	if (strncmp(key, "boot:", 5) != 0 || !kri_boot_parse(&boot, key + 5, value))
 		return 0;
 	snprintf(sql, sizeof(sql), "SELECT 1 FROM boot WHERE boot=%" PRIu32, boot.boot);

@@ -17,6 +17,7 @@
  *     state.db damaged or lost        set aside, events taken over; cursors from the newest segment's header
  *     a row of state.db is damaged    removed, and made again from the newest segment's header
  */
+#include "kept.h"
 #include "salvage.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -87,7 +88,7 @@ static int open_state(struct kryos_store *store, struct found *found)
 	if (r >= 0 && store->state->aside)
 		r = kri_sql_int(store->state->db, "SELECT count(*) FROM event", &events);
 	if (r >= 0 && !events)
-		r = kri_state_rescue_events(store->state, store->folder, "bad", &rescued);
+		r = kri_state_rescue(store->state, store->folder, "bad", &rescued);
 	if (r < 0)
 		return r;
 	if (rescued)
@@ -540,6 +541,10 @@ int kri_store_recover(struct kryos_store *store)
 	r = kri_configured_load(store);
 	if (r < 0)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "what is in force will be said again: %s",
+		        kryos_strerror(r));
+	r = kri_kept_load(store);
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "what was kept with the store is not known: %s",
 		        kryos_strerror(r));
 	r = 0;
 	if (store->segment)

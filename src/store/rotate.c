@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Segments as a sequence: the next one, and sealing those that are done. */
-#include "private.h"
+#include "kept.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_ENTRIES (32 + 2 * KRI_MAX_QUEUES)
 #define RETRY_NS KRYOS_SECONDS(10)
 
 struct kri_segment_info *kri_store_find_segment(struct kryos_store *store, int64_t first_seq)
@@ -50,44 +49,40 @@ bool kri_store_wants_rotation(struct kryos_store *store, int percent)
 }
 
 struct header {
-	struct kri_header_entry entries[MAX_ENTRIES];
+	struct kri_header_entry *entries;
 	size_t count;
-	char *texts[MAX_ENTRIES];
-	size_t text_count;
+	size_t kept_bytes, kept_limit; /* of what rooms above keep */
+	int error;
 };
 
-static void add(struct header *header, const char *key, const char *value)
+/* The entry of that key, after a prefix. Without memory for one there is no header. */
+KRYOS_PRINTF(4, 5)
+static void add(struct header *header, const char *prefix, const char *key, const char *format, ...)
 {
-	if (header->count < MAX_ENTRIES)
-		header->entries[header->count++] = (struct kri_header_entry){ key, value };
-}
-
-/* The same with text made here; one that could not be made is left out, and only costs duplicates later. */
-KRYOS_PRINTF(3, 4) static void add_text(struct header *header, const char *key, const char *format, ...)
-{
-	char *text = NULL;
+	struct kri_header_entry *grown;
+	char *whole = NULL, *value = NULL;
 	va_list args;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
-	va_end(args);
-	if (length < 0)
-		return;
-	if (header->text_count == MAX_ENTRIES) {
-		free(text);
-		return;
+	grown = realloc(header->entries, (header->count + 1) * sizeof(*grown));
+	if (grown)
+		header->entries = grown;
+	if (!grown || asprintf(&whole, "%s%s", prefix, key) < 0 || vasprintf(&value, format, args) < 0) {
+		free(whole);
+		header->error = -ENOMEM;
+	} else {
+		grown[header->count++] = (struct kri_header_entry){ whole, value };
 	}
-	header->texts[header->text_count++] = text;
-	if (key)
-		add(header, key, text);
+	va_end(args);
 }
 
-static void add_queue(struct header *header, const char *name, const char *cursor)
+static void clear(struct header *header)
 {
-	add_text(header, NULL, "queue:%s", name);
-	if (header->text_count < MAX_ENTRIES - 1)
-		add_text(header, header->texts[header->text_count - 1], "%s", cursor);
+	for (size_t i = 0; i < header->count; i++) {
+		free((char *)header->entries[i].key);
+		free((char *)header->entries[i].value);
+	}
+	free(header->entries);
 }
 
 static void add_queues(struct kryos_store *store, struct header *header)
@@ -103,7 +98,7 @@ static void add_queues(struct kryos_store *store, struct header *header)
 		char *cursor = kri_queue_cursor_text(queues[i]);
 
 		if (cursor)
-			add_queue(header, queues[i]->name, cursor);
+			add(header, "queue:", queues[i]->name, "%s", cursor);
 		free(cursor);
 		kri_queue_unref(queues[i]);
 	}
@@ -113,11 +108,10 @@ static void add_queues(struct kryos_store *store, struct header *header)
 		return;
 	for (int i = 0; i < absent.count; i++) {
 		char *samples = kri_ranges_text(&absent.list[i].samples);
-		char *events = kri_ranges_text(&absent.list[i].events), *cursor = NULL;
+		char *events = kri_ranges_text(&absent.list[i].events);
 
-		if (samples && events && asprintf(&cursor, "%s %s", samples, events) > 0)
-			add_queue(header, absent.list[i].name, cursor);
-		free(cursor);
+		if (samples && events)
+			add(header, "queue:", absent.list[i].name, "%s %s", samples, events);
 		free(samples);
 		free(events);
 	}
@@ -126,7 +120,7 @@ static void add_queues(struct kryos_store *store, struct header *header)
 
 static void add_boots(struct kryos_store *store, struct header *header)
 {
-	char text[128];
+	char text[128], number[16];
 	int from;
 
 	pthread_mutex_lock(&store->lock);
@@ -134,11 +128,23 @@ static void add_boots(struct kryos_store *store, struct header *header)
 	from = store->boots.count > 8 ? store->boots.count - 8 : 0;
 	for (int i = from; i < store->boots.count; i++) {
 		kri_boot_text(&store->boots.list[i], text, sizeof(text));
-		add_text(header, NULL, "boot:%" PRIu32, store->boots.list[i].boot);
-		if (header->text_count < MAX_ENTRIES - 1)
-			add_text(header, header->texts[header->text_count - 1], "%s", text);
+		snprintf(number, sizeof(number), "%" PRIu32, store->boots.list[i].boot);
+		add(header, "boot:", number, "%s", text);
 	}
 	pthread_mutex_unlock(&store->lock);
+}
+
+/* Not what would fill a small segment before it has a sample. */
+static int add_kept(void *data, const char *key, const char *text)
+{
+	struct header *header = data;
+	size_t bytes = strlen(text);
+
+	if (bytes > header->kept_limit - header->kept_bytes)
+		return 0;
+	header->kept_bytes += bytes;
+	add(header, "state:", key, "%s", text);
+	return header->error;
 }
 
 /* The file of a new segment, with its header, from first_seq on. */
@@ -153,29 +159,33 @@ static int create(struct kryos_store *store, struct kri_segment **ret_segment, c
 	if (r < 0)
 		return r;
 	kri_epoch_text(store->epoch, epoch_text);
-	add(&header, "format", "1");
-	add(&header, "device", store->device);
-	add(&header, "epoch", epoch_text);
-	add(&header, "previous_hash", store->last_hash);
-	add_text(&header, "previous_segment", "%" PRId64, store->last_segment);
-	add_text(&header, "first_seq", "%" PRId64, first_seq);
-	add_text(&header, "boot", "%" PRIu32, store->boot);
-	add(&header, "created", kryos_time_text(now.t_wall_ns, when));
-	add(&header, "created_trust", kryos_trust_name(now.trust));
+	add(&header, "", "format", "1");
+	add(&header, "", "device", "%s", store->device);
+	add(&header, "", "epoch", "%s", epoch_text);
+	add(&header, "", "previous_hash", "%s", store->last_hash);
+	add(&header, "", "previous_segment", "%" PRId64, store->last_segment);
+	add(&header, "", "first_seq", "%" PRId64, first_seq);
+	add(&header, "", "boot", "%" PRIu32, store->boot);
+	add(&header, "", "created", "%s", kryos_time_text(now.t_wall_ns, when));
+	add(&header, "", "created_trust", "%s", kryos_trust_name(now.trust));
 	if (store->ringing)
-		add(&header, "ring", "1");
+		add(&header, "", "ring", "1");
 	if (store->public_pem)
-		add(&header, "public_key", store->public_pem);
+		add(&header, "", "public_key", "%s", store->public_pem);
 	add_queues(store, &header);
 	add_boots(store, &header);
+	/* As state.db has it: with the events that it has. Where it can't be read this is a segment without. */
+	header.kept_limit = (size_t)store->config.segment_bytes / 8;
+	(void)!kri_kept_list(store->state, add_kept, &header);
 
 	/* What may stand there was never accepted: nothing has this seq yet. */
-	r = access(path, F_OK) == 0 ? kri_remove_db(path) : 0;
+	r = header.error;
+	if (r >= 0 && access(path, F_OK) == 0)
+		r = kri_remove_db(path);
 	if (r >= 0)
 		r = kri_segment_create(ret_segment, path, first_seq, store->epoch, store->device, header.entries,
 		                       header.count);
-	for (size_t i = 0; i < header.text_count; i++)
-		free(header.texts[i]);
+	clear(&header);
 	if (r >= 0)
 		(*ret_segment)->opened_boot_ns = now.t_boot_ns;
 	return r;

@@ -96,7 +96,7 @@ struct kri_salvage_counts {
 
 /* salvage_row.c: what a record says. */
 #define KRI_SALVAGE_EPOCHS 16
-#define KRI_SALVAGE_PAYLOAD 131072 /* the longest row that is put together: a queue's cursor with every run */
+#define KRI_SALVAGE_PAYLOAD 135168 /* the longest row that is put together: what a room above keeps, as digits */
 #define KRI_SALVAGE_COLUMNS 12
 struct kri_salvage_sift {
 	struct kri_salvage_found found;

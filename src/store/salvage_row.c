@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX 64
+#define KEY_MAX 96
 
 int kri_salvage_sift_init(struct kri_salvage_sift *sift, const struct kri_salvage_found *found)
 {
@@ -236,9 +236,9 @@ static int take_seal(struct kri_salvage_sift *sift, const struct kri_salvage_cel
 /* Whether a header row's key is one, of which only the first bytes may be here. What ends in a colon has a name. */
 bool kri_salvage_is_key(const uint8_t *key, size_t have, size_t length)
 {
-	static const char *const keys[] = { "format",           "device",        "epoch",         "first_seq",
-		                            "previous_segment", "boot",          "previous_hash", "created",
-		                            "public_key",       "created_trust", "queue:",        "boot:" };
+	static const char *const keys[] = { "format", "device",        "epoch",   "first_seq",  "previous_segment",
+		                            "boot",   "previous_hash", "created", "public_key", "created_trust",
+		                            "queue:", "boot:",         "state:" };
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		size_t size = strlen(keys[i]);

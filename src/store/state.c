@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state.db: what changes after a sample was stored. Events form a chain of their own. */
-#include "private.h"
+#include "kept.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -29,7 +29,9 @@
 	" dropped INTEGER NOT NULL, crc INTEGER NOT NULL);"                                                            \
 	"CREATE TABLE channel(segment INTEGER NOT NULL, channel INTEGER NOT NULL, since INTEGER NOT NULL,"             \
 	" name TEXT NOT NULL, unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL,"                          \
-	" PRIMARY KEY(segment, channel)) WITHOUT ROWID;"
+	" PRIMARY KEY(segment, channel)) WITHOUT ROWID;"                                                               \
+	"CREATE TABLE state(key TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL,"                          \
+	" crc INTEGER NOT NULL) WITHOUT ROWID;"
 
 static const char schema[] = "BEGIN;" TABLES "INSERT INTO meta VALUES('format','1',row_crc('meta','format','1'));"
 			     "PRAGMA user_version=1;";
@@ -45,6 +47,8 @@ static const char schema[] = "BEGIN;" TABLES "INSERT INTO meta VALUES('format','
 	"FROM seal WHERE crc IS NOT row_crc('seal',first_seq,last_seq,epoch,device,hash,signature,bytes,last_wall_ns," \
 	"last_trust,samples,dropped)"
 
+#define BAD_STATE "FROM state WHERE crc IS NOT " KRI_KEPT_CRC
+
 /* A cut must not make what is lost, and not made again yet, look as if it had never been. */
 #define UNMENDED(how) "INSERT OR REPLACE INTO meta VALUES('unmended','" how "',row_crc('meta','unmended','" how "'))"
 
@@ -52,13 +56,14 @@ static int scrub(struct kri_state *state)
 {
 	int r = kri_sql_int(state->db,
 	                    "SELECT (SELECT count(*) " BAD_META ") + (SELECT count(*) " BAD_BOOT
-	                    ") + (SELECT count(*) " BAD_QUEUE ") + (SELECT count(*) " BAD_SEAL ")",
+	                    ") + (SELECT count(*) " BAD_QUEUE ") + (SELECT count(*) " BAD_SEAL
+	                    ") + (SELECT count(*) " BAD_STATE ")",
 	                    &state->bad_rows);
 
 	if (r < 0 || !state->bad_rows)
 		return r;
 	return kri_sql_exec(state->db, "BEGIN; DELETE " BAD_META "; DELETE " BAD_BOOT "; DELETE " BAD_QUEUE
-	                               "; DELETE " BAD_SEAL "; " UNMENDED("lost") "; COMMIT");
+	                               "; DELETE " BAD_SEAL "; DELETE " BAD_STATE "; " UNMENDED("lost") "; COMMIT");
 }
 
 static int wal_grew(void *data, sqlite3 *db, const char *name, int frames)

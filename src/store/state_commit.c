@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writer thread: what state.db is owed, committed together. */
-#include "private.h"
+#include "kept.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ int kri_store_take_queues(struct kryos_store *store, struct kryos_queue *queues[
 	return count;
 }
 
-/* Events, delivery state, what is known of this boot. */
+/* Events, delivery state, what is known of this boot; and what rooms above keep, which kept.c takes. */
 struct state_commit {
 	struct kri_stored_event *events; /* they stay in store->events until they are stored */
 	int event_count;
@@ -60,6 +60,8 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 		if (r >= 0 && event->type == KRYOS_EVENT_GAP)
 			r = kri_state_put_gap(store->state, event->first_seq, event->last_seq, event->text);
 	}
+	if (r >= 0)
+		r = kri_kept_write(store);
 	/* At an open after damage, the ids of commits that failed are not to be taken for lost. */
 	if (r >= 0 && (work->events || store->ringing) && store->claim_seq) {
 		snprintf(claimed, sizeof(claimed), "%" PRId64 "-%" PRId64,
@@ -126,6 +128,7 @@ static void take_work(struct kryos_store *store, struct state_commit *work)
 		event->seq = store->next_seq++;
 		event->boot = store->boot;
 	}
+	kri_kept_take(store);
 	if (store->stopping && !store->ringing && store->durable_seq >= store->session_seq)
 		work->closing_at = store->durable_seq;
 	work->queue_count = kri_store_take_queues(store, work->queues);
@@ -219,6 +222,7 @@ int kri_store_commit_state(struct kryos_store *store)
 
 	pthread_mutex_lock(&store->lock);
 	kri_store_set_health(store, KRI_HEALTH_STATE, r < 0 ? r : 0, now);
+	kri_kept_settle(store, r >= 0);
 	if (r >= 0)
 		settle(store, &work);
 	news = r >= 0 ? work.event_count > 0 : put_back(store, &work);
@@ -248,7 +252,7 @@ int kri_store_make_place(struct kryos_store *store, int gaps)
 int64_t kri_store_state_due(struct kryos_store *store)
 {
 	struct kryos_queue *queues[KRI_MAX_QUEUES];
-	int64_t due = INT64_MAX;
+	int64_t due = kri_kept_due(store);
 	int count;
 
 	/* Soon, but not before each first commit of a segment is told to have succeeded. */
@@ -256,7 +260,7 @@ int64_t kri_store_state_due(struct kryos_store *store)
 		store->note_at_ns = 0;
 	else if (!store->note_at_ns)
 		store->note_at_ns = kri_real_ns() + KRYOS_SECONDS(1);
-	if (store->note_at_ns)
+	if (store->note_at_ns && store->note_at_ns < due)
 		due = store->note_at_ns;
 	/* What is touched while the lock is let go is asked for again. */
 	store->queue_touched = false;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A state.db that can't be used, damaged or a newer version's: set aside, and what it can still tell of events taken
- * over. */
-#include "private.h"
+/*
+ * A state.db that can't be used, damaged or a newer version's: set aside, and what it can still tell of events, and of
+ * what rooms above keep, taken over.
+ */
+#include "kept.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -60,7 +62,7 @@ static int take_over(struct kri_state *state, sqlite3 *db, int64_t *from, int64_
 	return put;
 }
 
-int kri_state_rescue_events(struct kri_state *state, const char *folder, const char *suffix, int64_t *ret_rescued)
+int kri_state_rescue(struct kri_state *state, const char *folder, const char *suffix, int64_t *ret_rescued)
 {
 	char path[PATH_MAX];
 	sqlite3 *db = NULL;
@@ -82,6 +84,7 @@ int kri_state_rescue_events(struct kri_state *state, const char *folder, const c
 			step = 1;
 		from += step;
 	}
+	r = r < 0 ? r : kri_kept_rescue(state, db);
 	r = r < 0 ? r : kri_sql_exec(state->db, "COMMIT");
 	if (r < 0 && !sqlite3_get_autocommit(state->db))
 		sqlite3_exec(state->db, "ROLLBACK", NULL, NULL, NULL);

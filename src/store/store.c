@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store's life. */
-#include "private.h"
+#include "kept.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #define CLOSE_NS KRYOS_SECONDS(4)
 #define RETRY_NS KRYOS_SECONDS(1)
+#define KEEP_NS KRYOS_MINUTES(15)
 #define QUIET_NS KRYOS_MILLISECONDS(20)
 
 void kri_store_unref(struct kryos_store *store)
@@ -30,6 +31,7 @@ void kri_store_unref(struct kryos_store *store)
 	}
 	kri_store_drop_events(store);
 	kri_configured_free(store);
+	kri_kept_free(store);
 	kri_segment_close(store->segment);
 	kri_state_close(store->state);
 	if (store->lock_fd >= 0)
@@ -172,6 +174,7 @@ static int new_store(struct kryos_store **ret_store, struct kryos_ctx *ctx, cons
 	store->ctx = kri_ctx_ref(ctx);
 	store->lock_fd = -1;
 	store->retry_ns = RETRY_NS;
+	store->keep_ns = KEEP_NS;
 	store->quiet_ns = QUIET_NS;
 	store->batches_tail = &store->batches;
 	store->ring_tail = &store->ring;

@@ -29,6 +29,24 @@ int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char 
 int kri_store_note(struct kryos_store *store, enum kryos_event_type type, const char *name, const char *is,
                    const char *who);
 
+/*
+ * Keeps bytes by a key ([a-z0-9_.:-]) over restarts, instead of what it had (count 0: no more), and stores these
+ * events: with one commit of state.db, so that after a cut both are there or neither. Copied; the events are announced
+ * here. Without events the commit may come up to 15 min later, with one that is due anyway, or at close. -EAGAIN: there
+ * is no place for the events, and nothing has changed. Any thread; does not block.
+ */
+#define KRI_STATE_KEY_MAX 79
+#define KRI_STATE_BYTES_MAX 65536
+int kri_store_put_state(struct kryos_store *store, const char *key, const void *bytes, size_t count,
+                        const struct kryos_event *events, size_t event_count);
+/*
+ * What was put last, in this run or before; free() it. ret_seq: the newest durable record at that time, so that samples
+ * after it may not be counted yet, though some may be. Where state.db was lost it is what the newest segment began
+ * with. -ENOENT. Any thread; does not block.
+ */
+int kri_store_get_state(struct kryos_store *store, const char *key, void **ret_bytes, size_t *ret_count,
+                        int64_t *ret_seq);
+
 /* As kryos_store_submit; done runs on the context thread with 0 or the error once the outcome is known. Until then data
  * must live. */
 int kri_store_submit(struct kryos_store *store, const struct kryos_sample *samples, size_t count,

@@ -45,7 +45,7 @@ static int on_boot(void *data, const struct kri_salvaged_boot *boot, const struc
 static int on_header(void *data, const char *key, const char *value, const struct kri_salvage_origin *origin)
 {
 	(void)data;
-	FUZZ_MUST(*key && strlen(key) < 64 && strlen(value) <= KRI_SALVAGE_PAYLOAD && !origin->epoch);
+	FUZZ_MUST(*key && strlen(key) < 96 && strlen(value) <= KRI_SALVAGE_PAYLOAD && !origin->epoch);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
 #include "store/private.h"
 #include <kryos/kryos.h>
 
-static const char *const tables[] = { "meta", "boot", "queue", "dead", "gap", "event", "seal", "channel" };
+static const char *const tables[] = { "meta", "boot", "queue", "dead", "gap", "event", "seal", "channel", "state" };
 
 static const char fix[] =
 	"UPDATE event SET crc=row_crc(epoch, "
@@ -17,7 +17,8 @@ static const char fix[] =
 	"UPDATE seal SET crc=row_crc('seal|'||first_seq||'|'||last_seq||'|'||epoch||'|'||device||'|'||hash"
 	"||'|'||signature||'|'||bytes||'|'||last_wall_ns||'|'||last_trust||'|'||samples||'|'||dropped);"
 	"UPDATE channel SET crc=row_crc('channel|'||segment||'|'||channel||'|'||since||'|'||name||'|'||"
-	"unit||'|'||place);";
+	"unit||'|'||place);"
+	"UPDATE state SET crc=row_crc('state|'||key||'|'||seq||'|'||lower(hex(bytes)));";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

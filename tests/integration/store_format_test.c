@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of docs/store-format.md, run as they stand there. */
+#include "store/store.h"
 #include "support.h"
 #include <glob.h>
 #include <kryos/testing/clock.h>
@@ -43,6 +44,7 @@ static int setup(void **state)
 
 		assert_ok(kryos_store_append(store, samples, i % 3 ? 2 : 1));
 	}
+	assert_ok(kri_store_put_state(store, "alarm", "\0\1|\xff", 4, NULL, 0));
 	kryos_store_close(store);
 	kryos_fake_clock_reboot(clock); /* two boots in the newest segment, and time to seal the oldest */
 	assert_ok(kryos_store_open(&store, ctx, in(folder, "store"), KRYOS_STORE_CONFIG(.segment_bytes = 65536)));
@@ -133,8 +135,8 @@ static uint32_t crc32c(const char *text, size_t length)
 
 static void the_documents_words_give_the_checksums_of_the_delivery_state(void **state)
 {
-	static const char *const tables[] = { "meta|", "boot|", "queue|", "seal|", "channel|" };
-	int found[5] = { 0 };
+	static const char *const tables[] = { "meta|", "boot|", "queue|", "seal|", "channel|", "state|" };
+	int found[6] = { 0 };
 	char line[8192];
 	FILE *file;
 
@@ -149,11 +151,11 @@ static void the_documents_words_give_the_checksums_of_the_delivery_state(void **
 		assert_non_null(last);
 		if (crc32c(line, (size_t)(last - line)) != strtoul(last + 1, NULL, 10))
 			fail_msg("%s", line);
-		for (int i = 0; i < 5; i++)
+		for (int i = 0; i < 6; i++)
 			found[i] += strncmp(line, tables[i], strlen(tables[i])) == 0;
 	}
 	fclose(file);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		assert_true(found[i] > 0);
 }
 
