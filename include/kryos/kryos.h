@@ -12,6 +12,7 @@
 #include <kryos/exposure.h>
 #include <kryos/line.h>
 #include <kryos/log.h>
+#include <kryos/monitor.h>
 #include <kryos/output.h>
 #include <kryos/power.h>
 #include <kryos/queue.h>

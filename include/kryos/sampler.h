@@ -17,6 +17,7 @@
 
 KRYOS_BEGIN
 
+struct kryos_monitor;
 struct kryos_store;
 struct kryos_sampler;
 struct kryos_sensor_config;
@@ -28,6 +29,7 @@ struct kryos_sampler_config {
 	int64_t every_ns;        /* between rounds; 0: 1 min. 100 ms to 1 day */
 	int64_t record_ns;       /* 0: store every measurement; else store mean, min and max of each such period */
 	struct kryos_task *task; /* proves progress after each round (kryos/watchdog.h); NULL: none */
+	struct kryos_monitor *monitor; /* judges each measurement (kryos/monitor.h), outlives it; NULL: none */
 };
 #define KRYOS_SAMPLER_CONFIG(...) KRYOS_CONFIG_OF(kryos_sampler_config, __VA_ARGS__)
 

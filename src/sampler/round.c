@@ -121,6 +121,21 @@ static void compare_twins(struct kri_round *round)
 	}
 }
 
+/* Each measurement, whatever becomes of it: whether an alarm begins depends on no disk, and on no period's record. */
+static void judge(struct kri_round *round)
+{
+	struct kryos_sampler *sampler = round->sampler;
+
+	for (size_t i = 0; i < round->count && sampler->config.monitor; i++) {
+		struct kri_measured *measured = &round->items[i].measured;
+		int r = kryos_monitor_take(sampler->config.monitor, measured->samples, measured->count);
+
+		if (r < 0)
+			kri_log(sampler->ctx, KRYOS_LOG_WARNING, "sampler", r, "round %u was not judged whole: %s",
+			        round->number, kryos_strerror(r));
+	}
+}
+
 static void hand_over(struct kri_round *round)
 {
 	struct kryos_sample *samples = calloc(round->count * KRYOS_SENSOR_MAX_CHANNELS * 6, sizeof(*samples));
@@ -128,6 +143,7 @@ static void hand_over(struct kri_round *round)
 
 	stamp(round);
 	compare_twins(round);
+	judge(round);
 	for (size_t i = 0; i < round->count; i++) {
 		struct item *item = &round->items[i];
 

@@ -13,6 +13,7 @@
 #ifndef KRI_SAMPLER_PRIVATE_H
 #define KRI_SAMPLER_PRIVATE_H
 
+#include "monitor/monitor.h"
 #include "sensor/sensor.h"
 #include "store/store.h"
 #include <kryos/sampler.h>

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the store keeps: by "alarm:<channel>" the state of a channel, by "alarms" which channels those are. A state is
+ * lines of text, the last of which says how many bytes of the evaluator's follow. The store has a checksum on it. Where
+ * the evaluator's part is too long to be kept it is left out, and made again from the samples.
+ */
+#include "../config/config.h"
+#include "private.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD "monitor 1"
+#define LIST "alarms"
+#define KEY "alarm:"
+#define MAX_BYTES 65536 /* as the store takes them */
+
+static void write_instant(FILE *stream, const char *word, const struct kryos_instant *instant)
+{
+	fprintf(stream, "%s %" PRIu32 " %" PRId64 " %" PRId64 " %" PRIu32, word, instant->boot, instant->t_boot_ns,
+	        instant->t_wall_ns, instant->trust);
+}
+
+static void write_head(FILE *stream, const struct kri_watched *watched)
+{
+	char text[KRYOS_EPISODE_TEXT_MAX];
+
+	fputs(HEAD "\n", stream);
+	if (watched->has_judged) {
+		write_instant(stream, "judged", &watched->judged);
+		fputc('\n', stream);
+	}
+	if (watched->replayed_seq)
+		fprintf(stream, "seq %" PRId64 "\n", watched->replayed_seq);
+	if (watched->retired) {
+		write_instant(stream, "retired", &watched->retired_at);
+		fprintf(stream, "\n%s\n%s\n", watched->retired_by, watched->retired_why);
+	}
+	for (const struct kri_alarm *alarm = watched->alarms; alarm; alarm = alarm->next) {
+		write_instant(stream, alarm->acknowledged ? "acknowledged" : "alarm", &alarm->at);
+		fprintf(stream, "\n%s\n%s\n%s\n", alarm->by, alarm->comment, kryos_episode_text(&alarm->episode, text));
+	}
+}
+
+static int write_state(const struct kri_watched *watched, char **ret_bytes, size_t *ret_count)
+{
+	void *judged = NULL;
+	size_t judged_count = 0;
+	FILE *stream;
+	int r = kryos_evaluator_save(watched->evaluator, &judged, &judged_count);
+
+	if (r < 0)
+		return r;
+	*ret_bytes = NULL;
+	stream = open_memstream(ret_bytes, ret_count);
+	if (!stream) {
+		free(judged);
+		return -ENOMEM;
+	}
+	write_head(stream, watched);
+	fflush(stream);
+	if (*ret_count + judged_count + 32 > MAX_BYTES)
+		judged_count = 0;
+	fprintf(stream, "evaluator %zu\n", judged_count);
+	fwrite(judged, 1, judged_count, stream);
+	free(judged);
+	r = ferror(stream) ? -ENOMEM : 0;
+	if (fclose(stream) != 0 || r < 0) {
+		free(*ret_bytes);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static const char *key_of(const char *channel, char key[72])
+{
+	snprintf(key, 72, KEY "%s", channel);
+	return key;
+}
+
+int kri_kept_put(struct kri_watched *watched, const struct kryos_event *events, size_t count)
+{
+	char key[72], *bytes = NULL;
+	size_t byte_count = 0;
+	int r = watched->leaving ? 0 : write_state(watched, &bytes, &byte_count);
+
+	if (r >= 0)
+		r = kri_seam_put_state(watched->monitor->store, key_of(watched->name, key), bytes, byte_count, events,
+		                       count);
+	free(bytes);
+	return r;
+}
+
+/* What is read, line by line; the bytes have a NUL behind them. */
+struct text {
+	char *at, *end;
+};
+
+/* NULL: there is no whole line. */
+static char *next_line(struct text *text)
+{
+	char *line = text->at, *end = memchr(line, '\n', (size_t)(text->end - line));
+
+	if (!end)
+		return NULL;
+	*end = '\0';
+	text->at = end + 1;
+	return line;
+}
+
+static bool next_into(struct text *text, char *to, size_t size)
+{
+	const char *line = next_line(text);
+
+	if (!line || strlen(line) >= size)
+		return false;
+	strcpy(to, line);
+	return true;
+}
+
+static bool read_instant(const char *line, const char *word, struct kryos_instant *ret_instant)
+{
+	size_t length = strlen(word);
+	char rest;
+
+	return strncmp(line, word, length) == 0 && line[length] == ' ' &&
+	       sscanf(line + length, " %" SCNu32 " %" SCNd64 " %" SCNd64 " %" SCNu32 "%c", &ret_instant->boot,
+	              &ret_instant->t_boot_ns, &ret_instant->t_wall_ns, &ret_instant->trust, &rest) == 4;
+}
+
+static bool read_alarm(struct kri_watched *watched, struct text *text, const struct kryos_instant *at,
+                       bool acknowledged)
+{
+	struct kri_alarm *alarm = calloc(1, sizeof(*alarm)), **end = &watched->alarms;
+	const char *episode;
+
+	if (!alarm)
+		return false;
+	while (*end)
+		end = &(*end)->next;
+	*end = alarm; /* goes with the channel */
+	alarm->at = *at;
+	alarm->acknowledged = acknowledged;
+	if (!next_into(text, alarm->by, sizeof(alarm->by)) || !next_into(text, alarm->comment, sizeof(alarm->comment)))
+		return false;
+	episode = next_line(text);
+	if (!episode || kryos_episode_parse(&alarm->episode, episode) < 0)
+		return false;
+	alarm->episode.rule.name = alarm->episode.name;
+	return true;
+}
+
+/* How many bytes of the evaluator follow; < 0: these lines are not ours. */
+static int64_t read_head(struct kri_watched *watched, struct text *text)
+{
+	char *line = next_line(text);
+	struct kryos_instant instant;
+	int64_t number;
+	char rest;
+
+	if (!line || strcmp(line, HEAD) != 0)
+		return -1;
+	while ((line = next_line(text))) {
+		if (sscanf(line, "evaluator %" SCNd64 "%c", &number, &rest) == 1)
+			return number == text->end - text->at ? number : -1;
+		if (read_instant(line, "judged", &instant)) {
+			watched->has_judged = true;
+			watched->judged = instant;
+		} else if (sscanf(line, "seq %" SCNd64 "%c", &number, &rest) == 1 && number > 0) {
+			watched->replayed_seq = number;
+		} else if (read_instant(line, "retired", &watched->retired_at)) {
+			watched->retired = true;
+			if (!next_into(text, watched->retired_by, sizeof(watched->retired_by)) ||
+			    !next_into(text, watched->retired_why, sizeof(watched->retired_why)))
+				return -1;
+		} else if (read_instant(line, "alarm", &instant) || read_instant(line, "acknowledged", &instant)) {
+			if (!read_alarm(watched, text, &instant, line[1] == 'c'))
+				return -1;
+		} else {
+			return -1;
+		}
+	}
+	return -1;
+}
+
+int kri_kept_get(struct kri_watched *watched, int64_t *ret_seq, bool *ret_judged)
+{
+	char key[72];
+	struct text text;
+	void *bytes;
+	size_t count;
+	int64_t judged;
+	int r = kri_seam_get_state(watched->monitor->store, key_of(watched->name, key), &bytes, &count, ret_seq);
+
+	if (r < 0)
+		return r;
+	text = (struct text){ .at = bytes, .end = (char *)bytes + count };
+	judged = read_head(watched, &text);
+	if (judged < 0)
+		r = kryos_fail(KRYOS_ECORRUPT, "%s: what is kept of it is no state of this version", watched->name);
+	else if (judged > 0)
+		r = kryos_evaluator_restore(watched->evaluator, text.at, (size_t)judged);
+	free(bytes);
+	if (r < 0)
+		return r;
+	*ret_judged = judged > 0;
+	if (watched->replayed_seq)
+		*ret_seq = watched->replayed_seq;
+	watched->replayed_seq = 0;
+	return 0;
+}
+
+int kri_known_get(struct kryos_monitor *monitor)
+{
+	struct text text;
+	void *bytes;
+	size_t count;
+	int64_t seq;
+	int r = kri_seam_get_state(monitor->store, LIST, &bytes, &count, &seq);
+	const char *line;
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	text = (struct text){ .at = bytes, .end = (char *)bytes + count };
+	while (r >= 0 && (line = next_line(&text))) {
+		char **known = realloc(monitor->known, (monitor->known_count + 1) * sizeof(*known));
+		char *name = strdup(line);
+
+		r = known && name ? 0 : -ENOMEM;
+		monitor->known = known ? known : monitor->known;
+		if (r >= 0)
+			monitor->known[monitor->known_count++] = name;
+		else
+			free(name);
+	}
+	free(bytes);
+	return r;
+}
+
+static void put_known(struct kryos_monitor *monitor)
+{
+	char *bytes = NULL;
+	size_t count = 0;
+	FILE *stream = open_memstream(&bytes, &count);
+	int r = stream ? 0 : -ENOMEM;
+
+	for (size_t i = 0; stream && i < monitor->known_count; i++)
+		fprintf(stream, "%s\n", monitor->known[i]);
+	if (stream && fclose(stream) != 0)
+		r = -ENOMEM;
+	if (r >= 0)
+		r = kri_seam_put_state(monitor->store, LIST, count ? bytes : NULL, count, NULL, 0);
+	if (r < 0)
+		kri_log(monitor->ctx, KRYOS_LOG_WARNING, "monitor", r, "which channels are watched is not stored: %s",
+		        kryos_strerror(r));
+	free(bytes);
+}
+
+bool kri_known_has(const struct kryos_monitor *monitor, const char *channel)
+{
+	for (size_t i = 0; i < monitor->known_count; i++)
+		if (strcmp(monitor->known[i], channel) == 0)
+			return true;
+	return false;
+}
+
+int kri_known_add(struct kryos_monitor *monitor, const char *channel)
+{
+	char **known, *name;
+
+	if (kri_known_has(monitor, channel))
+		return 0;
+	known = realloc(monitor->known, (monitor->known_count + 1) * sizeof(*known));
+	if (!known)
+		return -ENOMEM;
+	monitor->known = known;
+	name = strdup(channel);
+	if (!name)
+		return -ENOMEM;
+	known[monitor->known_count++] = name;
+	put_known(monitor);
+	return 0;
+}
+
+void kri_known_remove(struct kryos_monitor *monitor, const char *channel)
+{
+	for (size_t i = 0; i < monitor->known_count; i++) {
+		if (strcmp(monitor->known[i], channel) != 0)
+			continue;
+		free(monitor->known[i]);
+		monitor->known[i] = monitor->known[--monitor->known_count];
+		put_known(monitor);
+		return;
+	}
+}
+
+void kri_known_free(struct kryos_monitor *monitor)
+{
+	while (monitor->known_count)
+		free(monitor->known[--monitor->known_count]);
+	free(monitor->known);
+}
+
+const char *kri_monitor_known(struct kryos_monitor *monitor, unsigned int index)
+{
+	return index < monitor->known_count ? monitor->known[index] : NULL;
+}

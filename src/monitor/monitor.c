@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "private.h"
+#include <kryos/clock.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void destroy_object(struct kri_object *object)
+{
+	kryos_monitor_free(KRI_CONTAINER_OF(object, struct kryos_monitor, object));
+}
+
+int kryos_monitor_new(struct kryos_monitor **ret_monitor, struct kryos_store *store)
+{
+	struct kryos_store_status status = { .size = sizeof(status) };
+	struct kryos_monitor *monitor;
+	int r;
+
+	if (!ret_monitor || !store)
+		return kryos_fail(-EINVAL, "monitor: no store given, or no place for the monitor");
+	r = kri_ctx_check(kri_store_get_ctx(store));
+	if (r >= 0)
+		r = kryos_store_get_status(store, &status);
+	if (r < 0)
+		return r;
+	monitor = calloc(1, sizeof(*monitor));
+	if (!monitor)
+		return kryos_fail(-ENOMEM, "monitor: out of memory");
+	monitor->ctx = kri_store_get_ctx(store);
+	monitor->store = store;
+	monitor->boot = status.boot;
+	monitor->timer.fire = kri_monitor_try_again;
+	monitor->timer.real = true;
+	r = kri_known_get(monitor);
+	if (r < 0) {
+		kri_known_free(monitor);
+		free(monitor);
+		return r;
+	}
+	kri_object_add(monitor->ctx, &monitor->object, destroy_object);
+	*ret_monitor = monitor;
+	return 0;
+}
+
+void kryos_monitor_free(struct kryos_monitor *monitor)
+{
+	if (!monitor || kri_ctx_check(monitor->ctx) < 0)
+		return;
+	kri_object_remove(&monitor->object);
+	kri_timer_cancel(monitor->ctx, &monitor->timer);
+	while (monitor->channels) {
+		struct kri_watched *watched = monitor->channels;
+
+		monitor->channels = watched->next;
+		kri_watched_note(watched);
+		/* What is not stored now is told again by what is: the samples, judged after the next start. */
+		if (watched->changed && !kri_watched_keep(watched))
+			kri_log(monitor->ctx, KRYOS_LOG_WARNING, "monitor", -EAGAIN,
+			        "%s: its state of now is not stored; it is made again from the samples", watched->name);
+		kri_watched_free(watched);
+	}
+	kri_timer_cancel(monitor->ctx, &monitor->timer);
+	kri_announced_forget(monitor, NULL);
+	kri_known_free(monitor);
+	free(monitor->by_number);
+	free(monitor);
+}
+
+int kri_monitor_check(const struct kryos_monitor *monitor)
+{
+	if (!monitor)
+		return kryos_fail(-EINVAL, "no monitor given");
+	return kri_ctx_check(monitor->ctx);
+}
+
+struct kri_watched *kri_monitor_find(const struct kryos_monitor *monitor, const char *channel)
+{
+	struct kri_watched *watched = monitor->channels;
+
+	while (watched && (watched->leaving || strcmp(watched->name, channel) != 0))
+		watched = watched->next;
+	return watched;
+}
+
+struct kryos_instant kri_instant_of(const struct kryos_sample *sample)
+{
+	return (struct kryos_instant){ .t_boot_ns = sample->t_boot_ns,
+		                       .t_wall_ns = sample->t_wall_ns,
+		                       .boot = sample->boot,
+		                       .trust = sample->trust };
+}
+
+struct kryos_instant kri_monitor_now(struct kryos_monitor *monitor)
+{
+	struct kryos_time now = { 0 };
+
+	if (kryos_clock_now(monitor->ctx, &now) < 0)
+		now.t_boot_ns = kri_boot_ns(monitor->ctx);
+	return (struct kryos_instant){
+		.t_boot_ns = now.t_boot_ns, .t_wall_ns = now.t_wall_ns, .boot = monitor->boot, .trust = now.trust
+	};
+}
+
+bool kri_instant_is_before(const struct kryos_instant *one, const struct kryos_instant *other)
+{
+	return one->boot != other->boot ? one->boot < other->boot : one->t_boot_ns < other->t_boot_ns;
+}
+
+bool kri_instant_is_same(const struct kryos_instant *one, const struct kryos_instant *other)
+{
+	return one->boot == other->boot && one->t_boot_ns == other->t_boot_ns;
+}
+
+static uint32_t open_kinds(const struct kri_watched *watched)
+{
+	struct kryos_episode episode;
+	uint32_t open = 0;
+
+	for (unsigned int i = 0; i < watched->rule_count; i++)
+		if (kryos_evaluator_look(watched->evaluator, i, &episode) > 0)
+			open |= UINT32_C(1) << watched->rules[i].kind;
+	return open;
+}
+
+static bool is_told(struct kri_watched *watched, const struct kryos_episode *episode)
+{
+	struct kri_announced *announced;
+
+	if (!watched->quiet)
+		return true;
+	/* Its beginning was told before the state was lost. */
+	announced = episode->ended_by ? kri_announced_take(watched->monitor, watched->name, episode) : NULL;
+	free(announced);
+	return announced;
+}
+
+void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *sample)
+{
+	const struct kryos_episode *episode;
+
+	while (kryos_evaluator_next(watched->evaluator, &episode) > 0) {
+		bool told = is_told(watched, episode);
+
+		kri_alarms_take(watched, episode, told);
+		if (told)
+			kri_news_tell(watched, episode, sample);
+		watched->open = open_kinds(watched);
+	}
+	if (!sample)
+		watched->open = open_kinds(watched);
+}
+
+int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sample)
+{
+	int r = 0;
+
+	if (!watched->retired) {
+		r = kryos_evaluator_take(watched->evaluator, sample);
+		if (r < 0)
+			return r;
+		kri_watched_drain(watched, sample);
+	}
+	watched->judged = kri_instant_of(sample);
+	watched->has_judged = true;
+	watched->changed = true;
+	return 0;
+}
+
+bool kri_watched_is_older(const struct kri_watched *watched, const struct kryos_sample *sample)
+{
+	return watched->has_judged && sample->boot == watched->judged.boot &&
+	       sample->t_boot_ns < watched->judged.t_boot_ns;
+}
+
+void kri_watched_put_last(const struct kri_watched *watched, struct kryos_sample *sample)
+{
+	sample->t_wall_ns += watched->judged.t_boot_ns - sample->t_boot_ns;
+	sample->t_boot_ns = watched->judged.t_boot_ns;
+}
+
+static struct kri_watched *watched_of(const struct kryos_monitor *monitor, uint32_t channel)
+{
+	return channel < monitor->number_count ? monitor->by_number[channel] : NULL;
+}
+
+/* A copy, of this boot where it has none of its own. A stamp that the store would put in is put in now: it is one. */
+static struct kryos_sample with_boot(struct kryos_monitor *monitor, struct kryos_sample *sample)
+{
+	struct kryos_sample own;
+
+	if (!sample->t_boot_ns) {
+		struct kryos_instant now = kri_monitor_now(monitor);
+
+		sample->t_boot_ns = now.t_boot_ns;
+		sample->t_wall_ns = now.t_wall_ns;
+		sample->trust = (uint16_t)now.trust;
+	}
+	own = *sample;
+	if (!own.boot)
+		own.boot = monitor->boot;
+	return own;
+}
+
+static int take(struct kri_watched *watched, const struct kryos_sample *sample)
+{
+	int r = kri_watched_judge(watched, sample);
+
+	if (r < 0)
+		kri_log(watched->monitor->ctx, KRYOS_LOG_WARNING, "monitor", r, "%s: a sample was not judged: %s",
+		        watched->name, kryos_strerror(r));
+	kri_watched_keep_sometimes(watched);
+	return r;
+}
+
+int kryos_monitor_take(struct kryos_monitor *monitor, struct kryos_sample *samples, size_t count)
+{
+	int r = kri_monitor_check(monitor), result = 0;
+
+	if (r >= 0 && !samples && count)
+		r = kryos_fail(-EINVAL, "monitor: no samples given");
+	for (size_t i = 0; r >= 0 && i < count; i++) {
+		struct kri_watched *watched = watched_of(monitor, samples[i].channel);
+		struct kryos_sample sample;
+
+		if (!watched)
+			continue;
+		sample = with_boot(monitor, &samples[i]);
+		/* A door's measurement is of its round's instant; what was told of the door since is newer. */
+		if (!kri_watched_is_older(watched, &sample) && take(watched, &sample) < 0 && result >= 0)
+			result = -ENOMEM;
+		samples[i].alarm = watched->open;
+	}
+	return r < 0 ? r : result;
+}
+
+int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample)
+{
+	struct kri_watched *watched = watched_of(monitor, sample->channel);
+	struct kryos_sample own = *sample;
+
+	if (!watched)
+		return 0;
+	own = with_boot(monitor, &own);
+	if (kri_watched_is_older(watched, &own))
+		kri_watched_put_last(watched, &own);
+	return take(watched, &own);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Monitor, inside: what the sampler and the station need of it beyond the public calls. */
+#ifndef KRI_MONITOR_H
+#define KRI_MONITOR_H
+
+#include "../core/core.h"
+#include <kryos/monitor.h>
+
+/*
+ * A channel of two states is in this one since the sample's time: judged like a measurement. A change that is told
+ * after a later measurement was judged counts from that measurement on.
+ */
+int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample);
+
+/* As kryos_monitor_unwatch, said by who. */
+int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, const char *who);
+/* The channels that the store has a state of, watched since this start or not; index from 0. NULL: no more. */
+const char *kri_monitor_known(struct kryos_monitor *monitor, unsigned int index);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Monitor, for src/monitor only.
+ *
+ *     monitor.c   the public calls around it, the way of one sample
+ *     watch.c     which channels are watched, by which rules
+ *     news.c      what is to be said: to the context at once, to the store together with the state
+ *     kept.c      the state of a channel as bytes
+ *     replay.c    judging what the store holds
+ *     announced.c what stored events say is open
+ *     people.c    acknowledging, retiring
+ *
+ * Context thread only.
+ */
+#ifndef KRI_MONITOR_PRIVATE_H
+#define KRI_MONITOR_PRIVATE_H
+
+#include "../store/store.h"
+#include "monitor.h"
+
+#define KRI_MONITOR_MAX_RULES 32
+#define KRI_MONITOR_MAX_ENDED 16 /* episodes of a channel that ended and nobody acknowledged */
+#define KRI_MONITOR_MAX_NEWS 128 /* of a channel, that wait for the store: it takes 256 in all */
+#define KRI_WHO_MAX 32
+#define KRI_COMMENT_MAX 201
+
+/* An episode that is open, or that ended and nobody acknowledged. */
+struct kri_alarm {
+	struct kri_alarm *next; /* the newer */
+	struct kryos_episode episode;
+	bool acknowledged;
+	char by[KRI_WHO_MAX], comment[KRI_COMMENT_MAX];
+	struct kryos_instant at;
+};
+
+/* An event on its way to the store. */
+struct kri_news {
+	struct kri_news *next;
+	enum kryos_event_type type;
+	struct kryos_sample sample;     /* zero where none decided */
+	char rule[KRYOS_RULE_NAME_MAX]; /* of an episode, and its start */
+	struct kryos_instant start;
+	char text[];
+};
+
+struct kri_watched {
+	struct kri_watched *next;
+	struct kryos_monitor *monitor;
+	uint32_t channel;
+	char name[64];
+
+	struct kryos_evaluator *evaluator;
+	struct kryos_rule rules[KRI_MONITOR_MAX_RULES]; /* as they were given */
+	char rule_names[KRI_MONITOR_MAX_RULES][KRYOS_RULE_NAME_MAX];
+	uint32_t rule_count;
+	int64_t interval_ns;
+	char *noted; /* the rules as text, until the store knows them; NULL: it does */
+	char who[KRI_WHO_MAX];
+
+	uint32_t open; /* as in kryos_sample.alarm */
+	bool has_judged;
+	struct kryos_instant judged; /* up to here everything was judged, or is not to be */
+	int64_t replayed_seq;        /* while what is stored is judged: up to here; 0: as the store says */
+
+	bool retired;
+	char retired_by[KRI_WHO_MAX], retired_why[KRI_COMMENT_MAX];
+	struct kryos_instant retired_at;
+
+	struct kri_alarm *alarms;
+	struct kri_news *news, **news_tail;
+	unsigned int news_count;
+	unsigned int untold; /* episodes whose news found no place */
+
+	bool changed; /* since it was kept */
+	int64_t kept_ns;
+	bool quiet;   /* what is judged was lived through before: only what is still open is told */
+	bool leaving; /* watched no more: what is left of it is its news */
+};
+
+/* What the stored events say is open of a channel that the store knows no state of. */
+struct kri_announced {
+	struct kri_announced *next;
+	char channel[64];
+	struct kryos_episode episode;
+};
+
+struct kryos_monitor {
+	struct kri_object object;
+	struct kryos_ctx *ctx;
+	struct kryos_store *store;
+	uint32_t boot;
+	struct kri_watched *channels;
+	struct kri_watched **by_number; /* by the context's channel number */
+	uint32_t number_count;
+	char **known; /* channels that the store has a state of */
+	size_t known_count;
+	struct kri_announced *announced;
+	bool has_announced;     /* the stored events were looked through */
+	struct kri_timer timer; /* what the store did not take is tried again */
+};
+
+/* seam.c */
+int kri_seam_put_state(struct kryos_store *store, const char *key, const void *bytes, size_t count,
+                       const struct kryos_event *events, size_t event_count);
+int kri_seam_get_state(struct kryos_store *store, const char *key, void **ret_bytes, size_t *ret_count,
+                       int64_t *ret_seq);
+
+/* monitor.c */
+struct kri_watched *kri_monitor_find(const struct kryos_monitor *monitor, const char *channel);
+int kri_monitor_check(const struct kryos_monitor *monitor);
+/* Judges a sample whose boot is its own. */
+int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sample);
+/* Within a boot. What another boot stamped is as the evaluator takes it. */
+bool kri_watched_is_older(const struct kri_watched *watched, const struct kryos_sample *sample);
+/* Stamped as the newest that was judged. */
+void kri_watched_put_last(const struct kri_watched *watched, struct kryos_sample *sample);
+/* Takes what the evaluator has to say; sample (NULL: none) decided it. */
+void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *sample);
+bool kri_instant_is_before(const struct kryos_instant *one, const struct kryos_instant *other);
+bool kri_instant_is_same(const struct kryos_instant *one, const struct kryos_instant *other);
+struct kryos_instant kri_instant_of(const struct kryos_sample *sample);
+struct kryos_instant kri_monitor_now(struct kryos_monitor *monitor);
+
+/* watch.c */
+void kri_watched_free(struct kri_watched *watched);
+/* What is in force goes to the store, if it does not know it yet. */
+void kri_watched_note(struct kri_watched *watched);
+/* Those that are watched no more, and of which all is stored, are gone. */
+void kri_monitor_drop_left(struct kryos_monitor *monitor);
+
+/* news.c */
+/* Whether there is place for what a person says besides all that rules may. -EAGAIN with a sentence. */
+int kri_news_check(const struct kri_watched *watched);
+void kri_news_add(struct kri_watched *watched, enum kryos_event_type type, const struct kryos_episode *episode,
+                  const struct kryos_sample *sample, const char *text);
+void kri_news_tell(struct kri_watched *watched, const struct kryos_episode *episode, const struct kryos_sample *sample);
+/* State and news go to the store; where it does not take them they are tried again. Whether it took them. */
+bool kri_watched_keep(struct kri_watched *watched);
+/* Once in a while also without news. */
+void kri_watched_keep_sometimes(struct kri_watched *watched);
+void kri_news_free(struct kri_watched *watched);
+/* What the store did not take is tried again. */
+void kri_monitor_arm(struct kryos_monitor *monitor);
+void kri_monitor_try_again(struct kri_timer *timer);
+
+/* kept.c: keys of the store's state, and what is kept by them. */
+int kri_kept_put(struct kri_watched *watched, const struct kryos_event *events, size_t count);
+/* Takes over what was kept. -ENOENT: nothing was; KRYOS_ECORRUPT. *ret_judged: with the evaluator's part. */
+int kri_kept_get(struct kri_watched *watched, int64_t *ret_seq, bool *ret_judged);
+/* The list of known channels. */
+int kri_known_get(struct kryos_monitor *monitor);
+int kri_known_add(struct kryos_monitor *monitor, const char *channel);
+void kri_known_remove(struct kryos_monitor *monitor, const char *channel);
+bool kri_known_has(const struct kryos_monitor *monitor, const char *channel);
+void kri_known_free(struct kryos_monitor *monitor);
+
+/* replay.c: judges what is stored of the channel after that seq, or where nothing is known of it the newest ten days.
+ */
+void kri_watched_replay(struct kri_watched *watched, int64_t after_seq);
+void kri_watched_replay_lost(struct kri_watched *watched);
+
+/* announced.c: what the stored events say is open, for channels whose state is lost. */
+void kri_announced_load(struct kryos_monitor *monitor);
+/* The first one of the channel, of that episode (NULL: any) taken out; free() it. NULL: there is none. */
+struct kri_announced *kri_announced_take(struct kryos_monitor *monitor, const char *channel,
+                                         const struct kryos_episode *episode);
+/* When the earliest of the channel began, by wall time, or otherwise. */
+int64_t kri_announced_since(const struct kryos_monitor *monitor, const char *channel, int64_t otherwise);
+void kri_announced_forget(struct kryos_monitor *monitor, const char *channel); /* NULL: all */
+
+/* people.c */
+/* An episode has begun or ended; told: it was said. */
+void kri_alarms_take(struct kri_watched *watched, const struct kryos_episode *episode, bool told);
+/* The place of the open one of that rule, or of the end of the list. */
+struct kri_alarm **kri_alarms_find_open(struct kri_watched *watched, const char *rule);
+void kri_alarms_free(struct kri_watched *watched);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judging what the store holds: samples of the channel, and changes of a channel of two states between them, each at
+ * its time. Of a recorded period that is the row of the channel itself.
+ */
+#include "private.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define LOST_NS KRYOS_DAYS(10)
+#define FLUSH_NS KRYOS_SECONDS(2)
+#define KEEP_NEWS 32 /* are stored before more of what was stored is judged */
+
+/* Both in their order, looked at in the order of time. */
+struct feed {
+	struct kri_watched *watched;
+	struct kryos_reader *reader;
+	struct kryos_sample sample, edge;
+	bool has_sample, has_edge;
+	int result;
+};
+
+static bool next_record(struct feed *feed, int (*next)(struct kryos_reader *, const struct kryos_record **),
+                        const struct kryos_record **ret_record)
+{
+	int r = next(feed->reader, ret_record);
+
+	for (int i = 0; r == -EBUSY && i < 100; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		r = next(feed->reader, ret_record);
+	}
+	if (r < 0)
+		feed->result = r;
+	return r > 0;
+}
+
+static void find_sample(struct feed *feed)
+{
+	const struct kryos_record *record;
+
+	feed->has_sample = false;
+	while (!feed->has_sample && next_record(feed, kryos_reader_next, &record)) {
+		if (strcmp(record->channel, feed->watched->name) != 0)
+			continue;
+		feed->sample = record->sample;
+		feed->sample.channel = feed->watched->channel;
+		feed->has_sample = true;
+	}
+}
+
+static void find_edge(struct feed *feed)
+{
+	const struct kryos_record *record;
+
+	feed->has_edge = false;
+	while (!feed->has_edge && next_record(feed, kryos_reader_next_event, &record)) {
+		if (record->event->type != KRYOS_EVENT_STATE || strcmp(record->event->name, feed->watched->name) != 0)
+			continue;
+		feed->edge = record->sample;
+		feed->edge.channel = feed->watched->channel;
+		feed->edge.value_micro = record->event->code ? 1000000 : 0;
+		feed->edge.seq = 0;
+		feed->has_edge = true;
+	}
+}
+
+/* The next of both; false: there is none. */
+static bool next(struct feed *feed, struct kryos_sample *ret_sample)
+{
+	struct kryos_instant sample = kri_instant_of(&feed->sample), edge = kri_instant_of(&feed->edge);
+
+	if (feed->has_edge && (!feed->has_sample || kri_instant_is_before(&edge, &sample))) {
+		*ret_sample = feed->edge;
+		find_edge(feed);
+		return true;
+	}
+	if (!feed->has_sample)
+		return false;
+	*ret_sample = feed->sample;
+	find_sample(feed);
+	return true;
+}
+
+static void judge_all(struct feed *feed)
+{
+	struct kri_watched *watched = feed->watched;
+	struct kryos_instant from = watched->judged, at;
+	bool has_from = watched->has_judged;
+	struct kryos_sample sample;
+	int r = 0;
+
+	find_sample(feed);
+	find_edge(feed);
+	while (r >= 0 && next(feed, &sample)) {
+		at = kri_instant_of(&sample);
+		if (has_from && !kri_instant_is_before(&from, &at))
+			continue;
+		if (kri_watched_is_older(watched, &sample)) {
+			if (sample.seq)
+				continue;
+			kri_watched_put_last(watched, &sample);
+		}
+		r = kri_watched_judge(watched, &sample);
+		if (sample.seq)
+			watched->replayed_seq = sample.seq;
+		if (!watched->quiet && watched->news_count >= KEEP_NEWS)
+			kri_watched_keep(watched);
+	}
+	watched->replayed_seq = 0;
+	if (r < 0)
+		feed->result = r;
+}
+
+/* What was handed to the store is to be found there. A disk that does not answer has what it has. */
+static bool open_feed(struct feed *feed)
+{
+	struct kryos_store *store = feed->watched->monitor->store;
+
+	(void)!kryos_store_flush(store, FLUSH_NS);
+	feed->result = kryos_reader_open(&feed->reader, feed->watched->monitor->ctx, kri_store_get_path(store));
+	if (feed->result < 0)
+		feed->reader = NULL;
+	return feed->result >= 0;
+}
+
+static void close_feed(struct feed *feed)
+{
+	kryos_reader_close(feed->reader);
+	if (feed->result < 0 && feed->result != -ENOENT)
+		kri_log(feed->watched->monitor->ctx, KRYOS_LOG_WARNING, "monitor", feed->result,
+		        "%s: not all that was stored since its state was kept could be judged: %s", feed->watched->name,
+		        kryos_strerror(feed->result));
+}
+
+void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
+{
+	struct feed feed = { .watched = watched };
+
+	if (open_feed(&feed)) {
+		feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
+		if (feed.result >= 0)
+			judge_all(&feed);
+	}
+	close_feed(&feed);
+}
+
+/* Where the newest ten days begin, or what the events say began before them. */
+static int seek_lost(struct feed *feed)
+{
+	struct kri_watched *watched = feed->watched;
+	struct kryos_monitor *monitor = watched->monitor;
+	int64_t newest = kri_store_get_last_wall_ns(monitor->store), now = kri_wall_ns(monitor->ctx), from;
+	const struct kryos_record *record;
+	int r;
+
+	newest = newest > now ? newest : now;
+	from = kri_announced_since(monitor, watched->name, newest - LOST_NS);
+	r = kryos_reader_seek_time(feed->reader, from);
+	if (r < 0)
+		return r;
+	/* Events are numbered among samples: those of that time are behind the same number. */
+	r = kryos_reader_next(feed->reader, &record);
+	return r > 0 ? kryos_reader_seek(feed->reader, record->seq) : r;
+}
+
+/* What is open and was not told is told, with its true beginning. */
+static void tell_open(struct kri_watched *watched)
+{
+	struct kryos_episode episode;
+
+	for (unsigned int i = 0; i < watched->rule_count; i++) {
+		struct kri_announced *announced;
+
+		if (kryos_evaluator_look(watched->evaluator, i, &episode) <= 0)
+			continue;
+		episode.rule.name = episode.name;
+		announced = kri_announced_take(watched->monitor, watched->name, &episode);
+		if (!announced)
+			kri_news_tell(watched, &episode, NULL);
+		free(announced);
+	}
+}
+
+/*
+ * Of what was told to be open and is not found among what is stored, nothing is known any more from its trigger on: the
+ * samples are gone, or the rule is.
+ */
+static void end_unknown(struct kri_watched *watched)
+{
+	struct kri_announced *announced;
+
+	while ((announced = kri_announced_take(watched->monitor, watched->name, NULL))) {
+		unsigned int i = 0;
+
+		while (i < watched->rule_count && strcmp(watched->rule_names[i], announced->episode.name) != 0)
+			i++;
+		announced->episode.ended_by =
+			i < watched->rule_count ? KRYOS_EPISODE_SENSOR_LOST : KRYOS_EPISODE_RECONFIGURED;
+		announced->episode.end = announced->episode.trigger;
+		kri_alarms_take(watched, &announced->episode, true);
+		kri_news_tell(watched, &announced->episode, NULL);
+		free(announced);
+	}
+}
+
+/* An open one that people acknowledged, of a rule that has none open now, was another. */
+static void drop_stale(struct kri_watched *watched)
+{
+	struct kryos_episode episode;
+
+	for (struct kri_alarm **at = &watched->alarms, *alarm; *at;) {
+		bool open = false;
+
+		alarm = *at;
+		for (unsigned int i = 0; i < watched->rule_count && !open; i++)
+			open = kryos_evaluator_look(watched->evaluator, i, &episode) > 0 &&
+			       strcmp(episode.name, alarm->episode.name) == 0 &&
+			       kri_instant_is_same(&episode.start, &alarm->episode.start);
+		if (open || alarm->episode.ended_by) {
+			at = &alarm->next;
+			continue;
+		}
+		*at = alarm->next;
+		free(alarm);
+	}
+}
+
+void kri_watched_replay_lost(struct kri_watched *watched)
+{
+	struct feed feed = { .watched = watched };
+
+	if (open_feed(&feed)) {
+		kri_announced_load(watched->monitor);
+		feed.result = seek_lost(&feed);
+		watched->quiet = true;
+		if (feed.result >= 0)
+			judge_all(&feed);
+		watched->quiet = false;
+		tell_open(watched);
+		if (feed.result >= 0)
+			end_unknown(watched);
+		drop_stale(watched);
+	}
+	close_feed(&feed);
+}
