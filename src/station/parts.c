@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a station is made of, opened in this order and closed in the reverse:
- * clock, store, watchdog, power, sampler, relays and outputs.
+ * clock, store, watchdog, power, alarms, sampler, relays and outputs.
  */
 #include "../clock/clock.h"
 #include "../output/output.h"
@@ -198,9 +198,9 @@ int kri_station_open_sampler(struct kryos_station *station, const struct kri_sta
 	if (!station->config.manual)
 		r = new_task(station, &station->sampler_task, "sampler", kri_station_sampler_deadline(file));
 	if (r >= 0)
-		r = kryos_sampler_new(
-			&station->sampler, station->store,
-			KRYOS_SAMPLER_CONFIG(.manual = station->config.manual, .task = station->sampler_task));
+		r = kryos_sampler_new(&station->sampler, station->store,
+		                      KRYOS_SAMPLER_CONFIG(.manual = station->config.manual,
+		                                           .task = station->sampler_task, .monitor = station->monitor));
 	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
 		if (section->kind == KRI_SECTION_SENSOR)
 			r = kri_station_add_sensor(station, file, section);
@@ -277,6 +277,8 @@ int kri_station_open_parts(struct kryos_station *station, const struct kri_stati
 	if (r >= 0)
 		r = kri_station_open_powers(station, file);
 	if (r >= 0)
+		r = kri_station_open_alarms(station, file);
+	if (r >= 0)
 		r = kri_station_open_sampler(station, file);
 	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
 		if (section->kind == KRI_SECTION_RELAY)
@@ -294,6 +296,7 @@ void kri_station_close_parts(struct kryos_station *station)
 	while (station->relays)
 		kri_station_close_relay(station, station->relays->name);
 	kri_station_close_sampler(station);
+	kri_station_close_alarms(station);
 	kri_station_close_powers(station);
 	kryos_task_free(station->store_task);
 	station->store_task = NULL;

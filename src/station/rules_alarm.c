@@ -148,6 +148,52 @@ static bool judge_profile_name(struct kri_judging *judging, const struct kri_sec
 	return false;
 }
 
+static unsigned int rules_of(const struct kri_station_file *file, const struct kri_section *alarm,
+                             struct kryos_rule rules[KRI_PROFILE_MAX_RULES])
+{
+	return kri_station_profile(file, kri_station_text(alarm, KRI_ALARM_PROFILE), rules, KRI_PROFILE_MAX_RULES);
+}
+
+static void judge_against(struct kri_judging *judging, const struct kri_section *section,
+                          const struct kri_section *before)
+{
+	struct kryos_rule rules[KRI_PROFILE_MAX_RULES], others[KRI_PROFILE_MAX_RULES];
+	unsigned int count = rules_of(judging->file, section, rules), other = rules_of(judging->file, before, others);
+
+	for (unsigned int i = 0; i < count; i++)
+		for (unsigned int k = 0; k < other; k++)
+			if (strcmp(rules[i].name, others[k].name) == 0)
+				kri_wrong(
+					judging, section, KRI_ALARM_PROFILE,
+					"[alarm %s] on line %d has a rule %s for %s already; one of a name is allowed",
+					before->label, before->line, rules[i].name,
+					section->entries[KRI_ALARM_CHANNEL].text);
+}
+
+/*
+ * Against those before it of the same channel: an episode is known, and acknowledged, by the name of its rule, and a
+ * channel is watched by so many.
+ */
+static void judge_together(struct kri_judging *judging, const struct kri_section *section)
+{
+	const char *channel = kri_station_text(section, KRI_ALARM_CHANNEL);
+	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
+	unsigned int count = rules_of(judging->file, section, rules);
+
+	for (const struct kri_section *before = judging->file->sections; before != section; before = before->next) {
+		if (before->kind != KRI_SECTION_ALARM || before->repeated || !kri_has(before, KRI_ALARM_CHANNEL) ||
+		    !kri_has(before, KRI_ALARM_PROFILE) ||
+		    strcmp(before->entries[KRI_ALARM_CHANNEL].text, channel) != 0)
+			continue;
+		judge_against(judging, section, before);
+		count += rules_of(judging->file, before, rules);
+	}
+	if (count > KRI_PROFILE_MAX_RULES)
+		kri_wrong(judging, section, KRI_ALARM_PROFILE,
+		          "%s then has %u rules, with those of the alarms before; at most %d are allowed", channel,
+		          count, KRI_PROFILE_MAX_RULES);
+}
+
 void kri_judge_alarm(struct kri_judging *judging, const struct kri_section *section)
 {
 	const char *channel = section->entries[KRI_ALARM_CHANNEL].text;
@@ -160,8 +206,6 @@ void kri_judge_alarm(struct kri_judging *judging, const struct kri_section *sect
 	    !is_temperature(judging, channel))
 		kri_wrong(judging, section, KRI_ALARM_CHANNEL,
 		          "\"%s\": %s has rules of heat or freeze, which judge temperatures only", channel, profile);
-	if (!kri_station_remark(judging->file, section->line,
-	                        "[alarm %s]: alarms are not evaluated by this version; it will never go off",
-	                        section->label))
-		judging->no_memory = true;
+	if (judges && profile)
+		judge_together(judging, section);
 }

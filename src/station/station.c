@@ -272,6 +272,8 @@ static int apply(struct kryos_station *station, const struct kri_station_file *f
 	}
 	r = apply_clock_and_sensors(station, file);
 	if (r >= 0)
+		r = kri_station_open_alarms(station, file);
+	if (r >= 0)
 		r = apply_relays(station, file);
 	return r < 0 ? r : apply_outputs(station, file);
 }

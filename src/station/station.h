@@ -5,6 +5,7 @@
 
 #include "station_file.h"
 #include <kryos/clock.h>
+#include <kryos/monitor.h>
 #include <kryos/queue.h>
 #include <kryos/station.h>
 
@@ -74,6 +75,7 @@ struct kryos_station {
 	struct kryos_watchdog *watchdog;
 	struct kryos_task *sampler_task, *store_task;
 	struct kri_station_power *powers;
+	struct kryos_monitor *monitor; /* alarms.c */
 	struct kryos_sampler *sampler;
 	struct kri_station_relay *relays;
 	struct kri_station_output *outputs; /* outputs.c */
@@ -87,6 +89,13 @@ struct kryos_station {
 	char watchdog_text[200];
 	char rtc_text[200];
 };
+
+/*
+ * alarms.c: what the file's alarms watch, and nothing else, is watched from now on, by their rules; before the sampler
+ * is open, or again while it is.
+ */
+int kri_station_open_alarms(struct kryos_station *station, const struct kri_station_file *file);
+void kri_station_close_alarms(struct kryos_station *station);
 
 /* parts.c: opens what a file says; what is open already and said alike stays. Unwinds nothing: the caller does. */
 int kri_station_open_parts(struct kryos_station *station, const struct kri_station_file *file);

@@ -238,6 +238,12 @@ void kri_station_each_expiry(const struct kri_station_file *file, const struct k
 #define KRI_PROFILE_MAX_RULES 32
 unsigned int kri_station_profile(const struct kri_station_file *file, const char *profile, struct kryos_rule *ret_rules,
                                  unsigned int most);
+/*
+ * alarms.c: the rules of all alarms that name a channel, at most most of them; how many there are. Their names live as
+ * long as the file.
+ */
+unsigned int kri_station_rules(const struct kri_station_file *file, const char *channel, struct kryos_rule *ret_rules,
+                               unsigned int most);
 /* The names of all profiles, the file's first, blanks between. */
 void kri_station_profiles(const struct kri_station_file *file, char *words, size_t size);
 

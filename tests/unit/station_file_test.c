@@ -304,11 +304,7 @@ static void the_example_file_is_right(void **state)
 	assert_true(kri_station_number(section, KRI_SENSOR_EVERY) == KRYOS_MINUTES(5));
 	section = kri_station_find(fixture->file, KRI_SECTION_STATION, NULL);
 	assert_string_equal(kri_station_text(section, KRI_STATION_NAME), "Vaccine fridge 1, Mawlai health centre");
-	/* One remark: what the file asks for and this version does not do. */
-	assert_non_null(fixture->file->remarks);
-	assert_int_equal(fixture->file->remarks->line, 19);
-	assert_non_null(strstr(fixture->file->remarks->text, "alarms are not evaluated by this version"));
-	assert_null(fixture->file->remarks->next);
+	assert_null(fixture->file->remarks);
 }
 
 static void a_relay_with_everything_is_taken_as_written(void **state)
@@ -887,12 +883,12 @@ static void check_prints_what_is_in_force(void **state)
 	FILE *stream = open_memstream(&text, &size);
 
 	write_file(fixture->path,
-	           SENSOR "every = 5min\n[alarm a]\nchannel = fridge.temperature\nprofile = fridge-2-8\n", 0600);
+	           SENSOR "every = 5min\n[alarm a]\nchannel = fridge.temperature\nprofile = fridge-2-8\n"
+	                  "[rule b]\nkind = sensor\nduration = 1h\n",
+	           0600);
 	assert_ok(kryos_station_check(fixture->path, stream));
 	fclose(stream);
-	assert_non_null(strstr(text,
-	                       "station.ini:4: notice: [alarm a]: alarms are not evaluated by this version; it will "
-	                       "never go off\n"));
+	assert_non_null(strstr(text, "station.ini:7: notice: [rule b] is in no [profile ...]: it judges nothing\n"));
 	assert_non_null(strstr(text,
 	                       "[sensor fridge]\naddress         = ds18b20@w1:28-0316a2795bff\n"
 	                       "every           = 5min\nrecord          = every                        # default\n"));

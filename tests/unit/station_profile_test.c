@@ -190,6 +190,17 @@ static void check_prints_the_rules_in_force(void **state)
 	free(text);
 }
 
+static void rules_of_one_name_for_one_channel_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_refuses(fixture,
+	               SENSORS "[alarm a]\nchannel = fridge.temperature\nprofile = who-refrigerator\n"
+	                       "[alarm b]\nchannel = fridge.temperature\nprofile = fridge-2-8\n",
+	               "10: profile: [alarm a] on line 5 has a rule heat for fridge.temperature already; one of a name "
+	               "is allowed\n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -199,6 +210,7 @@ int main(void)
 		TEST(what_is_wrong_in_a_rule_is_named_by_its_line),
 		TEST(what_is_wrong_in_a_profile_is_named_by_its_line),
 		TEST(a_rule_or_profile_that_nothing_names_is_remarked),
+		TEST(rules_of_one_name_for_one_channel_are_refused),
 		TEST(check_prints_the_rules_in_force),
 	};
 

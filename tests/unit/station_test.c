@@ -278,23 +278,22 @@ static void two_stations_on_one_store_are_refused(void **state)
 	assert_null(second);
 }
 
-static void alarms_that_are_not_evaluated_are_said_once(void **state)
+static void a_rule_that_judges_nothing_is_remarked_once(void **state)
 {
-	static const char text[] =
-		FRIDGE NO_WATCHDOG "[alarm fridge]\nchannel = fridge.temperature\nprofile = fridge-2-8\n";
+	static const char text[] = FRIDGE NO_WATCHDOG "[rule lost]\nkind = sensor\nduration = 1h\n";
 	struct fixture *fixture = *state;
 	struct kri_json *status;
 	char *first;
 
 	open_station(fixture, text);
-	first = strstr(fixture->log, "alarms are not evaluated by this version");
+	first = strstr(fixture->log, "[rule lost] is in no [profile ...]: it judges nothing");
 	assert_non_null(first);
 	assert_true(strncmp(fixture->log, "4 station: ", 11) == 0);
 	write_station(fixture, text);
 	assert_ok(kryos_station_reload(fixture->station));
-	assert_null(strstr(first + 1, "alarms are not evaluated"));
+	assert_null(strstr(first + 1, "[rule lost]"));
 	status = status_of(fixture);
-	assert_true(has_problem(status, "alarms are not evaluated by this version"));
+	assert_true(has_problem(status, "it judges nothing"));
 	kri_json_free(status);
 }
 
@@ -731,7 +730,7 @@ int main(void)
 		TEST(a_wrong_file_opens_nothing),
 		TEST(a_store_that_cannot_be_opened_is_an_error),
 		TEST(two_stations_on_one_store_are_refused),
-		TEST(alarms_that_are_not_evaluated_are_said_once),
+		TEST(a_rule_that_judges_nothing_is_remarked_once),
 		TEST(a_relay_sends_what_is_measured),
 		TEST(reload_adds_a_sensor_and_leaves_the_rest_alone),
 		TEST(reload_removes_and_changes_sensors_and_relays),
