@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The monitor behind a sampler, in simulated time: doors between rounds, and measurements that no record keeps. */
+#include "monitor/monitor.h"
+#include "support.h"
+#include <errno.h>
+#include <kryos/testing/bus.h>
+#include <kryos/testing/clock.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOON INT64_C(1795000000000000000)
+#define WAIT_MS 20000
+#define LID "lid.open"
+#define FRIDGE "fridge.temperature"
+#define KEPT 64
+
+struct bench {
+	char *folder;
+	struct kryos_fake_clock *clock;
+	struct kryos_fake_bus *gpio, *w1;
+	struct kryos_model *wire, *chip;
+	struct kryos_ctx *ctx;
+	struct kryos_store *store;
+	struct kryos_monitor *monitor;
+	struct kryos_sampler *sampler;
+	struct kryos_sample samples[KEPT]; /* accepted, the newest at (count - 1) % KEPT */
+	size_t count;
+	unsigned int on, off;
+	struct kryos_episode last;
+	struct kryos_sample decided; /* the sample of the last event */
+};
+
+static const struct kryos_rule open_rule = { .size = sizeof(open_rule),
+	                                     .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	                                     .name = "open",
+	                                     .kind = KRYOS_RULE_DOOR,
+	                                     .comparator = KRYOS_COMPARATOR_GE,
+	                                     .threshold_micro = 1000000,
+	                                     .duration_ns = KRYOS_SECONDS(300) };
+static const struct kryos_rule warm_rule = { .size = sizeof(warm_rule),
+	                                     .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	                                     .name = "warm",
+	                                     .kind = KRYOS_RULE_HEAT,
+	                                     .comparator = KRYOS_COMPARATOR_GT,
+	                                     .threshold_micro = 8000000,
+	                                     .duration_ns = KRYOS_MINUTES(5) };
+
+static void watch(struct bench *bench, const char *channel, const char *unit, const struct kryos_rule *rule)
+{
+	assert_ok(kryos_monitor_watch(bench->monitor, channel,
+	                              KRYOS_MONITOR_CHANNEL_CONFIG(.rules = rule, .rule_count = 1, .unit = unit,
+	                                                           .interval_ns = KRYOS_MINUTES(1))));
+}
+
+static void start(struct bench *bench)
+{
+	assert_ok(kryos_ctx_new(&bench->ctx,
+	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = bench->clock)));
+	assert_ok(kryos_fake_bus_attach(bench->gpio, bench->ctx));
+	assert_ok(kryos_fake_bus_attach(bench->w1, bench->ctx));
+	assert_ok(kryos_store_open(&bench->store, bench->ctx, in(bench->folder, "store"),
+	                           KRYOS_STORE_CONFIG(.board = "one")));
+	assert_ok(kryos_monitor_new(&bench->monitor, bench->store));
+	assert_ok(kryos_sampler_new(&bench->sampler, bench->store, KRYOS_SAMPLER_CONFIG(.monitor = bench->monitor)));
+	bench->on = bench->off = 0;
+}
+
+static void stop(struct bench *bench)
+{
+	kryos_ctx_free(bench->ctx);
+	bench->ctx = NULL;
+}
+
+static int setup(void **state)
+{
+	struct bench *bench = calloc(1, sizeof(*bench));
+
+	assert_non_null(bench);
+	*state = bench;
+	bench->folder = scratch_new();
+	assert_ok(kryos_fake_clock_new(&bench->clock, NOON));
+	kryos_fake_clock_set_synced(bench->clock, 1);
+	assert_ok(kryos_fake_bus_new(&bench->gpio, "gpio"));
+	assert_ok(kryos_fake_bus_add_line(bench->gpio, "GPIO17", &bench->wire));
+	assert_ok(kryos_fake_bus_new(&bench->w1, "w1"));
+	assert_ok(kryos_fake_bus_add_ds18b20(bench->w1, "28-0316a2795bff", &bench->chip));
+	start(bench);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	stop(bench);
+	kryos_fake_bus_free(bench->gpio);
+	kryos_fake_bus_free(bench->w1);
+	kryos_fake_clock_free(bench->clock);
+	scratch_free(bench->folder);
+	free(bench);
+	return 0;
+}
+
+static bool is_idle(void *data)
+{
+	struct bench *bench = data;
+	const struct kryos_event *event = NULL;
+
+	while (kryos_ctx_next_event(bench->ctx, &event) > 0) {
+		if (event->type == KRYOS_EVENT_SAMPLE)
+			bench->samples[bench->count++ % KEPT] = event->sample;
+		if (event->type != KRYOS_EVENT_ALARM_ON && event->type != KRYOS_EVENT_ALARM_OFF)
+			continue;
+		bench->on += event->type == KRYOS_EVENT_ALARM_ON;
+		bench->off += event->type == KRYOS_EVENT_ALARM_OFF;
+		bench->decided = event->sample;
+		assert_ok(kryos_episode_parse(&bench->last, event->text));
+	}
+	return kryos_sampler_busy(bench->sampler) == 0;
+}
+
+static void advance(struct bench *bench, int64_t by_ns)
+{
+	kryos_fake_clock_advance(bench->clock, by_ns);
+	assert_true(process_until(bench->ctx, is_idle, bench, WAIT_MS));
+	is_idle(bench);
+}
+
+/* To so many seconds since the boot, with each round on the way in its time. */
+static void go_to(struct bench *bench, int64_t seconds)
+{
+	int64_t now = kryos_fake_clock_boot_ns(bench->clock), end = KRYOS_SECONDS(seconds);
+
+	while (now < end) {
+		int64_t round = (now / KRYOS_MINUTES(1) + 1) * KRYOS_MINUTES(1), next = round < end ? round : end;
+
+		advance(bench, next - now);
+		now = next;
+	}
+}
+
+static bool is_taken(void *data)
+{
+	struct bench *bench = data;
+
+	is_idle(bench);
+	return kryos_model_get_bias(bench->wire) >= 0;
+}
+
+static void add_lid(struct bench *bench)
+{
+	watch(bench, LID, "/", &open_rule);
+	assert_ok(kryos_sampler_add(bench->sampler, "lid", "door@gpio:GPIO17"));
+	assert_true(process_until(bench->ctx, is_taken, bench, WAIT_MS));
+}
+
+/* The wire goes to a level now, and stands there. */
+static void drive(struct bench *bench, int level)
+{
+	kryos_model_drive(bench->wire, level, kryos_fake_clock_boot_ns(bench->clock));
+	advance(bench, KRYOS_SECONDS(1));
+}
+
+static void a_door_counts_from_when_it_was_opened(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	go_to(bench, 70);
+	drive(bench, 1); /* ten seconds after a round */
+	go_to(bench, 360);
+	assert_int_equal(bench->on, 0); /* 290 s */
+	go_to(bench, 420);
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->last.start.t_boot_ns, KRYOS_SECONDS(70));
+	assert_int_equal(bench->last.duration_ns, KRYOS_SECONDS(350));
+	assert_int_equal(bench->samples[(bench->count - 1) % KEPT].alarm, 1 << KRYOS_RULE_DOOR);
+	go_to(bench, 425);
+	drive(bench, 0);
+	assert_int_equal(bench->off, 1);
+	assert_int_equal(bench->last.end.t_boot_ns, KRYOS_SECONDS(425));
+	assert_int_equal(bench->decided.value_micro, 0);
+	go_to(bench, 480);
+	assert_int_equal(bench->samples[(bench->count - 1) % KEPT].alarm, 0);
+}
+
+static void after_299_seconds_no_after_300_yes(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	go_to(bench, 121);
+	drive(bench, 1);
+	go_to(bench, 420); /* 299 s */
+	assert_int_equal(bench->on, 0);
+	drive(bench, 0);
+	go_to(bench, 600);
+	kryos_model_drive(bench->wire, 1, KRYOS_SECONDS(600) - 1000000); /* a millisecond before the round */
+	go_to(bench, 660);
+	drive(bench, 0);
+	go_to(bench, 720);
+	kryos_model_drive(bench->wire, 1, KRYOS_SECONDS(720));
+	go_to(bench, 1020); /* 300 s */
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->last.duration_ns, KRYOS_SECONDS(300));
+}
+
+static void a_moment_shut_between_two_rounds_begins_anew(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	go_to(bench, 70);
+	drive(bench, 1);
+	go_to(bench, 200);
+	drive(bench, 0);
+	go_to(bench, 205);
+	drive(bench, 1);
+	go_to(bench, 480); /* 275 s */
+	assert_int_equal(bench->on, 0);
+	go_to(bench, 540);
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->last.start.t_boot_ns, KRYOS_SECONDS(205));
+}
+
+/* What was told of the door since the round's instant is newer than what the round measured. */
+static void a_round_that_ends_after_a_change_does_not_undo_it(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_sample sample = { .value_micro = 0, .t_boot_ns = KRYOS_SECONDS(120), .trust = KRYOS_TRUST_SYNCED };
+	struct kryos_sample edge = { .value_micro = 1000000,
+		                     .t_boot_ns = KRYOS_SECONDS(123),
+		                     .trust = KRYOS_TRUST_SYNCED };
+
+	watch(bench, LID, "/", &open_rule);
+	assert_ok(kryos_channel_add(bench->ctx, LID, "/", &sample.channel));
+	edge.channel = sample.channel;
+	assert_ok(kri_monitor_take_state(bench->monitor, &edge));
+	assert_ok(kryos_monitor_take(bench->monitor, &sample, 1));
+	/* A change that is told late counts from the newest judged one on. */
+	edge.value_micro = 0;
+	edge.t_boot_ns = KRYOS_SECONDS(122);
+	assert_ok(kri_monitor_take_state(bench->monitor, &edge));
+	edge.value_micro = 1000000;
+	edge.t_boot_ns = KRYOS_SECONDS(124);
+	assert_ok(kri_monitor_take_state(bench->monitor, &edge));
+	for (int i = 1; i <= 5; i++) {
+		sample.value_micro = 1000000;
+		sample.t_boot_ns = KRYOS_SECONDS(124 + 60 * i);
+		assert_ok(kryos_monitor_take(bench->monitor, &sample, 1));
+	}
+	is_idle(bench);
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->last.start.t_boot_ns, KRYOS_SECONDS(124));
+}
+
+static void a_restart_knows_when_the_door_was_opened(void **state)
+{
+	struct bench *bench = *state;
+
+	/* Nobody judged: as if nothing of the state was kept. */
+	assert_ok(kryos_sampler_add(bench->sampler, "lid", "door@gpio:GPIO17"));
+	assert_true(process_until(bench->ctx, is_taken, bench, WAIT_MS));
+	go_to(bench, 70);
+	drive(bench, 1);
+	go_to(bench, 250);
+	stop(bench);
+	start(bench);
+	add_lid(bench);
+	go_to(bench, 360);
+	assert_int_equal(bench->on, 0);
+	go_to(bench, 420);
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->last.start.t_boot_ns, KRYOS_SECONDS(70));
+}
+
+static void every_measurement_of_a_recorded_period_is_judged(void **state)
+{
+	struct bench *bench = *state;
+	unsigned int rows = 0;
+
+	watch(bench, FRIDGE, "Cel", &warm_rule);
+	assert_ok(kryos_model_set(bench->chip, "temperature", 5000000));
+	assert_ok(kryos_sampler_add_with(bench->sampler, "fridge", "ds18b20@w1:any",
+	                                 KRYOS_SAMPLER_SENSOR_CONFIG(.record_ns = KRYOS_MINUTES(15))));
+	go_to(bench, 120);
+	assert_ok(kryos_model_set(bench->chip, "temperature", 9000000));
+	go_to(bench, 420);
+	assert_int_equal(bench->on, 0);
+	go_to(bench, 480);
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->count, 0); /* stored is nothing yet */
+	assert_int_equal(bench->last.start.t_boot_ns, KRYOS_SECONDS(180));
+	assert_ok(kryos_model_set(bench->chip, "temperature", 5000000));
+	go_to(bench, 540);
+	assert_int_equal(bench->off, 1);
+	go_to(bench, 901);
+	for (size_t i = 0; i < bench->count; i++) {
+		assert_int_equal(bench->samples[i].alarm, 1 << KRYOS_RULE_HEAT); /* it was, in that period */
+		rows++;
+	}
+	assert_int_equal(rows, 3); /* mean, min, max */
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(a_door_counts_from_when_it_was_opened),
+		CASE(after_299_seconds_no_after_300_yes),
+		CASE(a_moment_shut_between_two_rounds_begins_anew),
+		CASE(a_round_that_ends_after_a_change_does_not_undo_it),
+		CASE(a_restart_knows_when_the_door_was_opened),
+		CASE(every_measurement_of_a_recorded_period_is_judged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
