@@ -136,8 +136,6 @@ int kri_store_put_state(struct kryos_store *store, const char *key, const void *
 	free(made);
 	if (r < 0)
 		free(value);
-	for (size_t i = 0; r >= 0 && i < event_count; i++)
-		kri_event_push(store->ctx, &events[i]);
 	return r;
 }
 

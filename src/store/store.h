@@ -31,9 +31,10 @@ int kri_store_note(struct kryos_store *store, enum kryos_event_type type, const 
 
 /*
  * Keeps bytes by a key ([a-z0-9_.:-]) over restarts, instead of what it had (count 0: no more), and stores these
- * events: with one commit of state.db, so that after a cut both are there or neither. Copied; the events are announced
- * here. Without events the commit may come up to 15 min later, with one that is due anyway, or at close. -EAGAIN: there
- * is no place for the events, and nothing has changed. Any thread; does not block.
+ * events: with one commit of state.db, so that after a cut both are there or neither. Copied. The events are not
+ * announced: the caller does that at once, also where they wait for a place here. Without events the commit may come up
+ * to 15 min later, with one that is due anyway, or at close. -EAGAIN: there is no place for the events, and nothing has
+ * changed. Any thread; does not block.
  */
 #define KRI_STATE_KEY_MAX 79
 #define KRI_STATE_BYTES_MAX 65536
