@@ -121,14 +121,16 @@ static uint32_t open_kinds(const struct kri_watched *watched)
 	return open;
 }
 
-static bool is_told(struct kri_watched *watched, const struct kryos_episode *episode)
+/* While what was lived through before is judged again: the first end of a rule that was told to be open is news. */
+static bool is_news(struct kri_watched *watched, const struct kryos_episode *episode)
 {
 	struct kri_announced *announced;
 
 	if (!watched->quiet)
 		return true;
-	/* Its beginning was told before the state was lost. */
-	announced = episode->ended_by ? kri_announced_take(watched->monitor, watched->name, episode) : NULL;
+	announced = episode->ended_by
+	                    ? kri_announced_take(watched->monitor, watched->name, episode->name, &episode->end)
+	                    : NULL;
 	free(announced);
 	return announced;
 }
@@ -138,10 +140,10 @@ void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *s
 	const struct kryos_episode *episode;
 
 	while (kryos_evaluator_next(watched->evaluator, &episode) > 0) {
-		bool told = is_told(watched, episode);
+		bool news = is_news(watched, episode);
 
-		kri_alarms_take(watched, episode, told);
-		if (told)
+		kri_alarms_take(watched, episode, news);
+		if (news && !kri_heard_has(watched, episode))
 			kri_news_tell(watched, episode, sample);
 		watched->open = open_kinds(watched);
 	}

@@ -15,7 +15,7 @@
 
 static bool is_of_same_episode(const struct kri_news *one, const struct kri_news *other)
 {
-	return strcmp(one->rule, other->rule) == 0 && kri_instant_is_same(&one->start, &other->start);
+	return strcmp(one->rule, other->rule) == 0 && kri_instant_is_same(&one->trigger, &other->trigger);
 }
 
 static void remove_news(struct kri_watched *watched, struct kri_news **at)
@@ -74,7 +74,7 @@ void kri_news_add(struct kri_watched *watched, enum kryos_event_type type, const
 	memcpy(news->text, text, size);
 	if (episode) {
 		memcpy(news->rule, episode->name, sizeof(news->rule));
-		news->start = episode->start;
+		news->trigger = episode->trigger;
 	}
 	while (watched->news_count >= KRI_MONITOR_MAX_NEWS && forget_whole_episode(watched))
 		;
@@ -130,7 +130,7 @@ bool kri_watched_keep(struct kri_watched *watched)
 			.type = KRYOS_EVENT_STORE, .code = -EAGAIN, .name = watched->name, .text = untold
 		};
 	}
-	r = kri_kept_put(watched, events, count);
+	r = kri_watched_put_state(watched, events, count);
 	if (r < 0) {
 		kri_log(watched->monitor->ctx, KRYOS_LOG_DEBUG, "monitor", r, "%s: not stored yet: %s", watched->name,
 		        kryos_strerror(r));

@@ -43,7 +43,7 @@ void kri_alarms_take(struct kri_watched *watched, const struct kryos_episode *ep
 {
 	struct kri_alarm **at = kri_alarms_find_open(watched, episode->name);
 
-	if (*at && !kri_instant_is_same(&(*at)->episode.start, &episode->start)) {
+	if (*at && !kri_instant_is_same(&(*at)->episode.trigger, &episode->trigger)) {
 		remove_alarm(at); /* another one, of a state that was lost since */
 		while (*at)
 			at = &(*at)->next;

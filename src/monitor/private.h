@@ -5,7 +5,7 @@
  *     monitor.c   the public calls around it, the way of one sample
  *     watch.c     which channels are watched, by which rules
  *     news.c      what is to be said: to the context at once, to the store together with the state
- *     kept.c      the state of a channel as bytes
+ *     state.c     the state of a channel as bytes
  *     replay.c    judging what the store holds
  *     announced.c what stored events say is open
  *     people.c    acknowledging, retiring
@@ -38,8 +38,8 @@ struct kri_news {
 	struct kri_news *next;
 	enum kryos_event_type type;
 	struct kryos_sample sample;     /* zero where none decided */
-	char rule[KRYOS_RULE_NAME_MAX]; /* of an episode, and its start */
-	struct kryos_instant start;
+	char rule[KRYOS_RULE_NAME_MAX]; /* of an episode, and its trigger: of a rule no other one has it */
+	struct kryos_instant trigger;
 	char text[];
 };
 
@@ -73,11 +73,13 @@ struct kri_watched {
 
 	bool changed; /* since it was kept */
 	int64_t kept_ns;
-	bool quiet;   /* what is judged was lived through before: only what is still open is told */
-	bool leaving; /* watched no more: what is left of it is its news */
+	bool quiet; /* what is judged was lived through before: only what is still open is told */
+	struct kri_announced
+		*heard; /* what events tell that are newer than the state, while samples are judged again */
+	bool leaving;   /* watched no more: what is left of it is its news */
 };
 
-/* What the stored events say is open of a channel that the store knows no state of. */
+/* An episode as a stored event tells it. */
 struct kri_announced {
 	struct kri_announced *next;
 	char channel[64];
@@ -94,16 +96,10 @@ struct kryos_monitor {
 	uint32_t number_count;
 	char **known; /* channels that the store has a state of */
 	size_t known_count;
-	struct kri_announced *announced;
-	bool has_announced;     /* the stored events were looked through */
-	struct kri_timer timer; /* what the store did not take is tried again */
+	struct kri_announced *announced; /* what the stored events say is open; read where a state is lost */
+	bool has_announced;              /* the stored events were looked through */
+	struct kri_timer timer;          /* what the store did not take is tried again */
 };
-
-/* seam.c */
-int kri_seam_put_state(struct kryos_store *store, const char *key, const void *bytes, size_t count,
-                       const struct kryos_event *events, size_t event_count);
-int kri_seam_get_state(struct kryos_store *store, const char *key, void **ret_bytes, size_t *ret_count,
-                       int64_t *ret_seq);
 
 /* monitor.c */
 struct kri_watched *kri_monitor_find(const struct kryos_monitor *monitor, const char *channel);
@@ -143,10 +139,10 @@ void kri_news_free(struct kri_watched *watched);
 void kri_monitor_arm(struct kryos_monitor *monitor);
 void kri_monitor_try_again(struct kri_timer *timer);
 
-/* kept.c: keys of the store's state, and what is kept by them. */
-int kri_kept_put(struct kri_watched *watched, const struct kryos_event *events, size_t count);
+/* state.c: keys of the store's state, and what is kept by them. */
+int kri_watched_put_state(struct kri_watched *watched, const struct kryos_event *events, size_t count);
 /* Takes over what was kept. -ENOENT: nothing was; KRYOS_ECORRUPT. *ret_judged: with the evaluator's part. */
-int kri_kept_get(struct kri_watched *watched, int64_t *ret_seq, bool *ret_judged);
+int kri_watched_get_state(struct kri_watched *watched, int64_t *ret_seq, bool *ret_judged);
 /* The list of known channels. */
 int kri_known_get(struct kryos_monitor *monitor);
 int kri_known_add(struct kryos_monitor *monitor, const char *channel);
@@ -159,14 +155,23 @@ void kri_known_free(struct kryos_monitor *monitor);
 void kri_watched_replay(struct kri_watched *watched, int64_t after_seq);
 void kri_watched_replay_lost(struct kri_watched *watched);
 
-/* announced.c: what the stored events say is open, for channels whose state is lost. */
+/* announced.c: what was told already, by the stored events. */
+
+/* What is open, for channels whose state is lost. Once. */
 void kri_announced_load(struct kryos_monitor *monitor);
-/* The first one of the channel, of that episode (NULL: any) taken out; free() it. NULL: there is none. */
-struct kri_announced *kri_announced_take(struct kryos_monitor *monitor, const char *channel,
-                                         const struct kryos_episode *episode);
+/*
+ * The one that is open of that rule (NULL: of any) of the channel, taken out; free() it. NULL: there is none, or it
+ * began to be one after that instant (NULL: whenever).
+ */
+struct kri_announced *kri_announced_take(struct kryos_monitor *monitor, const char *channel, const char *rule,
+                                         const struct kryos_instant *until);
 /* When the earliest of the channel began, by wall time, or otherwise. */
 int64_t kri_announced_since(const struct kryos_monitor *monitor, const char *channel, int64_t otherwise);
 void kri_announced_forget(struct kryos_monitor *monitor, const char *channel); /* NULL: all */
+/* What the reader has of the channel, from where it is on, is heard. The reader's result. */
+int kri_heard_load(struct kri_watched *watched, struct kryos_reader *reader);
+bool kri_heard_has(const struct kri_watched *watched, const struct kryos_episode *episode);
+void kri_heard_free(struct kri_watched *watched);
 
 /* people.c */
 /* An episode has begun or ended; told: it was said. */

@@ -139,8 +139,14 @@ void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
 
 	if (open_feed(&feed)) {
 		feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
+		/* Where state.db was lost the state is older than events that could be saved. */
+		if (feed.result >= 0)
+			feed.result = kri_heard_load(watched, feed.reader);
+		if (feed.result >= 0)
+			feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
 		if (feed.result >= 0)
 			judge_all(&feed);
+		kri_heard_free(watched);
 	}
 	close_feed(&feed);
 }
@@ -175,7 +181,7 @@ static void tell_open(struct kri_watched *watched)
 		if (kryos_evaluator_look(watched->evaluator, i, &episode) <= 0)
 			continue;
 		episode.rule.name = episode.name;
-		announced = kri_announced_take(watched->monitor, watched->name, &episode);
+		announced = kri_announced_take(watched->monitor, watched->name, episode.name, NULL);
 		if (!announced)
 			kri_news_tell(watched, &episode, NULL);
 		free(announced);
@@ -190,7 +196,7 @@ static void end_unknown(struct kri_watched *watched)
 {
 	struct kri_announced *announced;
 
-	while ((announced = kri_announced_take(watched->monitor, watched->name, NULL))) {
+	while ((announced = kri_announced_take(watched->monitor, watched->name, NULL, NULL))) {
 		unsigned int i = 0;
 
 		while (i < watched->rule_count && strcmp(watched->rule_names[i], announced->episode.name) != 0)
@@ -216,7 +222,7 @@ static void drop_stale(struct kri_watched *watched)
 		for (unsigned int i = 0; i < watched->rule_count && !open; i++)
 			open = kryos_evaluator_look(watched->evaluator, i, &episode) > 0 &&
 			       strcmp(episode.name, alarm->episode.name) == 0 &&
-			       kri_instant_is_same(&episode.start, &alarm->episode.start);
+			       kri_instant_is_same(&episode.trigger, &alarm->episode.trigger);
 		if (open || alarm->episode.ended_by) {
 			at = &alarm->next;
 			continue;

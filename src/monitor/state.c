@@ -14,7 +14,6 @@
 #define HEAD "monitor 1"
 #define LIST "alarms"
 #define KEY "alarm:"
-#define MAX_BYTES 65536 /* as the store takes them */
 
 static void write_instant(FILE *stream, const char *word, const struct kryos_instant *instant)
 {
@@ -60,7 +59,7 @@ static int write_state(const struct kri_watched *watched, char **ret_bytes, size
 	}
 	write_head(stream, watched);
 	fflush(stream);
-	if (*ret_count + judged_count + 32 > MAX_BYTES)
+	if (*ret_count + judged_count + 32 > KRI_STATE_BYTES_MAX)
 		judged_count = 0;
 	fprintf(stream, "evaluator %zu\n", judged_count);
 	fwrite(judged, 1, judged_count, stream);
@@ -79,15 +78,15 @@ static const char *key_of(const char *channel, char key[72])
 	return key;
 }
 
-int kri_kept_put(struct kri_watched *watched, const struct kryos_event *events, size_t count)
+int kri_watched_put_state(struct kri_watched *watched, const struct kryos_event *events, size_t count)
 {
 	char key[72], *bytes = NULL;
 	size_t byte_count = 0;
 	int r = watched->leaving ? 0 : write_state(watched, &bytes, &byte_count);
 
 	if (r >= 0)
-		r = kri_seam_put_state(watched->monitor->store, key_of(watched->name, key), bytes, byte_count, events,
-		                       count);
+		r = kri_store_put_state(watched->monitor->store, key_of(watched->name, key), bytes, byte_count, events,
+		                        count);
 	free(bytes);
 	return r;
 }
@@ -184,14 +183,14 @@ static int64_t read_head(struct kri_watched *watched, struct text *text)
 	return -1;
 }
 
-int kri_kept_get(struct kri_watched *watched, int64_t *ret_seq, bool *ret_judged)
+int kri_watched_get_state(struct kri_watched *watched, int64_t *ret_seq, bool *ret_judged)
 {
 	char key[72];
 	struct text text;
 	void *bytes;
 	size_t count;
 	int64_t judged;
-	int r = kri_seam_get_state(watched->monitor->store, key_of(watched->name, key), &bytes, &count, ret_seq);
+	int r = kri_store_get_state(watched->monitor->store, key_of(watched->name, key), &bytes, &count, ret_seq);
 
 	if (r < 0)
 		return r;
@@ -217,7 +216,7 @@ int kri_known_get(struct kryos_monitor *monitor)
 	void *bytes;
 	size_t count;
 	int64_t seq;
-	int r = kri_seam_get_state(monitor->store, LIST, &bytes, &count, &seq);
+	int r = kri_store_get_state(monitor->store, LIST, &bytes, &count, &seq);
 	const char *line;
 
 	if (r < 0)
@@ -250,7 +249,7 @@ static void put_known(struct kryos_monitor *monitor)
 	if (stream && fclose(stream) != 0)
 		r = -ENOMEM;
 	if (r >= 0)
-		r = kri_seam_put_state(monitor->store, LIST, count ? bytes : NULL, count, NULL, 0);
+		r = kri_store_put_state(monitor->store, LIST, count ? bytes : NULL, count, NULL, 0);
 	if (r < 0)
 		kri_log(monitor->ctx, KRYOS_LOG_WARNING, "monitor", r, "which channels are watched is not stored: %s",
 		        kryos_strerror(r));

@@ -215,7 +215,7 @@ static int begin(struct kri_watched *watched)
 	struct kryos_monitor *monitor = watched->monitor;
 	bool has_state = false;
 	int64_t seq = 0;
-	int r = kri_kept_get(watched, &seq, &has_state);
+	int r = kri_watched_get_state(watched, &seq, &has_state);
 
 	if (r == -ENOMEM)
 		return r;
@@ -305,7 +305,7 @@ static int take_known(struct kryos_monitor *monitor, const char *channel, struct
 		return r;
 	r = kryos_evaluator_new(&watched->evaluator, KRYOS_MINUTES(1));
 	if (r >= 0)
-		r = kri_kept_get(watched, &seq, &has_state);
+		r = kri_watched_get_state(watched, &seq, &has_state);
 	if (r == -ENOMEM) {
 		kri_watched_free(watched);
 		return r;

@@ -121,5 +121,5 @@ unsigned int watch_stored(struct watch *watch, enum kryos_event_type type, char 
 
 void watch_lose_state(struct watch *watch)
 {
-	(void)watch;
+	assert_true(rig_sql(in(watch->rig->path, "state.db"), "DELETE FROM state") > 0);
 }

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store keeps of the monitor: state and events together, over restarts. */
+#include "monitor_rig.h"
+#include <errno.h>
+#include <string.h>
+
+static const struct kryos_rule warm = { .size = sizeof(warm),
+	                                .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	                                .name = "warm",
+	                                .kind = KRYOS_RULE_HEAT,
+	                                .comparator = KRYOS_COMPARATOR_GT,
+	                                .threshold_micro = 8000000,
+	                                .duration_ns = KRYOS_MINUTES(5) };
+
+static void what_was_stored_behind_its_back_is_judged_at_the_next_start(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_episode on;
+	int64_t start;
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_minute(watch, 5000000);
+	watch_stop(watch);
+	watch_start(watch); /* nobody watches: as after a crash before the state was kept */
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	watch_minute(watch, 9000000);
+	start = kryos_fake_clock_boot_ns(watch->rig->clock);
+	for (int i = 0; i < 7; i++)
+		watch_minute(watch, 9000000);
+	watch_minute(watch, 5000000);
+	watch_minute(watch, 9000000);
+	watch_stop(watch);
+	kryos_fake_clock_reboot(watch->rig->clock);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_int_equal(watch->on, 1);
+	assert_int_equal(watch->off, 1);
+	watch_stop(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_int_equal(watch->on, 0);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_ON, 0, &on), 1);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, 0, NULL), 1);
+	assert_int_equal(on.start.t_boot_ns, start);
+	watch_stop(watch);
+}
+
+static void what_is_watched_no_more_ends_and_is_forgotten(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, ROOM, &warm, 1);
+	for (int i = 0; i < 7; i++)
+		watch_minute(watch, 9000000);
+	assert_int_equal(watch->on, 1);
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 1, &channel));
+	assert_string_equal(channel.channel, ROOM);
+	watch_stop(watch);
+	watch_start(watch);
+	assert_ok(kryos_monitor_unwatch(watch->monitor, FRIDGE)); /* watched before this start only */
+	assert_fails(-ENOENT, kryos_monitor_unwatch(watch->monitor, FRIDGE));
+	watch_take_events(watch);
+	assert_int_equal(watch->off, 1);
+	assert_fails(-ENOENT, kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	watch_stop(watch);
+	watch_start(watch);
+	assert_fails(-ENOENT, kryos_monitor_unwatch(watch->monitor, FRIDGE));
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, 0, NULL), 1);
+	watch_stop(watch);
+}
+
+static void who_acknowledged_and_why_outlives_a_restart(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	char text[1001];
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_fails(-ENOENT, kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "asha", "seen"));
+	for (int i = 0; i < 7; i++)
+		watch_minute(watch, 9000000);
+	assert_fails(-EINVAL, kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "asha", ""));
+	assert_fails(-EINVAL, kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "asha", "two\nlines"));
+	assert_fails(-EINVAL, kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "", "seen"));
+	assert_fails(-ENOENT, kryos_monitor_acknowledge(watch->monitor, FRIDGE, "cold", "asha", "seen"));
+	assert_fails(-ENOENT, kryos_monitor_acknowledge(watch->monitor, ROOM, "warm", "asha", "seen"));
+	assert_ok(kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "asha", "the lid was open; closed it"));
+	assert_fails(-EALREADY, kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "ravi", "me too"));
+	assert_says(-EALREADY, "asha");
+	watch_stop(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	assert_int_equal(alarm.acknowledged, 1);
+	assert_string_equal(alarm.by, "asha");
+	assert_string_equal(alarm.comment, "the lid was open; closed it");
+	assert_true(alarm.acknowledged_at.t_boot_ns > 0);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ACKNOWLEDGED, text, NULL), 1);
+	assert_non_null(strstr(text, "rule=warm start=2026-11-20T09:1"));
+	assert_non_null(strstr(text, " by=asha comment=the lid was open; closed it"));
+	watch_minute(watch, 5000000); /* it ends, acknowledged: nothing is left to do */
+	assert_fails(-ENOENT, kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	for (int i = 0; i < 7; i++)
+		watch_minute(watch, 9000000);
+	watch_minute(watch, 5000000);
+	watch_stop(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm)); /* ended, and nobody has seen it yet */
+	assert_int_equal(alarm.acknowledged, 0);
+	assert_int_equal(alarm.episode.ended_by, KRYOS_EPISODE_RECOVERED);
+	assert_ok(kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "ravi", "power was back at ten"));
+	assert_fails(-ENOENT, kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	watch_stop(watch);
+}
+
+static void a_retired_channel_raises_nothing_until_it_is_resumed(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+	struct kryos_episode off;
+	char text[1001];
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	for (int i = 0; i < 7; i++)
+		watch_minute(watch, 9000000);
+	assert_fails(-EALREADY, kryos_monitor_resume(watch->monitor, FRIDGE, "asha", "it is back"));
+	assert_ok(kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "defrosting"));
+	assert_fails(-EALREADY, kryos_monitor_retire(watch->monitor, FRIDGE, "ravi", "again"));
+	watch_take_events(watch);
+	assert_int_equal(watch->off, 1);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, 0, &off), 1);
+	assert_int_equal(off.ended_by, KRYOS_EPISODE_RETIRED);
+	assert_int_equal(watch_minute(watch, 9000000), 0);
+	watch_stop(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	assert_int_equal(channel.retired, 1);
+	assert_string_equal(channel.retired_by, "asha");
+	assert_string_equal(channel.retired_why, "defrosting");
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(watch_minute(watch, 12000000), 0);
+	assert_ok(kryos_monitor_resume(watch->monitor, FRIDGE, "ravi", "it is cold again"));
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_RETIRED, text, NULL), 1);
+	assert_string_equal(text, "by=asha why=defrosting");
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_RESUMED, text, NULL), 1);
+	assert_string_equal(text, "by=ravi why=it is cold again");
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(watch_minute(watch, 9000000), 0);
+	assert_int_equal(watch_minute(watch, 9000000), 1 << KRYOS_RULE_HEAT);
+	assert_int_equal(watch->on, 1);
+	watch_stop(watch);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, watch_setup, watch_teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(what_was_stored_behind_its_back_is_judged_at_the_next_start),
+		CASE(what_is_watched_no_more_ends_and_is_forgotten),
+		CASE(who_acknowledged_and_why_outlives_a_restart),
+		CASE(a_retired_channel_raises_nothing_until_it_is_resumed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
