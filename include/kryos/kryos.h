@@ -10,6 +10,7 @@
 #include <kryos/command.h>
 #include <kryos/ctx.h>
 #include <kryos/exposure.h>
+#include <kryos/history.h>
 #include <kryos/line.h>
 #include <kryos/log.h>
 #include <kryos/monitor.h>

@@ -195,7 +195,7 @@ void kri_pass_exposure(struct kri_pass *pass, struct kryos_exposure *exposure)
 	pass->failed = pass->failed || (exposure->before.count && !exposure->now.count);
 	exposure->before_cut = kri_pass_within(pass, exposure->before_cut, 0, 1);
 	exposure->now_cut = kri_pass_within(pass, exposure->now_cut, 0, 1);
-	kri_pass_sums(pass, &exposure->sums, exposure->time.ns);
+	kri_pass_sums(pass, &exposure->sums, exposure->before.at_ns); /* so far steps are laid */
 	for (unsigned int i = 0; i < KRYOS_VVM_COUNT; i++)
 		kri_pass_double(pass, &exposure->aged[i], 0);
 }

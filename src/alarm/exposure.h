@@ -64,7 +64,8 @@ void kri_sums_add_sample(struct kri_sums *sums, int64_t micro);
 int kri_sums_result(const struct kri_sums *sums, const struct kryos_exposure *exposure, const struct kri_point *point,
                     struct kryos_exposure_result *ret_result);
 
-void kri_pass_sums(struct kri_pass *pass, struct kri_sums *sums, int64_t now_ns);
+/* laid_ns: no sum is of a longer time. */
+void kri_pass_sums(struct kri_pass *pass, struct kri_sums *sums, int64_t laid_ns);
 void kri_pass_exposure(struct kri_pass *pass, struct kryos_exposure *exposure);
 
 /* How fast what the mean kinetic temperature is about goes on there, relative to 5 C. */

@@ -87,14 +87,14 @@ int kri_sums_result(const struct kri_sums *sums, const struct kryos_exposure *ex
 	return r;
 }
 
-void kri_pass_sums(struct kri_pass *pass, struct kri_sums *sums, int64_t now_ns)
+void kri_pass_sums(struct kri_pass *pass, struct kri_sums *sums, int64_t laid_ns)
 {
 	sums->samples = (uint64_t)kri_pass_within(pass, (int64_t)sums->samples, 0, INT64_MAX - 1);
 	kri_pass_number(pass, &sums->min_micro);
 	kri_pass_number(pass, &sums->max_micro);
-	sums->time_ns = kri_pass_within(pass, sums->time_ns, 0, now_ns);
+	sums->time_ns = kri_pass_within(pass, sums->time_ns, 0, laid_ns);
 	kri_pass_double(pass, &sums->celsius_ns, -INFINITY);
 	kri_pass_double(pass, &sums->rate_ns, 0);
-	sums->below_ns = kri_pass_within(pass, sums->below_ns, 0, now_ns);
-	sums->above_ns = kri_pass_within(pass, sums->above_ns, 0, now_ns);
+	sums->below_ns = kri_pass_within(pass, sums->below_ns, 0, laid_ns);
+	sums->above_ns = kri_pass_within(pass, sums->above_ns, 0, laid_ns);
 }
