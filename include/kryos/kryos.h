@@ -11,6 +11,7 @@
 #include <kryos/ctx.h>
 #include <kryos/exposure.h>
 #include <kryos/history.h>
+#include <kryos/holdover.h>
 #include <kryos/line.h>
 #include <kryos/log.h>
 #include <kryos/monitor.h>
