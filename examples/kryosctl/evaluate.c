@@ -75,6 +75,7 @@ static int take_log(const struct options *options, const char *path, const struc
 		        options->repair ? "; left out" : "; --repair leaves such rows out");
 		if (!options->repair)
 			return EXIT_FAILURE;
+		log->left_out++;
 	}
 	return find_interval(log);
 }
@@ -105,6 +106,14 @@ static int by_start(const void *a, const void *b)
 	return compare(&x->trigger.t_wall_ns, &y->trigger.t_wall_ns);
 }
 
+struct kryos_sample sample_of(const struct row *row)
+{
+	return (struct kryos_sample){ .value_micro = row->celsius_micro,
+		                      .t_boot_ns = row->t_wall_ns,
+		                      .t_wall_ns = row->t_wall_ns,
+		                      .trust = KRYOS_TRUST_SYNCED };
+}
+
 static int judge(struct kryos_evaluator *evaluator, struct kryos_exposure *exposure, struct finding *finding)
 {
 	const struct log *log = finding->log;
@@ -113,10 +122,7 @@ static int judge(struct kryos_evaluator *evaluator, struct kryos_exposure *expos
 	int r = 0;
 
 	for (size_t i = 0; i < log->count && r >= 0; i++) {
-		struct kryos_sample sample = { .value_micro = log->rows[i].celsius_micro,
-			                       .t_boot_ns = log->rows[i].t_wall_ns,
-			                       .t_wall_ns = log->rows[i].t_wall_ns,
-			                       .trust = KRYOS_TRUST_SYNCED };
+		struct kryos_sample sample = sample_of(&log->rows[i]);
 
 		r = kryos_evaluator_take(evaluator, &sample);
 		if (r >= 0)
@@ -150,9 +156,12 @@ static int evaluate(const struct options *options, struct finding *finding)
 	if (r >= 0)
 		r = kryos_exposure_new(&exposure,
 		                       KRYOS_EXPOSURE_CONFIG(.gap_limit_ns = 2 * interval_ns,
-		                                             .activation_j_per_mol = options->activation_j_per_mol));
+		                                             .activation_j_per_mol = options->activation_j_per_mol,
+		                                             .vvm = options->vvm, .vvm_model = options->vvm_model));
 	if (r >= 0)
 		r = judge(evaluator, exposure, finding);
+	if (r >= 0 && options->days)
+		r = find_days(finding);
 	kryos_exposure_free(exposure);
 	kryos_evaluator_free(evaluator);
 	return r < 0 ? complain("%s", kryos_strerror(r)) : EXIT_SUCCESS;
@@ -163,10 +172,10 @@ static void show(const struct options *options, const struct finding *finding)
 	struct kri_json *json;
 
 	if (!options->json) {
-		print_evaluation(finding, options->activation_j_per_mol);
+		print_evaluation(options, finding);
 		return;
 	}
-	json = finding_json(finding);
+	json = finding_json(options, finding);
 	print_json(json);
 	kri_json_free(json);
 }
@@ -177,10 +186,12 @@ static int evaluate_trace(const struct options *options, const char *path, const
 	uint32_t channels = trace->channel_count ? trace->channel_count : 1;
 	struct finding findings[TRACE_MAX_CHANNELS] = { 0 };
 	struct log logs[TRACE_MAX_CHANNELS] = { 0 };
-	struct row *rows = calloc(trace->count, sizeof(*rows)), *next = rows;
+	/* Rows of one channel stay where they are. */
+	struct row *rows = channels > 1 ? calloc(trace->count, sizeof(*rows)) : NULL;
+	struct row *next = channels > 1 ? rows : trace->rows;
 	int r = EXIT_SUCCESS;
 
-	if (!rows)
+	if (!next)
 		return complain("out of memory");
 	for (uint32_t i = 0; i < channels && r == EXIT_SUCCESS; i++) {
 		logs[i].rows = next;
@@ -196,6 +207,7 @@ static int evaluate_trace(const struct options *options, const char *path, const
 		if (r == EXIT_SUCCESS)
 			show(options, &findings[i]);
 		free(findings[i].episodes);
+		free(findings[i].days);
 	}
 	free(rows);
 	return r == EXIT_SUCCESS ? finish(stdout, "standard output") : r;

@@ -26,6 +26,7 @@ struct log {
 	const char *channel; /* NULL: the file has no such column */
 	struct row *rows;
 	size_t count;
+	size_t left_out;     /* rows, by --repair */
 	int64_t interval_ns; /* the median distance */
 };
 
@@ -35,10 +36,17 @@ struct finding {
 	struct kryos_exposure_result exposure;
 	struct kryos_episode *episodes;
 	size_t episode_count;
+	struct kryos_history_day *days; /* in order, with --days */
+	size_t day_count;
 };
 
+/* evaluate.c. A log has one clock, which is trusted. */
+struct kryos_sample sample_of(const struct row *row);
+/* evaluate_days.c. < 0: kryos_strerror. */
+int find_days(struct finding *finding);
+
 /* evaluate_show.c */
-struct kri_json *finding_json(const struct finding *finding);
-void print_evaluation(const struct finding *finding, int64_t activation_j_per_mol);
+struct kri_json *finding_json(const struct options *options, const struct finding *finding);
+void print_evaluation(const struct options *options, const struct finding *finding);
 
 #endif

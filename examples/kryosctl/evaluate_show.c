@@ -3,6 +3,7 @@
 #include "evaluate.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The next distance that is longer than two intervals, from *index on; false: none. */
 static bool next_gap(const struct log *log, size_t *index)
@@ -20,6 +21,22 @@ static void add_seconds(struct kri_json *json, const char *key, int64_t ns)
 	kri_json_add_micro(json, key, ns / 1000);
 }
 
+/* Any time that a log has, 1970 too. */
+static void add_time(struct kri_json *json, const char *key, int64_t t_wall_ns)
+{
+	char text[KRYOS_TEXT_MAX];
+
+	kri_json_add_string(json, key, kryos_time_text(t_wall_ns, text));
+}
+
+static void add_celsius(struct kri_json *json, const char *key, int64_t micro, bool is_known)
+{
+	if (is_known)
+		kri_json_add_micro(json, key, micro);
+	else
+		kri_json_add_null(json, key);
+}
+
 static struct kri_json *episode_json(const struct kryos_episode *episode)
 {
 	struct kri_json *json = kri_json_object();
@@ -27,22 +44,68 @@ static struct kri_json *episode_json(const struct kryos_episode *episode)
 
 	kri_json_add_string(json, "rule", episode->name);
 	kri_json_add_string(json, "kind", kryos_rule_kind_name(episode->rule.kind));
-	kri_json_add_time(json, "start", episode->start.t_wall_ns);
-	kri_json_add_time(json, "trigger", episode->trigger.t_wall_ns);
-	kri_json_add_time(json, "end", is_open ? 0 : episode->end.t_wall_ns);
+	add_time(json, "start", episode->start.t_wall_ns);
+	add_time(json, "trigger", episode->trigger.t_wall_ns);
+	if (is_open)
+		kri_json_add_null(json, "end");
+	else
+		add_time(json, "end", episode->end.t_wall_ns);
 	add_seconds(json, "duration_s", episode->duration_ns);
 	add_seconds(json, "accumulated_s", episode->accumulated_ns);
+	add_celsius(json, "extreme_c", episode->extreme_micro, episode->has_extreme);
 	if (episode->has_extreme)
-		kri_json_add_micro(json, "extreme_c", episode->extreme_micro);
+		add_time(json, "extreme_at", episode->extreme_at.t_wall_ns);
 	else
-		kri_json_add_null(json, "extreme_c");
-	kri_json_add_time(json, "extreme_at", episode->has_extreme ? episode->extreme_at.t_wall_ns : 0);
+		kri_json_add_null(json, "extreme_at");
 	kri_json_add_string(json, "ended_by", is_open ? NULL : kryos_episode_end_name(episode->ended_by));
 	add_seconds(json, "indeterminate_s", episode->indeterminate_ns);
 	return json;
 }
 
-struct kri_json *finding_json(const struct finding *finding)
+static struct kri_json *vvm_json(const struct options *options, const struct kryos_exposure_result *exposure)
+{
+	struct kri_json *json = kri_json_object(), *used = kri_json_object();
+
+	kri_json_add_string(json, "model", kryos_vvm_model_name(options->vvm_model));
+	kri_json_add_bool(json, "estimate", true);
+	add_seconds(json, "time_s", exposure->time_ns);
+	for (unsigned int i = 0; i < KRYOS_VVM_COUNT; i++) {
+		if (options->vvm & 1U << i)
+			kri_json_add_micro(used, kryos_vvm_name(i), exposure->vvm_micro[i]);
+	}
+	kri_json_add(json, "used_percent", used);
+	return json;
+}
+
+/* "2022-05-02" */
+static void date_text(int64_t number, char text[KRYOS_TEXT_MAX])
+{
+	kryos_time_text(KRYOS_DAYS(number), text);
+	*strchr(text, 'T') = '\0';
+}
+
+static struct kri_json *days_json(const struct finding *finding)
+{
+	struct kri_json *json = kri_json_array();
+
+	for (size_t i = 0; i < finding->day_count; i++) {
+		const struct kryos_history_day *day = &finding->days[i];
+		struct kri_json *one = kri_json_object();
+		char date[KRYOS_TEXT_MAX];
+
+		date_text(day->number, date);
+		kri_json_add_string(one, "date", date);
+		kri_json_add_int(one, "samples", day->samples);
+		add_celsius(one, "min_c", day->min_micro, day->samples);
+		add_celsius(one, "max_c", day->max_micro, day->samples);
+		add_celsius(one, "mean_c", day->mean_micro, day->time_ns);
+		add_seconds(one, "unmeasured_s", day->unmeasured_ns);
+		kri_json_add(json, NULL, one);
+	}
+	return json;
+}
+
+struct kri_json *finding_json(const struct options *options, const struct finding *finding)
 {
 	const struct log *log = finding->log;
 	struct kri_json *json = kri_json_object(), *gaps = kri_json_array(), *episodes = kri_json_array();
@@ -51,8 +114,8 @@ struct kri_json *finding_json(const struct finding *finding)
 		kri_json_add_string(json, "channel", log->channel);
 	kri_json_add_string(json, "rules", finding->rules->from);
 	kri_json_add_int(json, "samples", (int64_t)log->count);
-	kri_json_add_time(json, "from", log->rows[0].t_wall_ns);
-	kri_json_add_time(json, "to", log->rows[log->count - 1].t_wall_ns);
+	add_time(json, "from", log->rows[0].t_wall_ns);
+	add_time(json, "to", log->rows[log->count - 1].t_wall_ns);
 	add_seconds(json, "interval_s", log->interval_ns);
 	kri_json_add_micro(json, "min_c", finding->exposure.min_micro);
 	kri_json_add_micro(json, "max_c", finding->exposure.max_micro);
@@ -61,14 +124,20 @@ struct kri_json *finding_json(const struct finding *finding)
 	for (size_t i = 0; next_gap(log, &i);) {
 		struct kri_json *gap = kri_json_object();
 
-		kri_json_add_time(gap, "from", log->rows[i - 1].t_wall_ns);
-		kri_json_add_time(gap, "to", log->rows[i].t_wall_ns);
+		add_time(gap, "from", log->rows[i - 1].t_wall_ns);
+		add_time(gap, "to", log->rows[i].t_wall_ns);
 		kri_json_add(gaps, NULL, gap);
 	}
 	kri_json_add(json, "gaps", gaps);
 	for (size_t i = 0; i < finding->episode_count; i++)
 		kri_json_add(episodes, NULL, episode_json(&finding->episodes[i]));
 	kri_json_add(json, "episodes", episodes);
+	if (options->repair)
+		kri_json_add_int(json, "left_out", (int64_t)log->left_out);
+	if (options->vvm)
+		kri_json_add(json, "vvm", vvm_json(options, &finding->exposure));
+	if (options->days)
+		kri_json_add(json, "days", days_json(finding));
 	return json;
 }
 
@@ -100,7 +169,37 @@ static void print_episode(const struct kryos_episode *episode)
 	putchar('\n');
 }
 
-void print_evaluation(const struct finding *finding, int64_t activation_j_per_mol)
+static void print_vvm(const struct options *options, const struct kryos_exposure_result *exposure)
+{
+	char percent[KRYOS_TEXT_MAX];
+
+	for (unsigned int i = 0; i < KRYOS_VVM_COUNT; i++) {
+		if (options->vvm & 1U << i)
+			printf("%s: an estimate of %s %% of its life used, by %s; the monitor itself decides\n",
+			       kryos_vvm_name(i), kryos_value_text(exposure->vvm_micro[i], percent),
+			       kryos_vvm_model_name(options->vvm_model));
+	}
+}
+
+static void print_days(const struct finding *finding)
+{
+	if (finding->day_count)
+		printf("day (UTC)    samples  min C      max C      mean C     without a measurement\n");
+	for (size_t i = 0; i < finding->day_count; i++) {
+		const struct kryos_history_day *day = &finding->days[i];
+		char date[KRYOS_TEXT_MAX], text[3][KRYOS_TEXT_MAX];
+
+		date_text(day->number, date);
+		printf("%-12s %-8" PRIu32 " %-10s %-10s %-10s", date, day->samples,
+		       day->samples ? kryos_value_text(day->min_micro, text[0]) : "-",
+		       day->samples ? kryos_value_text(day->max_micro, text[1]) : "-",
+		       day->time_ns ? kryos_value_text(day->mean_micro, text[2]) : "-");
+		print_span(" ", day->unmeasured_ns);
+		putchar('\n');
+	}
+}
+
+void print_evaluation(const struct options *options, const struct finding *finding)
 {
 	const struct log *log = finding->log;
 	const struct kryos_exposure_result *exposure = &finding->exposure;
@@ -118,7 +217,12 @@ void print_evaluation(const struct finding *finding, int64_t activation_j_per_mo
 	printf("\nmin %s C, max %s C, mean %s C\n", kryos_value_text(exposure->min_micro, text[0]),
 	       kryos_value_text(exposure->max_micro, text[1]), kryos_value_text(exposure->mean_micro, text[2]));
 	printf("mean kinetic temperature %s C at %s kJ/mol; it says nothing about freezing\n",
-	       kryos_value_text(exposure->mkt_micro, text[0]), kryos_value_text(activation_j_per_mol * 1000, text[1]));
+	       kryos_value_text(exposure->mkt_micro, text[0]),
+	       kryos_value_text(options->activation_j_per_mol * 1000, text[1]));
+	if (options->repair)
+		printf("%zu rows left out\n", log->left_out);
+	print_vvm(options, exposure);
+	print_days(finding);
 	for (size_t i = 0; next_gap(log, &i); gaps++)
 		printf("gap  %s to %s\n", kryos_time_text(log->rows[i - 1].t_wall_ns, from),
 		       kryos_time_text(log->rows[i].t_wall_ns, to));

@@ -28,12 +28,13 @@ enum option_bit {
 
 struct options {
 	const char *store, *socket, *output, *profile, *rules;
-	bool json, follow, events, repair;
+	bool json, follow, events, repair, days;
 	int64_t count;
 	const char *channels[MAX_CHANNELS];
 	unsigned int channel_count;
 	int64_t from_ns, to_ns; /* to: INT64_MAX: no end */
 	int64_t activation_j_per_mol;
+	uint32_t vvm, vvm_model; /* as in kryos_exposure_config */
 };
 
 struct command {

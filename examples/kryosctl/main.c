@@ -25,6 +25,9 @@ static const struct option long_options[] = {
 	{ "profile", required_argument, NULL, 'p' },
 	{ "rules", required_argument, NULL, 'r' },
 	{ "mkt-energy", required_argument, NULL, 'm' },
+	{ "vvm", required_argument, NULL, 'v' },
+	{ "vvm-model", required_argument, NULL, 'M' },
+	{ "days", no_argument, NULL, 'd' },
 	{ "repair", no_argument, NULL, 'R' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -48,12 +51,17 @@ static const struct {
 	  "      --from TIME       from this time on, UTC: 2026-11-20T09:12:00Z, or seconds since 1970\n"
 	  "      --to TIME         before this time" },
 	{ TAKES_OUTPUT, "o", "  -o, --output FILE     write there; export: instead of to standard output" },
-	{ TAKES_EVALUATE, "prmR",
+	{ TAKES_EVALUATE, "prmvMdR",
 	  "      --profile NAME    the rules of a profile\n"
 	  "      --rules FILE      rules of one's own: sections [rule NAME] with kind, threshold, comparator, "
 	  "duration,\n"
 	  "                        mode, window, gap, reset and hysteresis\n"
 	  "      --mkt-energy KJ   activation energy of the mean kinetic temperature, in kJ/mol (83.144)\n"
+	  "      --vvm KIND,...    an estimate of how much of their life vaccine vial monitors used: vvm2, vvm7, "
+	  "vvm14, "
+	  "vvm30\n"
+	  "      --vvm-model NAME  by which rates: goldwood-diesburg-2018 (taken where nothing is said) or two-point\n"
+	  "      --days            minimum, maximum and mean of each day, in UTC\n"
 	  "      --repair          leaves out exact duplicates and rows older than one before, and says which" },
 };
 
@@ -121,6 +129,37 @@ static int set_energy(struct options *options, const char *text)
 	return EXIT_SUCCESS;
 }
 
+static int set_vvm(struct options *options, const char *list)
+{
+	for (const char *word = list;; word++) {
+		size_t length = strcspn(word, ",");
+		unsigned int vvm = 0;
+
+		while (vvm < KRYOS_VVM_COUNT &&
+		       (strlen(kryos_vvm_name(vvm)) != length || strncmp(kryos_vvm_name(vvm), word, length) != 0))
+			vvm++;
+		if (vvm == KRYOS_VVM_COUNT)
+			return misused(
+				"--vvm: \"%s\" is wrong; vvm2, vvm7, vvm14, vvm30 with commas between are allowed",
+				list);
+		options->vvm |= 1U << vvm;
+		word += length;
+		if (!*word)
+			return EXIT_SUCCESS;
+	}
+}
+
+static int set_vvm_model(struct options *options, const char *name)
+{
+	for (unsigned int model = 0; model <= KRYOS_VVM_TWO_POINT; model++) {
+		if (strcmp(kryos_vvm_model_name(model), name) == 0) {
+			options->vvm_model = model;
+			return EXIT_SUCCESS;
+		}
+	}
+	return misused("--vvm-model: \"%s\" is wrong; goldwood-diesburg-2018 or two-point is allowed", name);
+}
+
 static int set_option(struct options *options, int key, const char *value)
 {
 	int r = 0;
@@ -166,6 +205,13 @@ static int set_option(struct options *options, int key, const char *value)
 		break;
 	case 'm':
 		return set_energy(options, value);
+	case 'v':
+		return set_vvm(options, value);
+	case 'M':
+		return set_vvm_model(options, value);
+	case 'd':
+		options->days = true;
+		break;
 	case 'R':
 		options->repair = true;
 		break;

@@ -235,6 +235,7 @@ static void repair_leaves_out_what_it_names(void **state)
 	assert_has(world->err, "log.csv:4: the row is the same as the one before; left out");
 	assert_has(world->err, "log.csv:5: the row is older than the newest before it; left out");
 	assert_has(world->out, "\"samples\":4,");
+	assert_has(world->out, "\"left_out\":2}");
 	assert_has(world->out, "\"max_c\":9,\"mean_c\":6.25,"); /* of two values at one time their mean */
 }
 
@@ -252,6 +253,45 @@ static void each_channel_is_judged_for_itself(void **state)
 	assert_has(world->out, "{\"channel\":\"fridge\",\"rules\":\"who-refrigerator\",\"samples\":121,");
 	assert_has(world->out, "\"episodes\":[]}\n{\"channel\":\"room\",");
 	assert_has(world->out, "\"gaps\":[],\"episodes\":[{\"rule\":\"heat\",");
+}
+
+/* At 37 C, of which a VVM14 lasts 14 days by the WHO, for 28 hours. */
+static void vial_monitors_and_days_are_there_where_they_are_asked_for(void **state)
+{
+	struct world *world = *state;
+
+	begin(world, "time,celsius");
+	for (int i = 0; i <= 28 * 12; i++)
+		add(world, 5 * i, "37");
+	add(world, 30 * 60, "5.5");
+	fclose(world->log);
+	assert_int_equal(
+		RUN(world, path_of(world), "--json", "--days", "--vvm", "vvm14,vvm2", "--vvm-model", "two-point"), 0);
+	assert_has(world->out, "\"indeterminate_s\":6600}],\"vvm\":{\"model\":\"two-point\",\"estimate\":true,"
+	                       "\"time_s\":100800,\"used_percent\":{\"vvm2\":58.333333,\"vvm14\":8.333333}},"
+	                       "\"days\":[{\"date\":\"2022-05-02\",\"samples\":288,\"min_c\":37,\"max_c\":37,"
+	                       "\"mean_c\":37,\"unmeasured_s\":0},{\"date\":\"2022-05-03\",\"samples\":50,"
+	                       "\"min_c\":5.5,\"max_c\":37,\"mean_c\":37,\"unmeasured_s\":6600}]}\n");
+	assert_int_equal(RUN(world, path_of(world), "--days", "--vvm", "vvm30"), 0);
+	assert_has(world->out, "vvm30: an estimate of 4.48");
+	assert_has(world->out, "2022-05-03   50       5.5        37         37         1 h 50 min");
+	assert_int_equal(RUN(world, path_of(world), "--json"), 0);
+	assert_null(strstr(world->out, "vvm"));
+	assert_null(strstr(world->out, "days"));
+	assert_int_equal(RUN(world, path_of(world), "--vvm", "vvm3"), 2);
+	assert_has(world->err, "vvm2, vvm7, vvm14, vvm30");
+	assert_int_equal(RUN(world, path_of(world), "--vvm-model", "arrhenius"), 2);
+}
+
+static void a_log_of_1970_has_its_times(void **state)
+{
+	struct world *world = *state;
+
+	write_file(path_of(world), "time,celsius\n0,9\n36000,9\n");
+	assert_int_equal(RUN(world, path_of(world), "--json", "--profile", "who-refrigerator"), 0);
+	assert_has(world->out, "\"from\":\"1970-01-01T00:00:00Z\"");
+	assert_has(world->out, "\"start\":\"1970-01-01T00:00:00Z\",\"trigger\":\"1970-01-01T10:00:00Z\",\"end\":null");
+	assert_has(world->out, "\"extreme_at\":\"1970-01-01T00:00:00Z\",\"ended_by\":null");
 }
 
 static bool find_program(void)
@@ -283,6 +323,8 @@ int main(void)
 		TEST(a_bad_log_is_named_by_its_line_and_nothing_is_printed),
 		TEST(repair_leaves_out_what_it_names),
 		TEST(each_channel_is_judged_for_itself),
+		TEST(vial_monitors_and_days_are_there_where_they_are_asked_for),
+		TEST(a_log_of_1970_has_its_times),
 	};
 
 	if (!find_program()) {
