@@ -44,7 +44,7 @@ enum kryos_event_type {
 	KRYOS_EVENT_CORRECTED = 9,     /* wall time of boot code is t_boot + value_ns; stored */
 	KRYOS_EVENT_TASK_LATE = 10,    /* name: the task that missed its deadline; stored */
 	KRYOS_EVENT_RESTART = 11,      /* once after a start: text why the last run ended; stored */
-	KRYOS_EVENT_SEALED = 12,       /* first_seq to last_seq were signed: text the hash; stored */
+	KRYOS_EVENT_SEALED = 12,       /* first_seq to last_seq (code 1: events) were signed: text the hash; stored */
 	KRYOS_EVENT_STORE = 13,        /* the store's health changed: code, text; stored when it can be */
 	KRYOS_EVENT_ALARM_ON = 14,     /* name: the channel; text: the episode (kryos_episode_parse); sample; stored */
 	KRYOS_EVENT_ALARM_OFF = 15,    /* the same, of an episode that ended; stored */

@@ -257,6 +257,7 @@ struct kri_state {
 	bool torn;        /* no more than a cut may take: the end of its log */
 	bool unread;      /* gaps are noted that no commit has yet (tail.c) */
 	int64_t bad_rows; /* with a wrong checksum, taken out when it was opened */
+	bool unsealed;    /* events came since the last seal over their chain */
 };
 /* first: there is no segment either, so what it does not have was not lost; aside: another was set aside as bad. */
 int kri_state_open(struct kri_state **ret_state, const char *folder, bool first, bool aside);
@@ -289,7 +290,8 @@ struct kri_seal {
 };
 int kri_state_drop_queue(struct kri_state *state, const char *name); /* with its dead letters */
 int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal);
-int kri_state_drop_seal(struct kri_state *state, int64_t first_seq); /* its segment is to be removed */
+/* Its segment is to be removed; removed: kri_audit_sign_removal's. */
+int kri_state_drop_seal(struct kri_state *state, int64_t first_seq, const char *removed);
 /* The newest that anything in it speaks of: so many seqs were given once, whatever is left of them. */
 int kri_state_newest_seq(struct kri_state *state, int64_t *ret_seq);
 int kri_state_count_events(struct kri_state *state, int64_t first, int64_t last, int64_t *ret_count);
@@ -429,6 +431,8 @@ struct kryos_store {
 	int64_t last_retention_ns;                        /* INT64_MAX: it is due */
 	int64_t giving_up, given_up; /* segments to go: once the gaps are committed; now that they are. 0: none */
 	int64_t trimming;            /* events before it are to go: their gaps are announced; 0: none */
+	int64_t audit_seq;           /* events up to it are sealed, or another device's; 0: none */
+	int64_t audit_at_ns;         /* when they are sealed at the latest (CLOCK_BOOTTIME) */
 	bool untidy;
 	int last_group_callers;
 	struct kri_kept *kept_taken;   /* from here on, those of the commit under way */
@@ -622,6 +626,28 @@ struct kri_absent_list {
 bool kri_store_is_queue_open(const struct kryos_store *store, const char *name); /* store->lock held */
 int kri_absent_read(struct kryos_store *store, struct kri_absent_list *absent);
 void kri_absent_clear(struct kri_absent_list *absent);
+/*
+ * audit.c: seals over the chain of events. Writer thread, or at open; store->lock not held. Nothing is done in a store
+ * without a key.
+ */
+#define KRI_AUDIT_SEAL 1 /* code of a KRYOS_EVENT_SEALED that is of events, not of a segment */
+#define KRI_AUDIT_TRIM 1 /* code of a KRYOS_EVENT_AUDIT: events first_seq to last_seq were removed to make room */
+bool kri_audit_is_own(const struct kri_stored_event *event); /* says that events were sealed, and calls for no seal */
+int kri_audit_load(struct kryos_store *store, bool new_device);
+bool kri_audit_is_due(const struct kryos_store *store);
+/* Signs the chain's head if there is anything new; what can't be done now is tried again later. */
+int kri_audit_seal(struct kryos_store *store);
+/* The last seal; whether events wait then. store->lock held, and let go meanwhile. */
+bool kri_audit_close(struct kryos_store *store);
+/* Of the events before seq, as many as there are seals for are made to end in one: where what is kept begins. */
+int kri_audit_seal_before(struct kryos_store *store, int64_t seq);
+/* The newest seal as "last_seq hash", "" where there is none: what a segment's header says. */
+int kri_audit_newest(struct kryos_store *store, char text[KRI_HASH_TEXT + 24]);
+size_t kri_audit_text(char text[256], const char *device, int64_t first, int64_t last, const char *hash);
+/* That this device removed a segment: the signature in hex, "" where there is no key or no seal of it. */
+int kri_audit_sign_removal(struct kryos_store *store, int64_t first_seq,
+                           char ret_signature[2 * KRI_SIGNATURE_SIZE + 1]);
+size_t kri_audit_removal_text(char text[256], const char *device, int64_t first, int64_t last, const char *hash);
 /* retention.c; writer thread */
 int kri_store_retain(struct kryos_store *store);
 /* The file of a segment whose gaps are on the disk. */

@@ -546,8 +546,8 @@ int kri_store_recover(struct kryos_store *store)
 	if (r < 0)
 		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "what was kept with the store is not known: %s",
 		        kryos_strerror(r));
-	r = 0;
-	if (store->segment)
+	r = kri_audit_load(store, found.new_device);
+	if (r >= 0 && store->segment)
 		r = take_up(store, &found);
 	kri_store_learn_first(store);
 	store->session_seq = store->next_seq;

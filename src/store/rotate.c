@@ -150,7 +150,7 @@ static int add_kept(void *data, const char *key, const char *text)
 /* The file of a new segment, with its header, from first_seq on. */
 static int create(struct kryos_store *store, struct kri_segment **ret_segment, const char *path, int64_t first_seq)
 {
-	char epoch_text[17], when[KRYOS_TEXT_MAX];
+	char epoch_text[17], when[KRYOS_TEXT_MAX], events[KRI_HASH_TEXT + 24];
 	struct header header = { .count = 0 };
 	struct kryos_time now = { 0 };
 	int r;
@@ -158,6 +158,12 @@ static int create(struct kryos_store *store, struct kri_segment **ret_segment, c
 	r = kryos_clock_now(store->ctx, &now);
 	if (r < 0)
 		return r;
+	/* A state.db that does not take them, or tell, now is no reason to have no segment. */
+	r = kri_audit_seal(store);
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "the seal of events waits: %s", kryos_strerror(r));
+	if (kri_audit_newest(store, events) < 0)
+		events[0] = '\0';
 	kri_epoch_text(store->epoch, epoch_text);
 	add(&header, "", "format", "1");
 	add(&header, "", "device", "%s", store->device);
@@ -172,6 +178,8 @@ static int create(struct kryos_store *store, struct kri_segment **ret_segment, c
 		add(&header, "", "ring", "1");
 	if (store->public_pem)
 		add(&header, "", "public_key", "%s", store->public_pem);
+	if (*events)
+		add(&header, "", "events", "%s", events);
 	add_queues(store, &header);
 	add_boots(store, &header);
 	/* As state.db has it: with the events that it has. Where it can't be read this is a segment without. */

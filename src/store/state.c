@@ -26,7 +26,9 @@
 	"CREATE TABLE seal(first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, epoch TEXT NOT NULL,"             \
 	" device TEXT NOT NULL, hash TEXT NOT NULL, signature TEXT NOT NULL, bytes INTEGER NOT NULL,"                  \
 	" last_wall_ns INTEGER NOT NULL, last_trust INTEGER NOT NULL, samples INTEGER NOT NULL,"                       \
-	" dropped INTEGER NOT NULL, crc INTEGER NOT NULL);"                                                            \
+	" dropped INTEGER NOT NULL, removed TEXT NOT NULL, crc INTEGER NOT NULL);"                                     \
+	"CREATE TABLE audit_seal(last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, device TEXT NOT NULL,"      \
+	" public_key TEXT NOT NULL, hash TEXT NOT NULL, signature TEXT NOT NULL, crc INTEGER NOT NULL);"               \
 	"CREATE TABLE channel(segment INTEGER NOT NULL, channel INTEGER NOT NULL, since INTEGER NOT NULL,"             \
 	" name TEXT NOT NULL, unit TEXT NOT NULL, place TEXT NOT NULL, crc INTEGER NOT NULL,"                          \
 	" PRIMARY KEY(segment, channel)) WITHOUT ROWID;"                                                               \
@@ -45,7 +47,7 @@ static const char schema[] = "BEGIN;" TABLES "INSERT INTO meta VALUES('format','
 #define BAD_QUEUE "FROM queue WHERE crc IS NOT row_crc('queue',name,samples,events,acked,rejected)"
 #define BAD_SEAL                                                                                                       \
 	"FROM seal WHERE crc IS NOT row_crc('seal',first_seq,last_seq,epoch,device,hash,signature,bytes,last_wall_ns," \
-	"last_trust,samples,dropped)"
+	"last_trust,samples,dropped,removed)"
 
 #define BAD_STATE "FROM state WHERE crc IS NOT " KRI_KEPT_CRC
 
@@ -103,8 +105,8 @@ static int prepare(struct kri_state *state)
 		{ &state->insert_gap, "INSERT INTO gap(first_seq,last_seq,reason) VALUES(?,?,?)" },
 		{ &state->put_boot,
 		  "INSERT OR REPLACE INTO boot VALUES(?1,?2,?3,?4,?5,?6,row_crc('boot',?1,?2,?3,?4,?5,?6))" },
-		{ &state->put_seal, "INSERT OR REPLACE INTO seal VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,"
-		                    "row_crc('seal',?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11))" },
+		{ &state->put_seal, "INSERT OR REPLACE INTO seal VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,0,'',"
+		                    "row_crc('seal',?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,0,''))" },
 		{ &state->put_meta, "INSERT OR REPLACE INTO meta VALUES(?1,?2,row_crc('meta',?1,?2))" },
 	};
 	int r = 0;
@@ -271,6 +273,7 @@ int kri_state_put_event(struct kri_state *state, const struct kri_stored_event *
 	sqlite3_bind_int64(insert, 14, crc);
 	if (state->chain.sha)
 		sqlite3_bind_blob(insert, 15, state->chain.hash, KRI_SHA256_SIZE, SQLITE_TRANSIENT);
+	state->unsealed |= !kri_audit_is_own(event);
 	return kri_sql_run(insert);
 }
 
@@ -319,20 +322,19 @@ int kri_state_put_seal(struct kri_state *state, const struct kri_seal *seal)
 	sqlite3_bind_int64(state->put_seal, 8, seal->last_wall_ns);
 	sqlite3_bind_int64(state->put_seal, 9, seal->last_trust);
 	sqlite3_bind_int64(state->put_seal, 10, seal->samples);
-	sqlite3_bind_int64(state->put_seal, 11, 0);
 	return kri_sql_run(state->put_seal);
 }
 
-int kri_state_drop_seal(struct kri_state *state, int64_t first_seq)
+int kri_state_drop_seal(struct kri_state *state, int64_t first_seq, const char *removed)
 {
-	char sql[320];
+	char sql[480];
 
 	/* What has channels is to be there (missing.c). */
 	snprintf(sql, sizeof(sql),
-	         "UPDATE seal SET dropped=1, crc=row_crc('seal',first_seq,last_seq,epoch,device,hash,signature,bytes,"
-	         "last_wall_ns,last_trust,samples,1) WHERE first_seq=%" PRId64
+	         "UPDATE seal SET dropped=1, removed='%s', crc=row_crc('seal',first_seq,last_seq,epoch,device,hash,"
+	         "signature,bytes,last_wall_ns,last_trust,samples,1,'%s') WHERE first_seq=%" PRId64
 	         "; DELETE FROM channel WHERE segment=%" PRId64,
-	         first_seq, first_seq);
+	         removed, removed, first_seq, first_seq);
 	return kri_sql_exec(state->db, sql);
 }
 

@@ -43,7 +43,7 @@ static bool has_new_channels(const struct kryos_store *store)
 static int write_state(struct kryos_store *store, struct state_commit *work)
 {
 	struct kri_stored_event *event = work->events;
-	char claimed[64], closed[24], epoch[17];
+	char claimed[64], closed[24], epoch[17], removed[2 * KRI_SIGNATURE_SIZE + 1];
 	int r;
 
 	work->has_channels = has_new_channels(store);
@@ -93,7 +93,9 @@ static int write_state(struct kryos_store *store, struct state_commit *work)
 	if (r >= 0 && work->has_boot)
 		r = kri_state_put_boot(store->state, &work->boot, store->boot_id);
 	if (r >= 0 && store->giving_up)
-		r = kri_state_drop_seal(store->state, store->giving_up);
+		r = kri_audit_sign_removal(store, store->giving_up, removed);
+	if (r >= 0 && store->giving_up)
+		r = kri_state_drop_seal(store->state, store->giving_up, removed);
 	if (r >= 0 && work->epoch) {
 		kri_epoch_text(work->epoch, epoch);
 		r = kri_state_put_epoch(store->state, epoch);

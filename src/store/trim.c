@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define KEPT_ROWS 10000 /* of gaps, and of seals whose segment is gone: years, where one goes a day */
+#define KEPT_AUDIT_SEALS 1000
 
 static int64_t used_bytes(sqlite3 *db)
 {
@@ -135,6 +136,32 @@ static int give_up_before(struct kryos_store *store, const struct kri_absent_lis
 }
 
 /*
+ * What is kept must go on from something that is signed, and the record must say that there was more: both before
+ * anything goes. 0: there is nothing to go.
+ */
+static int announce_trim(struct kryos_store *store, int64_t seq)
+{
+	struct kryos_event event = { .type = KRYOS_EVENT_AUDIT,
+		                     .code = KRI_AUDIT_TRIM,
+		                     .name = "store",
+		                     .last_seq = seq - 1,
+		                     .text = "events removed to make room" };
+	int r = kri_sql_int(store->state->db, "SELECT coalesce(min(seq),0) FROM event", &event.first_seq);
+
+	if (r < 0 || event.first_seq >= seq)
+		return r;
+	r = kri_audit_seal_before(store, seq);
+	if (r >= 0)
+		r = kri_store_announce(store, &event);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&store->lock);
+	r = kri_store_commit_state(store);
+	pthread_mutex_unlock(&store->lock);
+	return r < 0 ? r : 1;
+}
+
+/*
  * Of the limit an eighth may be events: else the older half of them goes, if delivered; at twice that in any case, for
  * a relay that never delivers must not fill the disk.
  */
@@ -161,6 +188,9 @@ static int trim_events(struct kryos_store *store, const struct kri_absent_list *
 	if (r < 0)
 		return r;
 	middle = owed < middle ? owed : middle;
+	r = announce_trim(store, middle);
+	if (r <= 0)
+		return r;
 	store->syncs.cause = KRI_SYNC_STATE;
 	snprintf(sql, sizeof(sql), "%" PRId64, middle);
 	r = kri_state_put_meta(store->state, "trimmed", sql);
@@ -200,7 +230,7 @@ static int trim_boots(struct kryos_store *store)
 int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list *absent)
 {
 	int64_t oldest;
-	char sql[320];
+	char sql[560];
 	int r = trim_events(store, absent);
 
 	store->syncs.cause = KRI_SYNC_STATE;
@@ -215,7 +245,10 @@ int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list
 	         "DELETE FROM channel WHERE segment < %" PRId64 ";"
 	         "DELETE FROM gap WHERE id <= (SELECT max(id) FROM gap) - %d;"
 	         "DELETE FROM seal WHERE dropped=1 AND first_seq < (SELECT first_seq FROM seal WHERE dropped=1"
-	         " ORDER BY first_seq DESC LIMIT 1 OFFSET %d)",
-	         oldest, KEPT_ROWS, KEPT_ROWS - 1);
+	         " ORDER BY first_seq DESC LIMIT 1 OFFSET %d);"
+	         "DELETE FROM audit_seal WHERE last_seq < (SELECT max(last_seq) FROM audit_seal WHERE last_seq <"
+	         " (SELECT min(seq) FROM event)) AND last_seq <"
+	         " (SELECT last_seq FROM audit_seal ORDER BY last_seq DESC LIMIT 1 OFFSET %d)",
+	         oldest, KEPT_ROWS, KEPT_ROWS - 1, KEPT_AUDIT_SEALS - 1);
 	return kri_sql_exec(store->state->db, sql);
 }

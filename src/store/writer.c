@@ -390,6 +390,8 @@ static bool idle_work(struct kryos_store *store)
 		r = kri_store_remove_given_up(store);
 	} else if (damaged) {
 		r = kri_store_condemn(store);
+	} else if (kri_audit_is_due(store)) {
+		r = kri_audit_seal(store);
 	} else if (kri_store_wants_rotation(store, 100)) {
 		r = kri_store_new_segment(store);
 	} else if (store->segment && wants_checkpoint(store->segment->wal_frames, store->segment->held_frames)) {
@@ -473,8 +475,8 @@ static void finish_all(struct kryos_store *store)
 	pthread_mutex_lock(&store->lock);
 	/* Delivery state that no timer has asked for yet. */
 	store->commit_wanted++;
-	/* Twice, where the gap found a place only once others were stored. */
-	if (kri_store_commit_state(store) >= 0 && store->events)
+	/* Twice, for a gap that found a place only once others were stored, and for what tells of the seal. */
+	if (kri_store_commit_state(store) >= 0 && kri_audit_close(store))
 		(void)kri_store_commit_state(store);
 	lost = store->ring_samples;
 	events = kri_store_drop_events(store);

@@ -131,7 +131,7 @@ static void take_news(struct run *run)
 
 	assert_ok(kryos_ctx_process(run->ctx));
 	while (kryos_ctx_next_event(run->ctx, &event) > 0)
-		run->sealed += event->type == KRYOS_EVENT_SEALED;
+		run->sealed += event->type == KRYOS_EVENT_SEALED && event->code == 0;
 }
 
 /* One commit of count samples, marked as soon as it is promised. */

@@ -309,7 +309,7 @@ static void events_that_nobody_takes_become_a_gap_before_they_fill_the_disk(void
 	}
 	assert_in_range(kri_file_bytes(in(rig->path, "state.db")), LIMIT / 8, LIMIT * 4 / 10);
 	while (kryos_queue_next_of(rig->queue, KRYOS_STREAM_EVENTS, &record) > 0) {
-		if (record->event->type == KRYOS_EVENT_AUDIT) {
+		if (record->event->type == KRYOS_EVENT_AUDIT && strcmp(record->event->name, "store") != 0) {
 			assert_true(!last || record->event->code == last + 1);
 			last = record->event->code;
 			delivered++;
@@ -325,8 +325,9 @@ static void events_that_nobody_takes_become_a_gap_before_they_fill_the_disk(void
 	assert_int_equal(last, EVENTS);
 	assert_true(from_the_first);
 	assert_in_range(delivered, 100, EVENTS / 2);
-	/* (Those of the clock and of samples that went are among the ones not delivered.) */
-	assert_in_range(delivered + said, EVENTS, EVENTS + 4);
+	/* (Those of the clock, of seals and of what went before are among the ones not delivered.) */
+	print_message("%d events said to be gone\n", said);
+	assert_in_range(delivered + said, EVENTS, EVENTS + 40);
 }
 
 static int64_t rows_of(struct rig *rig, const char *sql)
@@ -353,8 +354,8 @@ static void gaps_seals_and_boots_of_what_is_gone_are_bounded(void **state)
 	assert_ok(kri_sql_exec(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10050)"
 	                           " INSERT INTO gap(first_seq,last_seq,reason) SELECT i,i,'test' FROM n;"
 	                           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<10050)"
-	                           " INSERT INTO seal SELECT -i,-i,'','','','',0,0,0,0,1,"
-	                           "row_crc('seal',-i,-i,'','','','',0,0,0,0,1) FROM n;"
+	                           " INSERT INTO seal SELECT -i,-i,'','','','',0,0,0,0,1,'',"
+	                           "row_crc('seal',-i,-i,'','','','',0,0,0,0,1,'') FROM n;"
 	                           "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<5000)"
 	                           " INSERT INTO boot SELECT i,'',NULL,NULL,0,NULL,"
 	                           "row_crc('boot',i,'',NULL,NULL,0,NULL) FROM n"));
