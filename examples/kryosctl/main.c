@@ -239,6 +239,13 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+static void list_names(char *names, size_t size)
+{
+	*names = 0;
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(commands); i++)
+		snprintf(names + strlen(names), size - strlen(names), "%s%s", i ? ", " : "", commands[i]->name);
+}
+
 static const char *name_of(int key)
 {
 	const struct option *option = long_options;
@@ -280,6 +287,7 @@ int main(int argc, char **argv)
 		.activation_j_per_mol = 83144,
 	};
 	const struct command *command;
+	char names[400];
 	int key;
 
 	while ((key = getopt_long(argc, argv, "+h", long_options, NULL)) != -1) {
@@ -295,13 +303,11 @@ int main(int argc, char **argv)
 			return misused("--%s belongs behind a command", name_of(key));
 		set_option(&options, key, optarg);
 	}
+	list_names(names, sizeof(names));
 	if (optind == argc)
-		return misused("a command is missing: status, setup, scan, doctor, read, tail, export, queue, verify, "
-		               "salvage, evaluate or command");
+		return misused("a command is missing: one of %s", names);
 	command = find(argv[optind]);
 	if (!command)
-		return misused("there is no command \"%s\"; status, setup, scan, doctor, read, tail, export, "
-		               "queue, verify, salvage, evaluate and command are",
-		               argv[optind]);
+		return misused("there is no command \"%s\"; there is %s", argv[optind], names);
 	return run(command, &options, argc - optind, argv + optind);
 }
