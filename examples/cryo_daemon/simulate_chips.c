@@ -28,7 +28,7 @@ static const struct kind {
 	{ "adt7420", PRODUCT, kryos_fake_bus_add_adt7420 }, { "ds3231", CLOCK, kryos_fake_bus_add_ds3231 },
 	{ "door", DOOR, kryos_fake_bus_add_line },          { "mains", MAINS, kryos_fake_bus_add_line },
 	{ "lamp", STILL, kryos_fake_bus_add_line },         { "buzzer", STILL, kryos_fake_bus_add_line },
-	{ "switch", STILL, kryos_fake_bus_add_line },
+	{ "switch", STILL, kryos_fake_bus_add_line },       { "button", STILL, kryos_fake_bus_add_line },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -25,7 +25,8 @@ struct kryos_station_config {
 	uint32_t size;
 	uint32_t manual;      /* 1: rounds happen only by kryos_sampler_round (simulation) */
 	uint32_t no_watchdog; /* 1: leave the watchdog alone whatever the file says */
-	uint32_t reserved;
+	uint32_t store_only;  /* 1: clock, store and alarms, no other device and no relay: for what is said of alarms by
+	                         hand */
 };
 #define KRYOS_STATION_CONFIG(...) KRYOS_CONFIG_OF(kryos_station_config, __VA_ARGS__)
 
@@ -47,7 +48,7 @@ KRYOS_API int kryos_station_check(const char *config_path, FILE *stream);
 
 /*
  * The devices a file names, by index from 0: its sensors in the file's order, the switches of their power, its outputs,
- * then the clock's RTC, whose name is "".
+ * its buttons, then the clock's RTC, whose name is "".
  * -ENOENT: no more; KRYOS_ECONFIG, -errno: as kryos_station_check. Opens none of them.
  */
 KRYOS_API int kryos_station_get_device(const char *config_path, unsigned int index, char ret_name[32],

@@ -26,9 +26,24 @@ struct kri_command {
 	struct kri_argument arguments[KRI_MAX_ARGUMENTS + 1];
 	/* arguments are checked. *ret_result is an object. < 0: the sentence is the answer. */
 	int (*run)(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result);
+	/* The same of a command whose effect is somebody's: it has run_for or run. */
+	int (*run_for)(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+	               struct kri_json **ret_result);
 };
 
 /* handlers.c; the last has no name. */
 extern const struct kri_command kri_commands[];
+
+/* alarm_handlers.c */
+int kri_run_alarm_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result);
+int kri_run_channel_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result);
+int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+                              struct kri_json **ret_result);
+int kri_run_alarm_test(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+                       struct kri_json **ret_result);
+int kri_run_channel_retire(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+                           struct kri_json **ret_result);
+int kri_run_channel_resume(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+                           struct kri_json **ret_result);
 
 #endif

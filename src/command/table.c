@@ -114,7 +114,8 @@ static int run(struct kryos_station *station, const struct kri_command *command,
 			return kryos_fail(r, "%s was not done, because it could not be recorded: %s", command->name,
 			                  kryos_strerror(r));
 	}
-	r = command->run(station, arguments, ret_result);
+	r = command->run_for ? command->run_for(station, arguments, who, ret_result)
+	                     : command->run(station, arguments, ret_result);
 	if (r < 0 && command->right == KRYOS_RIGHT_CHANGE) {
 		snprintf(sentence, sizeof(sentence), "%s", kryos_strerror(r));
 		if (audit(station, command, arguments, who, sentence) < 0)

@@ -48,6 +48,10 @@ static int find_device(const struct kri_station_file *file, unsigned int index, 
 		if (section->kind == KRI_SECTION_OUTPUT && at++ == index)
 			return give(section->label, section->entries[KRI_OUTPUT_ADDRESS].text, ret_name, ret_device);
 	}
+	for (const struct kri_section *section = file->sections; section; section = section->next) {
+		if (section->kind == KRI_SECTION_BUTTON && at++ == index)
+			return give(section->label, section->entries[KRI_BUTTON_ADDRESS].text, ret_name, ret_device);
+	}
 	if (rtc && at == index)
 		return give("", rtc, ret_name, ret_device);
 	return kryos_fail(-ENOENT, "%s: names no %u devices", file->path, index + 1);

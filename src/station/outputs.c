@@ -2,22 +2,26 @@
 /* The lamps and buzzers of a station: opened and closed with its file, switched by what they show, tried by a command.
  */
 #include "../json/json.h"
-#include "../output/output.h"
-#include "station.h"
+#include "shown.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define LOOK_NS KRYOS_SECONDS(5)
 #define TRIAL_NS KRYOS_SECONDS(10)
+#define TEST_NS KRYOS_SECONDS(5)
 
 struct kri_station_output {
 	struct kri_station_output *next;
 	struct kryos_station *station;
 	char name[32];
 	struct kryos_output *output;
-	bool shows_problems, tried;
+	enum { NOTHING, PROBLEMS, ALARMS, ALARM_SOUND } shows;
+	int signal; /* enum kri_signal that it shows; -1: none yet */
+	bool tried;
 	struct kri_timer timer; /* ends a trial, else looks at what is shown */
 };
+
+static const char shows_words[] = "problems alarms alarm-sound";
 
 static void count_problem(void *data, const char *text)
 {
@@ -25,18 +29,49 @@ static void count_problem(void *data, const char *text)
 	++*(unsigned int *)data;
 }
 
+/* A rhythm goes on as long as its signal does. */
+static void show_signal(struct kri_station_output *output)
+{
+	enum kri_signal signal = kri_station_signal(output->station);
+
+	if ((int)signal == output->signal)
+		return;
+	output->signal = (int)signal;
+	/* Fails only in a child after fork, where it is not ours. */
+	(void)!kri_output_show(output->output, signal, output->shows == ALARM_SOUND);
+}
+
 static void show(struct kri_station_output *output)
 {
 	struct kryos_ctx *ctx = output->station->ctx;
 	unsigned int problems = 0;
 
-	if (output->shows_problems)
-		kri_station_each_problem(output->station, count_problem, &problems);
-	/* Fails only in a child after fork, where it is not ours. */
-	(void)!kryos_output_set(output->output, problems > 0);
+	if (output->shows == ALARMS || output->shows == ALARM_SOUND) {
+		show_signal(output);
+	} else {
+		if (output->shows == PROBLEMS)
+			kri_station_each_problem(output->station, count_problem, &problems);
+		(void)!kryos_output_set(output->output, problems > 0);
+	}
 	output->tried = false;
-	if (output->shows_problems)
+	if (output->shows != NOTHING)
 		kri_timer_set(ctx, &output->timer, kri_boot_ns(ctx) + LOOK_NS);
+}
+
+static void try_for(struct kri_station_output *output, int64_t ns)
+{
+	struct kryos_ctx *ctx = output->station->ctx;
+
+	output->tried = true;
+	output->signal = -1;
+	kri_timer_set(ctx, &output->timer, kri_boot_ns(ctx) + ns);
+}
+
+void kri_station_look_outputs(struct kryos_station *station)
+{
+	for (struct kri_station_output *output = station->outputs; output; output = output->next)
+		if (!output->tried && output->shows != NOTHING)
+			show(output);
 }
 
 static void on_timer(struct kri_timer *timer)
@@ -48,13 +83,16 @@ int kri_station_open_output(struct kryos_station *station, const struct kri_sect
 {
 	struct kri_station_output *output = calloc(1, sizeof(*output)), **tail = &station->outputs;
 	bool active_low = strcmp(kri_station_text(section, KRI_OUTPUT_ACTIVE), "low") == 0;
+	const char *shows = kri_station_text(section, KRI_OUTPUT_SHOWS);
 	int r;
 
 	if (!output)
 		return -ENOMEM;
 	output->station = station;
 	snprintf(output->name, sizeof(output->name), "%.31s", section->label);
-	output->shows_problems = kri_station_text(section, KRI_OUTPUT_SHOWS) != NULL;
+	/* Its place among the words is its number less one; none is -1. */
+	output->shows = (unsigned int)(1 + (shows ? kri_list_find(shows_words, shows, strlen(shows)) : -1));
+	output->signal = -1;
 	output->timer.fire = on_timer;
 	r = kri_output_new_lazy(&output->output, station->ctx, output->name, section->entries[KRI_OUTPUT_ADDRESS].text,
 	                        KRYOS_LINE_CONFIG(.active_low = active_low));
@@ -66,7 +104,7 @@ int kri_station_open_output(struct kryos_station *station, const struct kri_sect
 		tail = &(*tail)->next;
 	*tail = output;
 	/* The first look is the loop's first turn: not all parts are open yet. */
-	if (output->shows_problems)
+	if (output->shows != NOTHING)
 		kri_timer_set(station->ctx, &output->timer, kri_boot_ns(station->ctx));
 	return 0;
 }
@@ -120,9 +158,21 @@ int kri_station_try_output(struct kryos_station *station, const char *name, cons
 		r = kryos_output_set(output->output, strcmp(state, "on") == 0);
 	if (r < 0)
 		return r;
-	output->tried = true;
-	kri_timer_set(station->ctx, &output->timer, kri_boot_ns(station->ctx) + TRIAL_NS);
+	try_for(output, TRIAL_NS);
 	return 0;
+}
+
+void kri_station_test_outputs(struct kryos_station *station, struct kri_json *driven, struct kri_json *lost)
+{
+	for (struct kri_station_output *output = station->outputs; output; output = output->next) {
+		struct kryos_output_status status = { .size = sizeof(status) };
+		bool is_lost = kryos_output_get_status(output->output, &status) < 0 || status.error < 0 ||
+		               kri_output_show(output->output, KRI_SIGNAL_TEST, output->shows == ALARM_SOUND) < 0;
+
+		kri_json_add_string(is_lost ? lost : driven, NULL, output->name);
+		if (!is_lost)
+			try_for(output, TEST_NS);
+	}
 }
 
 struct kri_json *kri_station_outputs(struct kryos_station *station)

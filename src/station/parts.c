@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a station is made of, opened in this order and closed in the reverse:
- * clock, store, watchdog, power, alarms, sampler, relays and outputs.
+ * clock, store, watchdog, power, alarms, sampler, relays, outputs and buttons.
  */
 #include "../clock/clock.h"
 #include "../output/output.h"
@@ -272,6 +272,8 @@ int kri_station_open_parts(struct kryos_station *station, const struct kri_stati
 
 	kri_station_use_rtc(station, file);
 	r = open_store(station, file);
+	if (r >= 0 && station->config.store_only)
+		return kri_station_open_alarms(station, file);
 	if (r >= 0)
 		r = open_watchdog(station, file);
 	if (r >= 0)
@@ -285,12 +287,16 @@ int kri_station_open_parts(struct kryos_station *station, const struct kri_stati
 			r = kri_station_open_relay(station, file, section);
 		else if (section->kind == KRI_SECTION_OUTPUT)
 			r = kri_station_open_output(station, section);
+		else if (section->kind == KRI_SECTION_BUTTON)
+			r = kri_station_open_button(station, section);
 	}
 	return r < 0 ? r : 0;
 }
 
 void kri_station_close_parts(struct kryos_station *station)
 {
+	while (station->buttons)
+		kri_station_close_button(station, NULL);
 	while (station->outputs)
 		kri_station_close_output(station, NULL);
 	while (station->relays)

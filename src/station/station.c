@@ -241,21 +241,29 @@ static int apply_relays(struct kryos_station *station, const struct kri_station_
 	return r;
 }
 
-static int apply_outputs(struct kryos_station *station, const struct kri_station_file *file)
+/* Of one kind, those that changed or went. Before new sensors: these may have their lines. */
+static void close_changed(struct kryos_station *station, const struct kri_station_file *file,
+                          enum kri_section_kind kind, void (*close)(struct kryos_station *station, const char *name))
 {
-	const struct kri_section *section, *before;
+	for (const struct kri_section *section = station->file->sections; section; section = section->next) {
+		const struct kri_section *now = kri_station_find(file, kind, section->label);
+
+		if (section->kind == kind && (!now || !kri_section_equal(section, now)))
+			close(station, section->label);
+	}
+}
+
+/* And those that changed or are new. */
+static int open_changed(struct kryos_station *station, const struct kri_station_file *file, enum kri_section_kind kind,
+                        int (*open)(struct kryos_station *station, const struct kri_section *section))
+{
 	int r = 0;
 
-	for (section = station->file->sections; section; section = section->next) {
-		const struct kri_section *now = kri_station_find(file, KRI_SECTION_OUTPUT, section->label);
+	for (const struct kri_section *section = file->sections; section && r >= 0; section = section->next) {
+		const struct kri_section *before = kri_station_find(station->file, kind, section->label);
 
-		if (section->kind == KRI_SECTION_OUTPUT && (!now || !kri_section_equal(section, now)))
-			kri_station_close_output(station, section->label);
-	}
-	for (section = file->sections; section && r >= 0; section = section->next) {
-		before = kri_station_find(station->file, KRI_SECTION_OUTPUT, section->label);
-		if (section->kind == KRI_SECTION_OUTPUT && (!before || !kri_section_equal(section, before)))
-			r = kri_station_open_output(station, section);
+		if (section->kind == kind && (!before || !kri_section_equal(section, before)))
+			r = open(station, section);
 	}
 	return r;
 }
@@ -270,12 +278,16 @@ static int apply(struct kryos_station *station, const struct kri_station_file *f
 		kri_station_close_parts(station);
 		return kri_station_open_parts(station, file);
 	}
+	close_changed(station, file, KRI_SECTION_BUTTON, kri_station_close_button);
+	close_changed(station, file, KRI_SECTION_OUTPUT, kri_station_close_output);
 	r = apply_clock_and_sensors(station, file);
 	if (r >= 0)
 		r = kri_station_open_alarms(station, file);
 	if (r >= 0)
 		r = apply_relays(station, file);
-	return r < 0 ? r : apply_outputs(station, file);
+	if (r >= 0)
+		r = open_changed(station, file, KRI_SECTION_OUTPUT, kri_station_open_output);
+	return r < 0 ? r : open_changed(station, file, KRI_SECTION_BUTTON, kri_station_open_button);
 }
 
 /* Nothing of a file that could not be applied stays: the old one is in force again. */

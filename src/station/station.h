@@ -79,10 +79,13 @@ struct kryos_station {
 	struct kryos_sampler *sampler;
 	struct kri_station_relay *relays;
 	struct kri_station_output *outputs; /* outputs.c */
+	struct kri_station_button *buttons; /* buttons.c */
 	struct kri_station_watch watch;
 	struct kri_station_user *users;
 	int64_t opened_boot_ns;
-	int watchdog_error; /* why there is none although the file asks for one */
+	struct kryos_time tested; /* when the alarms were last; t_wall_ns 0: never */
+	bool test_known;          /* the store was asked for it */
+	int watchdog_error;       /* why there is none although the file asks for one */
 	int rtc_error;
 	char rtc_device[160]; /* the clock that is used because the file said so; "": none */
 	bool broken;          /* a reload failed, and the file before it could not be put in force again */
@@ -152,9 +155,16 @@ void kri_station_close_output(struct kryos_station *station, const char *name);
 int kri_station_try_output(struct kryos_station *station, const char *name, const char *state);
 struct kri_json *kri_station_outputs(struct kryos_station *station);
 
+/* buttons.c */
+struct kri_station_button;
+int kri_station_open_button(struct kryos_station *station, const struct kri_section *section);
+/* NULL: the first. */
+void kri_station_close_button(struct kryos_station *station, const char *name);
+
 /* None: nothing is known to be wrong. */
 void kri_station_each_problem(struct kryos_station *station, kri_problem_fn problem, void *data);
 void kri_station_each_lost_output(struct kryos_station *station, kri_problem_fn problem, void *data);
+void kri_station_each_lost_button(struct kryos_station *station, kri_problem_fn problem, void *data);
 
 /* status.c. NULL: out of memory. */
 struct kri_json *kri_station_status(struct kryos_station *station);

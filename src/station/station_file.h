@@ -25,6 +25,7 @@ enum kri_section_kind {
 	KRI_SECTION_SENSOR,
 	KRI_SECTION_CHANNEL,
 	KRI_SECTION_OUTPUT,
+	KRI_SECTION_BUTTON,
 	KRI_SECTION_RULE,
 	KRI_SECTION_PROFILE,
 	KRI_SECTION_ALARM,
@@ -66,6 +67,10 @@ enum kri_key {
 	KRI_OUTPUT_ADDRESS,
 	KRI_OUTPUT_ACTIVE,
 	KRI_OUTPUT_SHOWS,
+	KRI_BUTTON_ADDRESS,
+	KRI_BUTTON_ACTIVE,
+	KRI_BUTTON_BIAS,
+	KRI_BUTTON_DEBOUNCE,
 	KRI_RULE_KIND, /* a rule's keys: what they say is src/alarm's to judge */
 	KRI_RULE_THRESHOLD,
 	KRI_RULE_COMPARATOR,
@@ -201,8 +206,8 @@ const char *kri_station_text(const struct kri_section *section, enum kri_key key
 int64_t kri_station_number(const struct kri_section *section, enum kri_key key);
 /* Whether a sensor is a GPIO line, of which active, bias and debounce can be said. */
 bool kri_station_is_line(const struct kri_section *sensor);
-/* What a sensor's section says of its line. */
-void kri_station_line_config(const struct kri_section *sensor, struct kryos_line_config *ret_config);
+/* What a sensor's or a button's section says of its line. */
+void kri_station_line_config(const struct kri_section *section, struct kryos_line_config *ret_config);
 /* What a sensor's section says of recovery, as enum kryos_recovery; 0: nothing. -EINVAL: what is allowed. */
 int kri_station_recover(const struct kri_section *sensor, uint32_t *ret_recover);
 /* "wires=3 element=pt1000", as kryos_sensor_open_with takes it; free() it. NULL: out of memory. */

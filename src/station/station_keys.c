@@ -10,6 +10,8 @@ const struct kri_section_info kri_station_sections[KRI_SECTION_COUNT] = {
 	[KRI_SECTION_SENSOR] = { "sensor", true, 31, false },
 	[KRI_SECTION_CHANNEL] = { "channel", true, 49, true },
 	[KRI_SECTION_OUTPUT] = { "output", true, 31, false },
+	/* What it does is done by "button <name>", and such a name has 31 bytes. */
+	[KRI_SECTION_BUTTON] = { "button", true, 24, false },
 	/* As long as a rule's name may be. */
 	[KRI_SECTION_RULE] = { "rule", true, KRYOS_RULE_NAME_MAX - 1, false },
 	[KRI_SECTION_PROFILE] = { "profile", true, 31, false },
@@ -64,7 +66,11 @@ const struct kri_key_info kri_station_keys[KRI_KEY_COUNT] = {
 	[KRI_CHANNEL_EXPIRES] = PLAIN(CHANNEL, "expires", DATE, NULL),
 	[KRI_OUTPUT_ADDRESS] = PLAIN(OUTPUT, "address", TEXT, NULL),
 	[KRI_OUTPUT_ACTIVE] = CHOICE(OUTPUT, "active", "high", "high low"),
-	[KRI_OUTPUT_SHOWS] = CHOICE(OUTPUT, "shows", NULL, "problems"),
+	[KRI_OUTPUT_SHOWS] = CHOICE(OUTPUT, "shows", NULL, "problems alarms alarm-sound"),
+	[KRI_BUTTON_ADDRESS] = PLAIN(BUTTON, "address", TEXT, NULL),
+	[KRI_BUTTON_ACTIVE] = CHOICE(BUTTON, "active", "low", "high low"),
+	[KRI_BUTTON_BIAS] = CHOICE(BUTTON, "bias", "pull-up", "pull-up pull-down off"),
+	[KRI_BUTTON_DEBOUNCE] = NUMBER(BUTTON, "debounce", DURATION, DEBOUNCE_NS),
 	[KRI_RULE_KIND] = PLAIN(RULE, "kind", TEXT, NULL),
 	[KRI_RULE_THRESHOLD] = PLAIN(RULE, "threshold", TEXT, NULL),
 	[KRI_RULE_COMPARATOR] = PLAIN(RULE, "comparator", TEXT, NULL),

@@ -289,6 +289,29 @@ static void judge_output(struct kri_judging *judging, struct places *places, con
 		judge_place(judging, places, section, KRI_OUTPUT_ADDRESS, &device);
 }
 
+static void judge_button(struct kri_judging *judging, struct places *places, const struct kri_section *section)
+{
+	const struct kri_section *sensor = kri_station_find(judging->file, KRI_SECTION_SENSOR, section->label);
+	struct kri_device device;
+	int r;
+
+	if (sensor && *section->label)
+		kri_wrong(judging, section, KRI_KEY_COUNT,
+		          "[sensor %s] on line %d has that name; another one is allowed", sensor->label, sensor->line);
+	if (!kri_needs(judging, section, KRI_BUTTON_ADDRESS, "button@gpio:GPIO27"))
+		return;
+	r = kri_device_parse(section->entries[KRI_BUTTON_ADDRESS].text, &device);
+	if (r >= 0 && strcmp(device.driver, "button") != 0)
+		r = kryos_fail(KRYOS_EDEVICE, "%s: \"%s\" is no button; button@gpio:GPIO27 is allowed", device.text,
+		               device.driver);
+	if (r >= 0)
+		r = kri_device_check_bus(&device, "gpio");
+	if (r < 0)
+		kri_wrong(judging, section, KRI_BUTTON_ADDRESS, "%s", kryos_strerror(r));
+	else if (kri_judge_bus(judging, section, KRI_BUTTON_ADDRESS, &device))
+		judge_place(judging, places, section, KRI_BUTTON_ADDRESS, &device);
+}
+
 static void judge_store(struct kri_judging *judging, const struct kri_section *section)
 {
 	int64_t size = kri_station_number(section, KRI_STORE_SIZE);
@@ -400,6 +423,8 @@ void kri_station_judge(struct kri_ini *ini, struct kryos_ctx *ctx, struct kri_st
 			kri_judge_channel_section(&judging, section);
 		else if (section->kind == KRI_SECTION_OUTPUT)
 			judge_output(&judging, places, section);
+		else if (section->kind == KRI_SECTION_BUTTON)
+			judge_button(&judging, places, section);
 		else if (section->kind == KRI_SECTION_RULE)
 			kri_judge_rule(&judging, section);
 		else if (section->kind == KRI_SECTION_PROFILE)

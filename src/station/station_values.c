@@ -27,15 +27,17 @@ bool kri_station_is_line(const struct kri_section *sensor)
 	return at && strncmp(at, "@gpio:", 6) == 0;
 }
 
-void kri_station_line_config(const struct kri_section *sensor, struct kryos_line_config *ret_config)
+void kri_station_line_config(const struct kri_section *section, struct kryos_line_config *ret_config)
 {
-	const char *bias = kri_station_text(sensor, KRI_SENSOR_BIAS);
+	bool is_button = section->kind == KRI_SECTION_BUTTON;
+	const char *bias = kri_station_text(section, is_button ? KRI_BUTTON_BIAS : KRI_SENSOR_BIAS);
+	const char *active = kri_station_text(section, is_button ? KRI_BUTTON_ACTIVE : KRI_SENSOR_ACTIVE);
 
 	*ret_config = (struct kryos_line_config){
 		.size = sizeof(*ret_config),
-		.active_low = strcmp(kri_station_text(sensor, KRI_SENSOR_ACTIVE), "low") == 0,
+		.active_low = strcmp(active, "low") == 0,
 		.bias = KRYOS_BIAS_PULL_UP,
-		.debounce_ns = kri_station_number(sensor, KRI_SENSOR_DEBOUNCE),
+		.debounce_ns = kri_station_number(section, is_button ? KRI_BUTTON_DEBOUNCE : KRI_SENSOR_DEBOUNCE),
 	};
 	if (strcmp(bias, "pull-up") != 0)
 		ret_config->bias = strcmp(bias, "off") == 0 ? KRYOS_BIAS_OFF : KRYOS_BIAS_PULL_DOWN;
@@ -244,9 +246,9 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 void kri_station_file_print(const struct kri_station_file *file, FILE *stream)
 {
 	static const enum kri_section_kind order[] = {
-		KRI_SECTION_STATION, KRI_SECTION_CLOCK,  KRI_SECTION_POWER, KRI_SECTION_SENSOR,
-		KRI_SECTION_CHANNEL, KRI_SECTION_OUTPUT, KRI_SECTION_RULE,  KRI_SECTION_PROFILE,
-		KRI_SECTION_ALARM,   KRI_SECTION_STORE,  KRI_SECTION_RELAY, KRI_SECTION_WATCHDOG,
+		KRI_SECTION_STATION, KRI_SECTION_CLOCK,  KRI_SECTION_POWER,    KRI_SECTION_SENSOR,  KRI_SECTION_CHANNEL,
+		KRI_SECTION_OUTPUT,  KRI_SECTION_BUTTON, KRI_SECTION_RULE,     KRI_SECTION_PROFILE, KRI_SECTION_ALARM,
+		KRI_SECTION_STORE,   KRI_SECTION_RELAY,  KRI_SECTION_WATCHDOG,
 	};
 
 	for (const struct kri_remark *remark = file->remarks; remark; remark = remark->next)

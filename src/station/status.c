@@ -2,7 +2,7 @@
 /* The state of a station as JSON: what status.json and kryosctl status show. */
 #include "../json/json.h"
 #include "../store/store.h"
-#include "station.h"
+#include "shown.h"
 #include <kryos/clock.h>
 #include <stdlib.h>
 
@@ -266,11 +266,23 @@ void kri_station_each_problem(struct kryos_station *station, kri_problem_fn prob
 		         *reason ? ": " : "", reason);
 		problem(data, text);
 	}
+	kri_station_each_alarm(station, problem, data);
 	kri_station_each_lost_output(station, problem, data);
+	kri_station_each_lost_button(station, problem, data);
 	kri_station_each_old_certificate(station, &now, problem, data);
 	kri_station_each_expiry(station->file, &now, pass_on, &(struct problems){ .problem = problem, .data = data });
 	for (const struct kri_remark *remark = station->file->remarks; remark; remark = remark->next)
 		problem(data, remark->text);
+}
+
+static void add_test(struct kri_json *status, struct kryos_station *station)
+{
+	struct kri_json *test = kri_station_test_json(station);
+
+	if (test)
+		kri_json_add(status, "test", test);
+	else
+		kri_json_add_null(status, "test");
 }
 
 static void add_problem(void *data, const char *text)
@@ -296,6 +308,9 @@ struct kri_json *kri_station_status(struct kryos_station *station)
 	kri_station_each_problem(station, add_problem, problems);
 	kri_json_add(status, "problems", problems);
 	kri_json_add(status, "readings", kri_station_readings(station));
+	kri_json_add(status, "alarms", kri_alarms_json(station->monitor));
+	kri_json_add(status, "channels", kri_channels_json(station->monitor));
+	add_test(status, station);
 	kri_json_add(status, "sensors", sensors_json(station));
 	kri_json_add(status, "outputs", kri_station_outputs(station));
 	kri_json_add(status, "clock", clock_json(station, &now));

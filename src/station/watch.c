@@ -6,7 +6,7 @@
  */
 #include "../sensor/sensor.h"
 #include "../store/store.h"
-#include "station.h"
+#include "shown.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,29 +30,40 @@ static bool belongs_in_store(struct kri_station_watch *watch, enum kryos_event_t
 	       type == KRYOS_EVENT_RECOVERY || (type == KRYOS_EVENT_RESTART && first);
 }
 
-static void keep_latest(struct kri_station_watch *watch, const struct kryos_sample *sample)
+/* Whether there is something to judge now and was not before, or the other way round. */
+static bool keep_latest(struct kri_station_watch *watch, const struct kryos_sample *sample)
 {
 	struct kryos_sample *bigger;
 	uint32_t count;
+	bool changed;
 
 	if (sample->channel >= watch->latest_count) {
 		count = sample->channel + 16;
 		bigger = realloc(watch->latest, count * sizeof(*bigger));
 		if (!bigger)
-			return; /* the status lacks it; the store has it */
+			return false; /* the status lacks it; the store has it */
 		memset(bigger + watch->latest_count, 0, (count - watch->latest_count) * sizeof(*bigger));
 		watch->latest = bigger;
 		watch->latest_count = count;
 	}
+	changed = kryos_quality_is_measured(watch->latest[sample->channel].quality) !=
+	          kryos_quality_is_measured(sample->quality);
 	watch->latest[sample->channel] = *sample;
+	return changed;
+}
+
+static void wake(struct kri_station_watch *watch)
+{
+	uint64_t one = 1;
+	ssize_t written = write(watch->io.fd, &one, sizeof(one)); /* EAGAIN: it is full of wake-ups already */
+
+	(void)written;
 }
 
 static void keep_news(struct kri_station_watch *watch, const struct kryos_event *event)
 {
 	size_t name_size = strlen(event->name) + 1, text_size = strlen(event->text) + 1;
 	struct kri_station_news *news = NULL;
-	uint64_t one = 1;
-	ssize_t written;
 
 	if (watch->news_count < MAX_NEWS)
 		news = malloc(sizeof(*news) + name_size + text_size);
@@ -67,8 +78,7 @@ static void keep_news(struct kri_station_watch *watch, const struct kryos_event 
 	*watch->news_tail = news;
 	watch->news_tail = &news->next;
 	watch->news_count++;
-	written = write(watch->io.fd, &one, sizeof(one)); /* EAGAIN: it is full of wake-ups already */
-	(void)written;
+	wake(watch);
 }
 
 static void forget_lost(struct kri_station_watch *watch, const char *name)
@@ -98,20 +108,31 @@ static void keep_lost(struct kri_station_watch *watch, const struct kryos_event 
 	watch->lost = lost;
 }
 
+/* What lamps and buzzers show may be another thing from now on. */
+static bool belongs_on_lamps(enum kryos_event_type type)
+{
+	return (type >= KRYOS_EVENT_ACKNOWLEDGED && type <= KRYOS_EVENT_RESUMED) || type == KRYOS_EVENT_ALARM_ON ||
+	       type == KRYOS_EVENT_ALARM_OFF;
+}
+
 /* On any thread, under the context's lock. */
 static void seen(struct kri_tap *tap, const struct kryos_event *event)
 {
 	struct kri_station_watch *watch = KRI_CONTAINER_OF(tap, struct kri_station_watch, tap);
 
+	bool lamps = belongs_on_lamps(event->type);
+
 	pthread_mutex_lock(&watch->lock);
 	if (event->type == KRYOS_EVENT_SAMPLE)
-		keep_latest(watch, &event->sample);
+		lamps = keep_latest(watch, &event->sample);
 	else if (event->type == KRYOS_EVENT_SENSOR_LOST)
 		keep_lost(watch, event);
 	else if (event->type == KRYOS_EVENT_SENSOR_BACK)
 		forget_lost(watch, event->name);
 	else if (belongs_in_store(watch, event->type))
 		keep_news(watch, event);
+	if (lamps)
+		wake(watch);
 	pthread_mutex_unlock(&watch->lock);
 }
 
@@ -177,6 +198,7 @@ static void ready(struct kri_io *io, uint32_t events)
 	(void)events;
 	(void)got;
 	store_news(station);
+	kri_station_look_outputs(station);
 }
 
 /*

@@ -8,6 +8,8 @@
 #include <kryos/reader.h>
 #include <kryos/store.h>
 
+struct kryos_time;
+
 struct kryos_ctx *kri_store_get_ctx(struct kryos_store *store);
 /* The device's id, 32 hex digits; lives as long as the store. */
 const char *kri_store_get_device(struct kryos_store *store);
@@ -47,6 +49,9 @@ int kri_store_put_state(struct kryos_store *store, const char *key, const void *
  */
 int kri_store_get_state(struct kryos_store *store, const char *key, void **ret_bytes, size_t *ret_count,
                         int64_t *ret_seq);
+
+/* When an event of that type was stored last, by any run. -ENOENT: never, or it is kept no more. Waits for the disk. */
+int kri_store_get_newest(struct kryos_store *store, enum kryos_event_type type, struct kryos_time *ret_when);
 
 /* As kryos_store_submit; done runs on the context thread with 0 or the error once the outcome is known. Until then data
  * must live. */

@@ -25,4 +25,4 @@ static void compare_contact(const struct fixture *fixture, uint64_t *seed)
 		.compare = compare_contact                                                                             \
 	}
 
-const struct fixture contact_fixtures[] = { CONTACT("door"), CONTACT("mains"), { 0 } };
+const struct fixture contact_fixtures[] = { CONTACT("button"), CONTACT("door"), CONTACT("mains"), { 0 } };

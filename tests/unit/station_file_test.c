@@ -545,8 +545,8 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":13: mqtt: \"4\" is not allowed; one of these is: 3.1.1 5\n"
 		":14: the line is indented; entries and headers must begin in the first column\n"
 		":15: [clock] has no key rct; did you mean rtc?\n"
-		":16: there is no section [colour]; allowed are station clock power sensor channel output rule "
-		"profile alarm store watchdog relay\n"
+		":16: there is no section [colour]; allowed are station clock power sensor channel output button "
+		"rule profile alarm store watchdog relay\n"
 		":18: \"blue\" is no entry; key = value is allowed\n"
 		":19: a section header must end in \"]\" with nothing behind it, as in [store] or [sensor fridge]");
 }

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands about alarms and the channels that they watch. */
+#include "../station/shown.h"
+#include "command.h"
+#include <kryos/monitor.h>
+#include <string.h>
+
+#define WHO_MAX 31 /* what a monitor takes */
+
+static int check_monitor(const struct kryos_station *station)
+{
+	return station->monitor ? 0 : kryos_fail(-ENOENT, "the station file has no [alarm NAME]: nothing is judged");
+}
+
+/* A login longer than that is cut; the audit has all of it. */
+static void take_who(const char *who, char buffer[WHO_MAX + 1])
+{
+	snprintf(buffer, WHO_MAX + 1, "%s", who);
+}
+
+int kri_run_alarm_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
+{
+	(void)arguments;
+	*ret_result = kri_json_object();
+	kri_json_add(*ret_result, "alarms", kri_alarms_json(station->monitor));
+	return 0;
+}
+
+int kri_run_channel_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
+{
+	(void)arguments;
+	*ret_result = kri_json_object();
+	kri_json_add(*ret_result, "channels", kri_channels_json(station->monitor));
+	return 0;
+}
+
+int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+                              struct kri_json **ret_result)
+{
+	const char *channel = "", *rule = "", *comment = "";
+	char by[WHO_MAX + 1];
+	int r = check_monitor(station);
+
+	(void)(kri_json_get_string(arguments, "channel", &channel) && kri_json_get_string(arguments, "rule", &rule) &&
+	       kri_json_get_string(arguments, "comment", &comment));
+	take_who(who, by);
+	if (r >= 0)
+		r = kryos_monitor_acknowledge(station->monitor, channel, rule, by, comment);
+	if (r < 0)
+		return r;
+	kri_station_look_outputs(station);
+	*ret_result = kri_json_object();
+	kri_json_add_string(*ret_result, "channel", channel);
+	kri_json_add_string(*ret_result, "rule", rule);
+	return 0;
+}
+
+int kri_run_alarm_test(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+                       struct kri_json **ret_result)
+{
+	char by[WHO_MAX + 1];
+
+	(void)arguments;
+	take_who(who, by);
+	return kri_station_test_alarms(station, by, ret_result);
+}
+
+static int set_retired(struct kryos_station *station, const struct kri_json *arguments, const char *who, bool retired,
+                       struct kri_json **ret_result)
+{
+	const char *name = "", *why = "";
+	char by[WHO_MAX + 1];
+	int r = check_monitor(station);
+
+	(void)(kri_json_get_string(arguments, "name", &name) && kri_json_get_string(arguments, "why", &why));
+	take_who(who, by);
+	if (r >= 0)
+		r = retired ? kryos_monitor_retire(station->monitor, name, by, why)
+		            : kryos_monitor_resume(station->monitor, name, by, why);
+	if (r < 0)
+		return r;
+	kri_station_look_outputs(station);
+	*ret_result = kri_json_object();
+	kri_json_add_string(*ret_result, "channel", name);
+	kri_json_add_bool(*ret_result, "retired", retired);
+	return 0;
+}
+
+int kri_run_channel_retire(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+                           struct kri_json **ret_result)
+{
+	return set_retired(station, arguments, who, true, ret_result);
+}
+
+int kri_run_channel_resume(struct kryos_station *station, const struct kri_json *arguments, const char *who,
+                           struct kri_json **ret_result)
+{
+	return set_retired(station, arguments, who, false, ret_result);
+}

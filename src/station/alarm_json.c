@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Alarms and watched channels as JSON, for the status and the commands, and as sentences for those who look. */
+#include "../json/json.h"
+#include "shown.h"
+#include <kryos/monitor.h>
+#include <stdio.h>
+#include <string.h>
+
+static void add_seconds(struct kri_json *to, const char *key, int64_t ns)
+{
+	kri_json_add_micro(to, key, ns / 1000);
+}
+
+static struct kri_json *person_json(const char *by, const char *key, const char *said, const struct kryos_instant *when)
+{
+	struct kri_json *json = kri_json_object();
+
+	kri_json_add_string(json, "by", by);
+	kri_json_add_string(json, key, said);
+	kri_json_add_time(json, "time", when->t_wall_ns);
+	return json;
+}
+
+struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm)
+{
+	const struct kryos_episode *episode = &alarm->episode;
+	struct kri_json *json = kri_json_object();
+
+	kri_json_add_string(json, "channel", alarm->channel);
+	kri_json_add_string(json, "rule", episode->name);
+	kri_json_add_string(json, "kind", kryos_rule_kind_name(episode->rule.kind));
+	kri_json_add_bool(json, "open", episode->ended_by == KRYOS_EPISODE_OPEN);
+	kri_json_add_time(json, "start", episode->start.t_wall_ns);
+	kri_json_add_time(json, "trigger", episode->trigger.t_wall_ns);
+	kri_json_add_time(json, "end", episode->end.t_wall_ns);
+	kri_json_add_string(json, "ended_by", episode->ended_by ? kryos_episode_end_name(episode->ended_by) : NULL);
+	add_seconds(json, "duration", episode->duration_ns);
+	add_seconds(json, "accumulated", episode->accumulated_ns);
+	add_seconds(json, "indeterminate", episode->indeterminate_ns);
+	if (episode->has_extreme)
+		kri_json_add_micro(json, "extreme", episode->extreme_micro);
+	else
+		kri_json_add_null(json, "extreme");
+	kri_json_add_time(json, "extreme_at", episode->has_extreme ? episode->extreme_at.t_wall_ns : 0);
+	if (alarm->acknowledged)
+		kri_json_add(json, "acknowledged",
+		             person_json(alarm->by, "comment", alarm->comment, &alarm->acknowledged_at));
+	else
+		kri_json_add_null(json, "acknowledged");
+	return json;
+}
+
+struct kri_json *kri_alarms_json(struct kryos_monitor *monitor)
+{
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct kri_json *list = kri_json_array();
+
+	for (unsigned int i = 0; monitor && kryos_monitor_get_alarm(monitor, i, &alarm) >= 0; i++)
+		kri_json_add(list, NULL, kri_alarm_json(&alarm));
+	return list;
+}
+
+struct kri_json *kri_channels_json(struct kryos_monitor *monitor)
+{
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+	struct kri_json *list = kri_json_array();
+
+	for (unsigned int i = 0; monitor && kryos_monitor_get_channel(monitor, i, &channel) >= 0; i++) {
+		struct kri_json *json = kri_json_object(), *open = kri_json_array();
+
+		for (unsigned int kind = KRYOS_RULE_HEAT; kind <= KRYOS_RULE_CUSTOM; kind++)
+			if (channel.open & UINT32_C(1) << kind)
+				kri_json_add_string(open, NULL, kryos_rule_kind_name(kind));
+		kri_json_add_string(json, "channel", channel.channel);
+		kri_json_add_int(json, "rules", channel.rule_count);
+		kri_json_add(json, "open", open);
+		if (channel.retired)
+			kri_json_add(json, "retired",
+			             person_json(channel.retired_by, "why", channel.retired_why, &channel.retired_at));
+		else
+			kri_json_add_null(json, "retired");
+		kri_json_add(list, NULL, json);
+	}
+	return list;
+}
+
+struct kri_json *kri_station_test_json(struct kryos_station *station)
+{
+	struct kri_json *json;
+	struct kryos_time when;
+
+	if (!kri_station_get_test(station, &when))
+		return NULL;
+	json = kri_json_object();
+	kri_json_add_time(json, "time", when.t_wall_ns);
+	kri_json_add_string(json, "trust", kryos_trust_name(when.trust));
+	return json;
+}
+
+/* In whole seconds. */
+static const char *time_text(const struct kryos_instant *instant, char buffer[KRYOS_TEXT_MAX])
+{
+	return kryos_time_text(instant->t_wall_ns - instant->t_wall_ns % KRYOS_SECONDS(1), buffer);
+}
+
+void kri_station_each_alarm(struct kryos_station *station, kri_problem_fn problem, void *data)
+{
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	unsigned int index = 0;
+	char channel[64];
+
+	while (kri_station_next_shown(station, &index, &alarm, channel)) {
+		const struct kryos_episode *episode = &alarm.episode;
+		char text[400], start[KRYOS_TEXT_MAX], end[KRYOS_TEXT_MAX], extreme[KRYOS_TEXT_MAX + 20] = "";
+
+		if (episode->has_extreme) {
+			char value[KRYOS_TEXT_MAX];
+
+			snprintf(extreme, sizeof(extreme), ", %s at worst",
+			         kryos_value_text(episode->extreme_micro, value));
+		}
+		snprintf(text, sizeof(text), "%s: alarm %s %s %s%s%s%s; %s%s", channel, episode->name,
+		         episode->ended_by ? "from" : "since", time_text(&episode->start, start),
+		         episode->ended_by ? " to " : "", episode->ended_by ? time_text(&episode->end, end) : "",
+		         extreme, alarm.acknowledged ? "acknowledged by " : "nobody has acknowledged it",
+		         alarm.acknowledged ? alarm.by : "");
+		problem(data, text);
+	}
+}
