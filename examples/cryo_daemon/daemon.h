@@ -17,6 +17,7 @@ struct options {
 	const char *user;    /* NULL: stay who we are */
 	const char *status;  /* NULL: status.json in the runtime folder */
 	const char *control; /* NULL: control in the runtime folder */
+	const char *metrics; /* NULL: none are written */
 	double speed;        /* times real time; 0: as fast as the disk takes it */
 	bool check, once, print, syslog;
 };
@@ -35,6 +36,7 @@ struct daemon {
 	kryos_log_fn log;
 	int epoll, signals;
 	char status_path[4096], control_path[4096]; /* "": none */
+	const char *metrics_path;                   /* NULL: none */
 	int64_t written_ns;                         /* status.json, CLOCK_MONOTONIC; 0: never */
 	bool changed;                               /* since then */
 	char told[256];                             /* the service manager's STATUS= */

@@ -15,6 +15,7 @@ static const char help_text[] =
 	"      --print           print each measurement, its seq first, once it is stored\n"
 	"      --user NAME       become this user once what needs root is open\n"
 	"      --status FILE     the state as JSON (status.json in the runtime folder)\n"
+	"      --metrics FILE    the state as Prometheus reads it, for its node exporter's textfile collector\n"
 	"      --control PATH    the local socket for kryosctl (control in the runtime folder)\n"
 	"      --syslog          log to syslog, not to standard error\n"
 	"      --simulate TRACE  take time and temperature from a CSV file: time,celsius\n"
@@ -34,7 +35,7 @@ static const char help_text[] =
 	"\n"
 	"Exit status: 0 stopped as told or done, 1 failed, 2 wrong option, 78 mistakes in the station file.\n";
 
-enum { CHECK = 256, ONCE, PRINT, USER, STATUS, CONTROL, SYSLOG, SIMULATE, SPEED };
+enum { CHECK = 256, ONCE, PRINT, USER, STATUS, METRICS, CONTROL, SYSLOG, SIMULATE, SPEED };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{ "print", no_argument, NULL, PRINT },
 	{ "user", required_argument, NULL, USER },
 	{ "status", required_argument, NULL, STATUS },
+	{ "metrics", required_argument, NULL, METRICS },
 	{ "control", required_argument, NULL, CONTROL },
 	{ "syslog", no_argument, NULL, SYSLOG },
 	{ "simulate", required_argument, NULL, SIMULATE },
@@ -89,6 +91,9 @@ int options_parse(struct options *options, int argc, char **argv)
 			break;
 		case STATUS:
 			options->status = optarg;
+			break;
+		case METRICS:
+			options->metrics = optarg;
 			break;
 		case CONTROL:
 			options->control = optarg;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * status.json: what everybody may look at without asking the daemon. Replaced as a whole, by a rename
- * in its folder, so that no reader ever sees half of it. Not synced: the runtime folder is a tmpfs, and
- * a state of before a power cut is worth nothing.
+ * status.json: what everybody may look at without asking the daemon, and what of it Prometheus takes. Each replaced as
+ * a whole, by a rename in its folder, so that no reader ever sees half of it. Not synced: the runtime folder is a
+ * tmpfs, and a state of before a power cut is worth nothing.
  */
 #include "daemon.h"
 #include <errno.h>
@@ -38,6 +38,7 @@ void status_open(struct daemon *daemon)
 	bool needs_folder = !options->status || !options->control;
 	int r = needs_folder ? runtime_folder(daemon, folder, sizeof(folder)) : 0;
 
+	daemon->metrics_path = options->metrics;
 	if (r < 0)
 		say(daemon, KRYOS_LOG_WARNING, "%s can't be made: %s; without %s%s%s", folder, strerror(-r),
 		    options->status ? "" : "status.json", options->status || options->control ? "" : " and ",
@@ -105,6 +106,21 @@ static void write_status(struct daemon *daemon, const char *state)
 	free(json);
 }
 
+static void write_metrics(struct daemon *daemon)
+{
+	char *text = NULL;
+	int r = kryos_station_metrics(daemon->station, &text);
+
+	if (r >= 0)
+		r = replace_file(daemon->metrics_path, text);
+	if (r < 0) {
+		say(daemon, KRYOS_LOG_WARNING, "%s can't be written: %s; going on without it", daemon->metrics_path,
+		    strerror(-r));
+		daemon->metrics_path = NULL;
+	}
+	free(text);
+}
+
 /* One line for systemctl status. */
 static void tell_manager(struct daemon *daemon)
 {
@@ -145,12 +161,17 @@ int64_t status_update(struct daemon *daemon)
 	daemon->changed = false;
 	if (daemon->status_path[0])
 		write_status(daemon, daemon->stopping ? "stopping" : "running");
+	if (daemon->metrics_path)
+		write_metrics(daemon);
 	tell_manager(daemon);
 	return UNCHANGED_NS;
 }
 
 void status_stop(struct daemon *daemon)
 {
+	/* A station that is not there has no numbers: an old file would say that all is as it was. */
+	if (daemon->metrics_path)
+		unlink(daemon->metrics_path);
 	if (daemon->status_path[0] && daemon->written_ns)
 		write_status(daemon, "stopped");
 }

@@ -73,6 +73,8 @@ KRYOS_EXPORT struct kryos_relay *kryos_station_get_relay(struct kryos_station *s
 
 /* The whole state as one JSON object, as in status.json; free() it. -ENOMEM. */
 KRYOS_API int kryos_station_status_json(struct kryos_station *station, char **ret_json);
+/* What of it Prometheus takes from a textfile: text format 0.0.4, docs/api/metrics.md; free() it. -ENOMEM. */
+KRYOS_API int kryos_station_metrics(struct kryos_station *station, char **ret_text);
 
 KRYOS_END
 #endif

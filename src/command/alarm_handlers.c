@@ -3,6 +3,7 @@
 #include "../station/shown.h"
 #include "command.h"
 #include <kryos/monitor.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WHO_MAX 31 /* what a monitor takes */
@@ -96,4 +97,18 @@ int kri_run_channel_resume(struct kryos_station *station, const struct kri_json 
                            struct kri_json **ret_result)
 {
 	return set_retired(station, arguments, who, false, ret_result);
+}
+
+int kri_run_metrics(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
+{
+	char *text = NULL;
+	int r = kryos_station_metrics(station, &text);
+
+	(void)arguments;
+	if (r < 0)
+		return r;
+	*ret_result = kri_json_object();
+	kri_json_add_string(*ret_result, "text", text);
+	free(text);
+	return 0;
 }

@@ -35,6 +35,7 @@ struct kri_command {
 extern const struct kri_command kri_commands[];
 
 /* alarm_handlers.c */
+int kri_run_metrics(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result);
 int kri_run_alarm_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result);
 int kri_run_channel_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result);
 int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_json *arguments, const char *who,

@@ -252,5 +252,9 @@ const struct kri_command kri_commands[] = {
 	  .arguments = { { .name = "name", .type = KRI_ARGUMENT_TEXT, .required = true },
 	                 { .name = "why", .type = KRI_ARGUMENT_TEXT, .required = true } },
 	  .run_for = kri_run_channel_resume },
+	{ .name = "metrics",
+	  .right = KRYOS_RIGHT_READ,
+	  .help = "the state as Prometheus reads it",
+	  .run = kri_run_metrics },
 	{ .name = NULL },
 };

@@ -69,6 +69,13 @@ int kryos_station_status_json(struct kryos_station *station, char **ret_json)
 	return absent();
 }
 
+int kryos_station_metrics(struct kryos_station *station, char **ret_text)
+{
+	(void)station;
+	(void)ret_text;
+	return absent();
+}
+
 int kryos_station_get_device(const char *config_path, unsigned int index, char ret_name[32], char ret_device[96])
 {
 	(void)config_path;

@@ -285,7 +285,7 @@ static void the_list_names_every_command_with_its_arguments(void **state)
 		assert_true(kri_json_get_string(command, "help", &text) && *text);
 		assert_true(kri_json_is_object(kri_json_get(command, "arguments")));
 	}
-	assert_int_equal(count, 16);
+	assert_int_equal(count, 17);
 	assert_null(kri_commands[count].name);
 	kri_json_free(list);
 	free(json);
