@@ -21,14 +21,18 @@ enum option_bit {
 	TAKES_EVENTS = 64,
 	TAKES_RANGE = 128,
 	TAKES_OUTPUT = 256,
-	TAKES_EVALUATE = 512
+	TAKES_EVALUATE = 512,
+	TAKES_PROMETHEUS = 1024,
+	TAKES_COMMENT = 2048,
+	TAKES_WHY = 4096,
+	TAKES_FILE = 8192
 };
 
 #define MAX_CHANNELS 32
 
 struct options {
-	const char *store, *socket, *output, *profile, *rules;
-	bool json, follow, events, repair, days;
+	const char *store, *socket, *output, *profile, *rules, *comment, *why, *file;
+	bool json, follow, events, repair, days, prometheus;
 	int64_t count;
 	const char *channels[MAX_CHANNELS];
 	unsigned int channel_count;
@@ -46,7 +50,8 @@ struct command {
 	int (*run)(const struct options *options, char *const *arguments, int count);
 };
 extern const struct command status_command, read_command, tail_command, export_command, queue_command, verify_command,
-	salvage_command, evaluate_command, command_command, scan_command, setup_command, doctor_command;
+	salvage_command, evaluate_command, alarm_command, channel_command, command_command, scan_command, setup_command,
+	doctor_command;
 
 /* "kryosctl: " and the sentence, on stderr; gives EXIT_FAILURE. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -57,6 +62,14 @@ int misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 int ask_daemon(const struct options *options, const char *command, struct kri_json *arguments,
                struct kri_json **ret_result);
+/*
+ * The same; where none answers, the store of the station file is opened under its lock, and the command is carried out
+ * and recorded there. An exit status: what went wrong was said.
+ */
+int ask_or_do(const struct options *options, const char *command, struct kri_json *arguments,
+              struct kri_json **ret_result);
+/* The login name of whoever runs this. */
+const char *own_name(char buffer[64]);
 /* Whether a failed ask means that no daemon runs. */
 bool nobody_answers(int result);
 

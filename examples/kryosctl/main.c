@@ -7,8 +7,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&setup_command,  &scan_command,  &doctor_command, &status_command,  &read_command,     &tail_command,
-	&export_command, &queue_command, &verify_command, &salvage_command, &evaluate_command, &command_command,
+	&setup_command,    &scan_command,   &doctor_command,  &status_command,  &read_command,
+	&tail_command,     &export_command, &queue_command,   &verify_command,  &salvage_command,
+	&evaluate_command, &alarm_command,  &channel_command, &command_command,
 };
 
 static const struct option long_options[] = {
@@ -29,6 +30,10 @@ static const struct option long_options[] = {
 	{ "vvm-model", required_argument, NULL, 'M' },
 	{ "days", no_argument, NULL, 'd' },
 	{ "repair", no_argument, NULL, 'R' },
+	{ "prometheus", no_argument, NULL, 'P' },
+	{ "comment", required_argument, NULL, 'C' },
+	{ "why", required_argument, NULL, 'w' },
+	{ "file", required_argument, NULL, 'S' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -63,6 +68,10 @@ static const struct {
 	  "      --vvm-model NAME  by which rates: goldwood-diesburg-2018 (taken where nothing is said) or two-point\n"
 	  "      --days            minimum, maximum and mean of each day, in UTC\n"
 	  "      --repair          leaves out exact duplicates and rows older than one before, and says which" },
+	{ TAKES_PROMETHEUS, "P", "      --prometheus      the numbers, as Prometheus reads them" },
+	{ TAKES_COMMENT, "C", "      --comment TEXT    what was seen, or done about it; at most 200 bytes" },
+	{ TAKES_WHY, "w", "      --why TEXT        the reason, which is printed on every report; at most 200 bytes" },
+	{ TAKES_FILE, "S", "      --file FILE       the station file, where no daemon runs (/etc/kryos/station.ini)" },
 };
 
 int complain(const char *format, ...)
@@ -215,6 +224,18 @@ static int set_option(struct options *options, int key, const char *value)
 	case 'R':
 		options->repair = true;
 		break;
+	case 'P':
+		options->prometheus = true;
+		break;
+	case 'C':
+		options->comment = value;
+		break;
+	case 'w':
+		options->why = value;
+		break;
+	case 'S':
+		options->file = value;
+		break;
 	default:
 		return EXIT_USAGE;
 	}
@@ -282,6 +303,7 @@ int main(int argc, char **argv)
 	struct options options = {
 		.store = "/var/lib/kryos",
 		.socket = "/run/kryos/control",
+		.file = "/etc/kryos/station.ini",
 		.count = 10,
 		.to_ns = INT64_MAX,
 		.activation_j_per_mol = 83144,

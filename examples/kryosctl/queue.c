@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <kryos/sys/bus.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void show_queues(const struct kri_json *result, bool json)
 {
@@ -123,16 +121,11 @@ static bool has_queue(struct kryos_ctx *ctx, const char *store, const char *name
 
 static int audit(struct kryos_store *store, const char *what)
 {
-	const struct passwd *user = getpwuid(getuid());
 	char who[64];
 
-	if (user)
-		snprintf(who, sizeof(who), "%.63s", user->pw_name);
-	else
-		snprintf(who, sizeof(who), "uid %lu", (unsigned long)getuid());
 	return kryos_store_add_event(store, &(struct kryos_event){ .size = sizeof(struct kryos_event),
 	                                                           .type = KRYOS_EVENT_AUDIT,
-	                                                           .name = who,
+	                                                           .name = own_name(who),
 	                                                           .text = what });
 }
 

@@ -15,6 +15,32 @@ static void show_problems(const struct kri_json *problems)
 	}
 }
 
+/* What is open stands among the problems. */
+static void show_alarms(const struct kri_json *status)
+{
+	const struct kri_json *channels = kri_json_get(status, "channels"), *channel, *retired;
+	const char *test = text_of(kri_json_get(status, "test"), "time");
+	char time[KRYOS_TEXT_MAX];
+
+	printf("alarms\n");
+	if (!kri_json_at(channels, 0, NULL))
+		printf("  none: nothing is judged\n");
+	for (unsigned int i = 0; (channel = kri_json_at(channels, i, NULL)); i++) {
+		printf("  %-28s ", text_of(channel, "channel"));
+		retired = kri_json_get(channel, "retired");
+		if (kri_json_is_object(retired)) {
+			printf("retired since %s by ", seconds_of(retired, "time", time));
+			print_text(stdout, text_of(retired, "by"));
+			printf(": ");
+			print_text(stdout, text_of(retired, "why"));
+			putchar('\n');
+		} else {
+			printf("rules: %" PRId64 "\n", number_of(channel, "rules"));
+		}
+	}
+	printf("  tested: %s\n", *test ? seconds_of(kri_json_get(status, "test"), "time", time) : "never");
+}
+
 static void show_store(const struct kri_json *store)
 {
 	char bytes[32], limit[32], worst[KRYOS_TEXT_MAX], first[KRYOS_TEXT_MAX];
@@ -88,6 +114,7 @@ static void show(const struct kri_json *status)
 		print_text(stdout, text_of(rtc, "text"));
 		putchar('\n');
 	}
+	show_alarms(status);
 	printf("readings\n");
 	print_readings(kri_json_get(status, "readings"));
 	show_store(kri_json_get(status, "store"));
@@ -102,11 +129,13 @@ static int run(const struct options *options, char *const *arguments, int count)
 
 	if (count > 0)
 		return misused("status: there is no argument \"%s\"", arguments[0]);
-	r = ask_daemon(options, "status", NULL, &status);
+	r = ask_daemon(options, options->prometheus ? "metrics" : "status", NULL, &status);
 	if (r < 0)
 		return complain("%s%s", kryos_strerror(r),
 		                nobody_answers(r) ? " (tail, export and verify read the store without it)" : "");
-	if (options->json)
+	if (options->prometheus)
+		fputs(text_of(status, "text"), stdout);
+	else if (options->json)
 		print_json(status);
 	else
 		show(status);
@@ -119,7 +148,8 @@ const struct command status_command = {
 	.arguments = "",
 	.summary = "the state of the running station",
 	.help = "Asks the daemon for its state: what needs somebody's eye (marked \"!\"), clock, newest\n"
-		"readings, store, relays and watchdog. --json gives all of it, as in status.json.",
-	.options = TAKES_SOCKET | TAKES_JSON,
+		"readings, store, relays and watchdog. --json gives all of it, as in status.json,\n"
+		"--prometheus the numbers of it in Prometheus' text format.",
+	.options = TAKES_SOCKET | TAKES_JSON | TAKES_PROMETHEUS,
 	.run = run,
 };
