@@ -202,7 +202,7 @@ const struct command alarm_command = {
 		"test              drives all lamps and buzzers for 5 s and sends one message marked test; its date\n"
 		"                  is on the report. Exit status 1: one of them is lost\n"
 		"Asks the daemon; where none runs, list and ack open the store of the station file under its lock.",
-	.options = TAKES_SOCKET | TAKES_JSON | TAKES_COMMENT | TAKES_FILE,
+	.options = TAKES_SOCKET | TAKES_JSON | TAKES_COMMENT | TAKES_CONFIG,
 	.run = run_alarm,
 };
 
@@ -216,6 +216,6 @@ const struct command channel_command = {
 		"resume NAME       alarms of it again. --why is needed\n"
 		"Asks the daemon; where none runs, opens the store of the station file under its lock. It is recorded\n"
 		"who said so.",
-	.options = TAKES_SOCKET | TAKES_JSON | TAKES_WHY | TAKES_FILE,
+	.options = TAKES_SOCKET | TAKES_JSON | TAKES_WHY | TAKES_CONFIG,
 	.run = run_channel,
 };

@@ -84,17 +84,18 @@ const char *own_name(char buffer[64])
 /* With the station's store under its lock, and none of its devices and relays. */
 static int do_here(const struct options *options, const char *line, struct kri_json **ret_result)
 {
+	const char *config = options->config ? options->config : DEFAULT_CONFIG;
 	struct kryos_station *station = NULL;
 	struct kryos_ctx *ctx = NULL;
 	char who[64], *text = NULL;
 	int r = kryos_ctx_new(&ctx, NULL);
 
 	if (r >= 0)
-		r = kryos_station_open(&station, ctx, options->file, KRYOS_STATION_CONFIG(.store_only = 1));
+		r = kryos_station_open(&station, ctx, config, KRYOS_STATION_CONFIG(.store_only = 1));
 	if (r >= 0)
 		r = kryos_command_run(station, line, own_name(who), KRYOS_RIGHT_READ | KRYOS_RIGHT_CHANGE, &text);
 	if (r >= 0)
-		r = take_answer(options->file, text, ret_result);
+		r = take_answer(config, text, ret_result);
 	if (r >= 0)
 		r = kryos_store_flush(kryos_station_get_store(station), PATIENCE_NS);
 	if (r < 0)

@@ -339,7 +339,7 @@ static int examine(struct doctor *doctor, struct kryos_ctx *ctx)
 
 static int run(const struct options *options, char *const *arguments, int count)
 {
-	struct doctor doctor = { .options = options, .file = count ? arguments[0] : "/etc/kryos/station.ini" };
+	struct doctor doctor = { .options = options, .file = count ? arguments[0] : DEFAULT_CONFIG };
 	struct kryos_ctx *ctx;
 	int r;
 

@@ -243,6 +243,6 @@ const struct command evaluate_command = {
 		"seconds since 1970. A log with a mistake gives its line and no result.\n"
 		"Profiles: who-refrigerator (taken where nothing is said), who-shipping-1, who-shipping-2,\n"
 		"fridge-2-8, freezer-25-15, ultra-cold-80-60, controlled-room.",
-	.options = TAKES_JSON | TAKES_EVALUATE,
+	.options = TAKES_JSON | TAKES_EVALUATE | TAKES_VVM,
 	.run = run,
 };

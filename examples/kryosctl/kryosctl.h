@@ -25,13 +25,16 @@ enum option_bit {
 	TAKES_PROMETHEUS = 1024,
 	TAKES_COMMENT = 2048,
 	TAKES_WHY = 4096,
-	TAKES_FILE = 8192
+	TAKES_CONFIG = 8192,
+	TAKES_VVM = 16384,
+	TAKES_REPORT = 32768
 };
 
 #define MAX_CHANNELS 32
+#define DEFAULT_CONFIG "/etc/kryos/station.ini"
 
 struct options {
-	const char *store, *socket, *output, *profile, *rules, *comment, *why, *file;
+	const char *store, *socket, *output, *profile, *rules, *comment, *why, *config, *timezone, *language;
 	bool json, follow, events, repair, days, prometheus;
 	int64_t count;
 	const char *channels[MAX_CHANNELS];
@@ -50,8 +53,8 @@ struct command {
 	int (*run)(const struct options *options, char *const *arguments, int count);
 };
 extern const struct command status_command, read_command, tail_command, export_command, queue_command, verify_command,
-	salvage_command, evaluate_command, alarm_command, channel_command, command_command, scan_command, setup_command,
-	doctor_command;
+	salvage_command, evaluate_command, report_command, alarm_command, channel_command, command_command,
+	scan_command, setup_command, doctor_command;
 
 /* "kryosctl: " and the sentence, on stderr; gives EXIT_FAILURE. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -76,6 +79,9 @@ bool nobody_answers(int result);
 /* scan.c */
 void print_finding(const struct kryos_finding *finding);
 
+/* report.c. The end of path says in which form. An exit status; what is wrong was said. */
+int write_report(const struct options *options, const char *path);
+
 /* show.c */
 /* Text from elsewhere: control characters would steer the terminal. */
 void print_text(FILE *stream, const char *text);
@@ -92,6 +98,8 @@ void print_readings(const struct kri_json *readings);
 /* One record of a store on a line. */
 void print_record(const struct kryos_record *record, bool json, FILE *stream);
 bool is_wanted(const struct options *options, const struct kryos_record *record);
+/* Whether it is one of those that were named, or none was. */
+bool is_channel_wanted(const struct options *options, const char *channel);
 /* Says what the reader had to leave out, if anything: EXIT_FAILURE, for nobody should take a part for the whole. */
 int complain_of_gaps(struct kryos_reader *reader);
 /* stdout or file could take everything: EXIT_SUCCESS, else complains. */

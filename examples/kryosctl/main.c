@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&setup_command,    &scan_command,   &doctor_command,  &status_command,  &read_command,
-	&tail_command,     &export_command, &queue_command,   &verify_command,  &salvage_command,
-	&evaluate_command, &alarm_command,  &channel_command, &command_command,
+	&setup_command,    &scan_command,   &doctor_command, &status_command,  &read_command,
+	&tail_command,     &export_command, &queue_command,  &verify_command,  &salvage_command,
+	&evaluate_command, &report_command, &alarm_command,  &channel_command, &command_command,
 };
 
 static const struct option long_options[] = {
@@ -33,7 +33,9 @@ static const struct option long_options[] = {
 	{ "prometheus", no_argument, NULL, 'P' },
 	{ "comment", required_argument, NULL, 'C' },
 	{ "why", required_argument, NULL, 'w' },
-	{ "file", required_argument, NULL, 'S' },
+	{ "config", required_argument, NULL, 'S' },
+	{ "timezone", required_argument, NULL, 'z' },
+	{ "lang", required_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -56,22 +58,26 @@ static const struct {
 	  "      --from TIME       from this time on, UTC: 2026-11-20T09:12:00Z, or seconds since 1970\n"
 	  "      --to TIME         before this time" },
 	{ TAKES_OUTPUT, "o", "  -o, --output FILE     write there; export: instead of to standard output" },
-	{ TAKES_EVALUATE, "prmvMdR",
-	  "      --profile NAME    the rules of a profile\n"
+	{ TAKES_EVALUATE | TAKES_REPORT, "p", "      --profile NAME    the rules of a profile" },
+	{ TAKES_VVM, "v",
+	  "      --vvm KIND,...    an estimate of how much of their life vaccine vial monitors used: vvm2, vvm7, "
+	  "vvm14,\n"
+	  "                        vvm30" },
+	{ TAKES_EVALUATE, "rmMdR",
 	  "      --rules FILE      rules of one's own: sections [rule NAME] with kind, threshold, comparator, "
 	  "duration,\n"
 	  "                        mode, window, gap, reset and hysteresis\n"
 	  "      --mkt-energy KJ   activation energy of the mean kinetic temperature, in kJ/mol (83.144)\n"
-	  "      --vvm KIND,...    an estimate of how much of their life vaccine vial monitors used: vvm2, vvm7, "
-	  "vvm14, "
-	  "vvm30\n"
 	  "      --vvm-model NAME  by which rates: goldwood-diesburg-2018 (taken where nothing is said) or two-point\n"
 	  "      --days            minimum, maximum and mean of each day, in UTC\n"
 	  "      --repair          leaves out exact duplicates and rows older than one before, and says which" },
 	{ TAKES_PROMETHEUS, "P", "      --prometheus      the numbers, as Prometheus reads them" },
 	{ TAKES_COMMENT, "C", "      --comment TEXT    what was seen, or done about it; at most 200 bytes" },
 	{ TAKES_WHY, "w", "      --why TEXT        the reason, which is printed on every report; at most 200 bytes" },
-	{ TAKES_FILE, "S", "      --file FILE       the station file, where no daemon runs (/etc/kryos/station.ini)" },
+	{ TAKES_CONFIG, "S", "      --config FILE     the station file (" DEFAULT_CONFIG ")" },
+	{ TAKES_REPORT, "zl",
+	  "      --timezone NAME   of the times in the report, as Asia/Kolkata; else the station's\n"
+	  "      --lang LANGUAGE   en, fr, es or pt (en)" },
 };
 
 int complain(const char *format, ...)
@@ -221,6 +227,12 @@ static int set_option(struct options *options, int key, const char *value)
 	case 'd':
 		options->days = true;
 		break;
+	case 'z':
+		options->timezone = value;
+		break;
+	case 'l':
+		options->language = value;
+		break;
 	case 'R':
 		options->repair = true;
 		break;
@@ -234,7 +246,7 @@ static int set_option(struct options *options, int key, const char *value)
 		options->why = value;
 		break;
 	case 'S':
-		options->file = value;
+		options->config = value;
 		break;
 	default:
 		return EXIT_USAGE;
@@ -303,7 +315,6 @@ int main(int argc, char **argv)
 	struct options options = {
 		.store = "/var/lib/kryos",
 		.socket = "/run/kryos/control",
-		.file = "/etc/kryos/station.ini",
 		.count = 10,
 		.to_ns = INT64_MAX,
 		.activation_j_per_mol = 83144,

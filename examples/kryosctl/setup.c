@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEFAULT_FILE "/etc/kryos/station.ini"
 #define MOST_SENSORS 32
 
 struct sensor {
@@ -337,8 +336,8 @@ static void say_what_next(const struct setup *setup)
 	if (has_unit())
 		printf("sudo systemctl start cryo_daemon");
 	else
-		printf("cryo_daemon%s%s", strcmp(setup->file, DEFAULT_FILE) != 0 ? " -c " : "",
-		       strcmp(setup->file, DEFAULT_FILE) != 0 ? setup->file : "");
+		printf("cryo_daemon%s%s", strcmp(setup->file, DEFAULT_CONFIG) != 0 ? " -c " : "",
+		       strcmp(setup->file, DEFAULT_CONFIG) != 0 ? setup->file : "");
 	printf("   Look: kryosctl status\n");
 }
 
@@ -366,7 +365,7 @@ static int look_and_write(struct kryos_ctx *ctx, struct setup *setup)
 
 static int run(const struct options *options, char *const *arguments, int count)
 {
-	struct setup setup = { .options = options, .file = options->output ? options->output : DEFAULT_FILE };
+	struct setup setup = { .options = options, .file = options->output ? options->output : DEFAULT_CONFIG };
 	struct kri_json *status = NULL;
 	struct kryos_ctx *ctx;
 	int r;

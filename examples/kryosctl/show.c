@@ -180,13 +180,19 @@ static bool matches(const char *wanted, const char *channel)
 	return strcmp(wanted, channel) == 0;
 }
 
-bool is_wanted(const struct options *options, const struct kryos_record *record)
+bool is_channel_wanted(const struct options *options, const char *channel)
 {
-	bool wanted = options->channel_count == 0 || record->event;
+	bool wanted = options->channel_count == 0;
 
 	for (unsigned int i = 0; i < options->channel_count && !wanted; i++)
-		wanted = matches(options->channels[i], record->channel);
-	return wanted && record->sample.t_wall_ns >= options->from_ns && record->sample.t_wall_ns < options->to_ns;
+		wanted = matches(options->channels[i], channel);
+	return wanted;
+}
+
+bool is_wanted(const struct options *options, const struct kryos_record *record)
+{
+	return (record->event || is_channel_wanted(options, record->channel)) &&
+	       record->sample.t_wall_ns >= options->from_ns && record->sample.t_wall_ns < options->to_ns;
 }
 
 int complain_of_gaps(struct kryos_reader *reader)

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happened: episodes from their beginning, end and acknowledgement, contacts from their changes, and the rest. */
+#include "../config/config.h"
+#include "report.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The word behind "key=", up to the next blank; false: there is none. */
+static bool word_of(const char *text, const char *key, char *buffer, size_t size)
+{
+	size_t count = strlen(key);
+
+	for (const char *at = strstr(text, key); at; at = strstr(at + 1, key)) {
+		if ((at == text || at[-1] == ' ' || at[-1] == ',') && at[count] == '=') {
+			snprintf(buffer, size, "%.*s", (int)strcspn(at + count + 1, " "), at + count + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* All behind the first " key=". */
+static void rest_of(const char *text, const char *key, char *buffer, size_t size)
+{
+	char mark[16];
+	const char *at;
+
+	snprintf(mark, sizeof(mark), " %s=", key);
+	at = strstr(text, mark);
+	snprintf(buffer, size, "%s", at ? at + strlen(mark) : "");
+}
+
+static bool is_same_instant(const struct kryos_instant *a, const struct kryos_instant *b)
+{
+	return a->boot == b->boot && a->t_boot_ns == b->t_boot_ns && a->t_wall_ns == b->t_wall_ns;
+}
+
+int kri_report_add_episode(struct kri_report *report, const char *channel, const struct kryos_episode *episode,
+                           bool judged_here)
+{
+	struct kri_report_episode *at = NULL;
+
+	for (size_t i = report->episode_count; i-- > 0 && !at;) {
+		struct kri_report_episode *other = &report->episodes[i];
+
+		if (other->judged_here == judged_here && strcmp(other->channel, channel) == 0 &&
+		    strcmp(other->episode.name, episode->name) == 0 &&
+		    is_same_instant(&other->episode.start, &episode->start))
+			at = other;
+	}
+	if (!at) {
+		int r = kri_report_grow(&report->episodes, report->episode_count, sizeof(*report->episodes));
+
+		if (r < 0)
+			return r;
+		at = &report->episodes[report->episode_count++];
+		memset(at, 0, sizeof(*at));
+		snprintf(at->channel, sizeof(at->channel), "%s", channel);
+		at->judged_here = judged_here;
+	} else if (at->episode.ended_by != KRYOS_EPISODE_OPEN) {
+		return 0; /* a repeated beginning does not open it again */
+	}
+	at->episode = *episode;
+	return 0;
+}
+
+static int take_episode(struct kri_report *report, const struct kryos_event *event)
+{
+	struct kri_report_channel *channel;
+	struct kryos_episode episode;
+	int r;
+
+	/* Another program's, with a text of its own: there is nothing to say of it that is sure. */
+	if (kryos_episode_parse(&episode, event->text) < 0)
+		return 0;
+	r = kri_report_channel(report, event->name, "", "", &channel);
+	if (r < 0)
+		return r;
+	kri_report_add_rule(channel, &episode.rule, episode.name);
+	return kri_report_add_episode(report, event->name, &episode, false);
+}
+
+/* An acknowledgement names its episode by the same words that the episode's own event has. */
+static void take_acknowledgement(struct kri_report *report, const struct kryos_record *record)
+{
+	char rule[KRYOS_RULE_NAME_MAX], start[160], text[KRYOS_EPISODE_TEXT_MAX], own[160];
+	const struct kryos_event *event = record->event;
+
+	if (!word_of(event->text, "rule", rule, sizeof(rule)) || !word_of(event->text, "start", start, sizeof(start)))
+		return;
+	for (size_t i = report->episode_count; i-- > 0;) {
+		struct kri_report_episode *at = &report->episodes[i];
+
+		if (at->judged_here || strcmp(at->channel, event->name) != 0 || strcmp(at->episode.name, rule) != 0)
+			continue;
+		at->episode.rule.name = at->episode.name;
+		kryos_episode_text(&at->episode, text);
+		if (!word_of(text, "start", own, sizeof(own)) || strcmp(own, start) != 0)
+			continue;
+		at->is_acknowledged = true;
+		at->acknowledged_ns = record->sample.t_wall_ns;
+		word_of(event->text, "by", at->by, sizeof(at->by));
+		rest_of(event->text, "comment", at->comment, sizeof(at->comment));
+		return;
+	}
+}
+
+struct kri_report_contact *kri_report_contact(struct kri_report *report, const char *name)
+{
+	const char *quantity = strrchr(name, '.');
+	struct kri_report_contact *contact;
+
+	for (size_t i = 0; i < report->contact_count; i++)
+		if (strcmp(report->contacts[i].name, name) == 0)
+			return &report->contacts[i];
+	if (kri_report_grow(&report->contacts, report->contact_count, sizeof(*contact)) < 0)
+		return NULL;
+	contact = &report->contacts[report->contact_count++];
+	memset(contact, 0, sizeof(*contact));
+	snprintf(contact->name, sizeof(contact->name), "%s", name);
+	contact->is_power = quantity && strcmp(quantity, ".present") == 0;
+	contact->since_ns = INT64_MIN;
+	return contact;
+}
+
+/* A stretch in which the contact was as is told of: open, or absent. What lies outside of the period counts nothing. */
+static int add_stretch(struct kri_report *report, struct kri_report_contact *contact, int64_t from_ns, int64_t to_ns)
+{
+	int r;
+
+	if (from_ns < report->config.from_ns)
+		from_ns = report->config.from_ns;
+	if (to_ns > report->config.to_ns)
+		to_ns = report->config.to_ns;
+	if (to_ns <= from_ns)
+		return 0;
+	r = kri_report_grow(&contact->spans, contact->count, sizeof(*contact->spans));
+	if (r < 0)
+		return r;
+	contact->spans[contact->count++] = (struct kri_span_of_time){ from_ns, to_ns };
+	contact->total_ns += to_ns - from_ns;
+	if (to_ns - from_ns > contact->longest_ns)
+		contact->longest_ns = to_ns - from_ns;
+	return 0;
+}
+
+int kri_report_end_contact(struct kri_report *report, struct kri_report_contact *contact)
+{
+	int r = 0;
+
+	if (contact->since_ns != INT64_MIN)
+		r = add_stretch(report, contact, contact->since_ns, report->config.to_ns);
+	contact->since_ns = INT64_MIN;
+	return r;
+}
+
+static int take_state(struct kri_report *report, const struct kryos_record *record)
+{
+	struct kri_report_contact *contact = kri_report_contact(report, record->event->name);
+	int64_t now_ns = record->sample.t_wall_ns, since_ns;
+	bool told;
+
+	if (!contact)
+		return kryos_fail(-ENOMEM, "out of memory");
+	told = contact->is_power ? record->event->code == 0 : record->event->code != 0;
+	if (told) {
+		contact->since_ns = now_ns;
+		return 0;
+	}
+	/* What it lasted is on the boot's clock; its beginning was perhaps before the store's first event. */
+	since_ns = record->event->value_ns > 0 ? now_ns - record->event->value_ns : contact->since_ns;
+	contact->since_ns = INT64_MIN;
+	return since_ns == INT64_MIN ? 0 : add_stretch(report, contact, since_ns, now_ns);
+}
+
+static int take_retired(struct kri_report *report, const struct kryos_record *record)
+{
+	const struct kryos_event *event = record->event;
+	struct kri_report_retired *at;
+	int r;
+
+	if (event->type == KRYOS_EVENT_RESUMED) {
+		for (size_t i = 0; i < report->retired_count; i++) {
+			at = &report->retired[i];
+			if (at->to_ns == INT64_MAX && strcmp(at->channel, event->name) == 0)
+				at->to_ns = record->sample.t_wall_ns;
+		}
+		return 0;
+	}
+	r = kri_report_grow(&report->retired, report->retired_count, sizeof(*at));
+	if (r < 0)
+		return r;
+	at = &report->retired[report->retired_count++];
+	memset(at, 0, sizeof(*at));
+	snprintf(at->channel, sizeof(at->channel), "%s", event->name);
+	word_of(event->text, "by", at->by, sizeof(at->by));
+	rest_of(event->text, "why", at->why, sizeof(at->why));
+	at->from_ns = record->sample.t_wall_ns;
+	at->to_ns = INT64_MAX;
+	return 0;
+}
+
+/* "by WHO; was ...; is low=.. calibrated=.. expires=.. certificate=.. to the end" (src/sensor/channel.c). */
+static int take_calibration(struct kri_report *report, const struct kryos_event *event)
+{
+	struct kri_report_channel *channel;
+	const char *is = strstr(event->text, "; is ");
+	char text[200];
+	int r;
+
+	if (!is)
+		return 0;
+	r = kri_report_channel(report, event->name, "", "", &channel);
+	if (r < 0)
+		return r;
+	is += strlen("; is ");
+	free(channel->calibration);
+	free(channel->certificate);
+	channel->calibration = strdup(is);
+	rest_of(is, "certificate", text, sizeof(text));
+	channel->certificate = *text ? strdup(text) : NULL;
+	channel->expires_ns = channel->calibrated_ns = 0;
+	if (word_of(is, "expires", text, sizeof(text)) && kri_parse_time(text, &channel->expires_ns) < 0)
+		channel->expires_ns = 0;
+	if (word_of(is, "calibrated", text, sizeof(text)) && kri_parse_time(text, &channel->calibrated_ns) < 0)
+		channel->calibrated_ns = 0;
+	return channel->calibration ? 0 : kryos_fail(-ENOMEM, "out of memory");
+}
+
+static int keep(char **at, const char *text)
+{
+	free(*at);
+	*at = strdup(text);
+	return *at ? 0 : kryos_fail(-ENOMEM, "out of memory");
+}
+
+static int take_moment(struct kri_report *report, int64_t t_ns)
+{
+	int r = kri_report_grow(&report->restarts, report->restart_count, sizeof(*report->restarts));
+
+	if (r >= 0)
+		report->restarts[report->restart_count++] = t_ns;
+	return r;
+}
+
+static int take_given_up(struct kri_report *report, const struct kryos_event *event)
+{
+	int r = kri_report_grow(&report->given_up, report->given_up_count, sizeof(*report->given_up));
+
+	if (r >= 0)
+		report->given_up[report->given_up_count++] =
+			(struct kri_span_of_time){ event->first_seq,
+			                           event->last_seq ? event->last_seq : event->first_seq };
+	return r;
+}
+
+static int take_offset(struct kri_report *report, const struct kryos_event *event)
+{
+	int r = kri_report_grow(&report->offsets, report->offset_count, sizeof(*report->offsets));
+
+	if (r >= 0)
+		report->offsets[report->offset_count++] =
+			(struct kri_report_offset){ (uint32_t)event->code, event->value_ns };
+	return r;
+}
+
+int kri_report_take_event(struct kri_report *report, const struct kryos_record *record)
+{
+	const struct kryos_event *event = record->event;
+	bool is_past = record->sample.t_wall_ns < report->config.to_ns;
+	int r;
+
+	switch (event->type) {
+	case KRYOS_EVENT_ALARM_ON:
+	case KRYOS_EVENT_ALARM_OFF:
+		return take_episode(report, event);
+	case KRYOS_EVENT_ACKNOWLEDGED:
+		take_acknowledgement(report, record);
+		return 0;
+	case KRYOS_EVENT_STATE:
+		return take_state(report, record);
+	case KRYOS_EVENT_RETIRED:
+	case KRYOS_EVENT_RESUMED:
+		return take_retired(report, record);
+	case KRYOS_EVENT_CALIBRATION:
+		return is_past ? take_calibration(report, event) : 0;
+	case KRYOS_EVENT_RESTART:
+		return take_moment(report, record->sample.t_wall_ns);
+	case KRYOS_EVENT_GAP:
+		return take_given_up(report, event);
+	case KRYOS_EVENT_CORRECTED:
+		return take_offset(report, event);
+	case KRYOS_EVENT_TEST:
+		if (!is_past)
+			return 0;
+		report->test_ns = record->sample.t_wall_ns;
+		return keep(&report->test, event->text);
+	case KRYOS_EVENT_START:
+		if (!is_past)
+			return 0;
+		report->start_ns = record->sample.t_wall_ns;
+		r = take_moment(report, record->sample.t_wall_ns);
+		if (r >= 0)
+			r = keep(&report->start_version, event->name);
+		return r < 0 ? r : keep(&report->start, event->text);
+	default:
+		return 0;
+	}
+}

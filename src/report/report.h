@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Report: what was stored in a period, as pages that a health worker or an auditor prints.
+ *
+ * A report is filled record by record and keeps no samples: of each channel so many columns of the chart, a line for
+ * each day, statistics and gaps. So its memory depends on the length of the period in days and not on the number of
+ * samples. It says facts; what they mean for a vaccine is not its matter.
+ *
+ * No part of libkryos: whoever links this has cairo too.
+ */
+#ifndef KRI_REPORT_H
+#define KRI_REPORT_H
+
+#include "../core/core.h"
+#include <kryos/alarm.h>
+#include <kryos/exposure.h>
+#include <kryos/queue.h>
+
+#define KRI_REPORT_COLUMNS 960
+#define KRI_REPORT_MAX_CHANNELS 64
+#define KRI_REPORT_MAX_GAPS 4096
+#define KRI_REPORT_MAX_RULES 16
+#define KRI_REPORT_DISTANCES 15
+
+enum kri_language { KRI_LANGUAGE_EN, KRI_LANGUAGE_FR, KRI_LANGUAGE_ES, KRI_LANGUAGE_PT, KRI_LANGUAGE_COUNT };
+enum kri_report_form { KRI_REPORT_PDF, KRI_REPORT_SVG, KRI_REPORT_HTML };
+
+/* A rule that is known of a channel. */
+struct kri_report_rule {
+	const char *channel;
+	struct kryos_rule rule;
+};
+
+struct kri_report_config {
+	int64_t from_ns, to_ns; /* wall time; both are set */
+	int64_t printed_ns;     /* when it is made; says "printed", and is the only date in the file */
+	enum kri_language language;
+	const char *zone;                    /* of the tz database; what kri_zone_use was given */
+	const char *station;                 /* its name; "": not known */
+	const char *profile;                 /* judges channels of temperature by it too; NULL: none */
+	uint32_t vvm;                        /* vial monitors of which the age is estimated: bits 1 << enum kryos_vvm */
+	const struct kri_report_rule *rules; /* of the station; outlive the report */
+	size_t rule_count;
+	const char *version;                             /* of the software that makes the report */
+	bool (*wanted)(void *data, const char *channel); /* NULL: all channels, and a chart of temperatures only */
+	void *wanted_data;
+};
+
+struct kri_span_of_time {
+	int64_t from_ns, to_ns;
+};
+
+enum kri_gap_reason {
+	KRI_GAP_NOTHING, /* nothing was stored, and nothing says why */
+	KRI_GAP_BEFORE,  /* before the first sample of the channel */
+	KRI_GAP_AFTER,
+	KRI_GAP_QUALITY, /* it was measured and failed: quality */
+	KRI_GAP_RESTART, /* the program, or the device, was not running */
+	KRI_GAP_GIVEN_UP /* samples were taken, and are no longer in the store */
+};
+
+struct kri_report_gap {
+	int64_t from_ns, to_ns; /* measurements on both sides of it */
+	enum kri_gap_reason reason;
+	unsigned int quality;
+};
+
+/* One column of a chart. */
+struct kri_column {
+	int64_t first_micro, min_micro, max_micro, last_micro;
+	uint32_t count;
+	uint32_t states; /* of contacts: bits 1 << 0, 1 << 1 for each that was seen */
+};
+
+struct kri_report_day {
+	int64_t from_ns; /* local midnight */
+	int64_t min_micro, max_micro, min_ns, max_ns;
+	int64_t above_ns, below_ns;
+	int64_t known_ns; /* for how long a measurement stood */
+	uint32_t count;
+};
+
+struct kri_report_channel {
+	char name[64], unit[16], place[64];
+	bool is_temperature, is_contact, is_judged;
+	int64_t interval_ns;
+	struct kri_column *columns;  /* KRI_REPORT_COLUMNS */
+	struct kri_report_day *days; /* report.day_count */
+	struct kri_report_gap *gaps;
+	size_t gap_count;
+	uint64_t gaps_left_out;
+	int64_t gap_ns; /* all of them */
+
+	uint64_t samples, measured, doubtful, failed, unsure; /* unsure: at a time that is not trusted */
+	bool has_extremes;
+	int64_t min_micro, max_micro, min_ns, max_ns;
+	struct kryos_exposure *exposure;
+	struct kryos_exposure_result result;
+
+	/* The rules that are known of it, each once; the safe range between them. */
+	struct kryos_rule rules[KRI_REPORT_MAX_RULES];
+	char rule_names[KRI_REPORT_MAX_RULES][KRYOS_RULE_NAME_MAX];
+	unsigned int rule_count;
+	bool has_low, has_high;
+	int64_t low_micro, high_micro; /* thresholds */
+	int64_t low_edge, high_edge;   /* values below, or above, are out of range */
+	struct kryos_evaluator *evaluator;
+
+	char *calibration; /* as its event says; NULL: nothing is known */
+	char *certificate;
+	int64_t calibrated_ns, expires_ns;
+
+	/* While samples are taken. */
+	bool has_last, has_any;
+	int64_t distances_ns[KRI_REPORT_DISTANCES];
+	unsigned int distance_at;
+	int64_t last_ns, last_value_micro, last_seq; /* measured */
+	int64_t last_any_ns;
+	unsigned int last_failure;
+};
+
+struct kri_report_episode {
+	char channel[64];
+	struct kryos_episode episode;
+	bool judged_here; /* by the profile that was asked for, not by the device */
+	bool is_left_out;
+	bool is_acknowledged;
+	char by[32], comment[204];
+	int64_t acknowledged_ns;
+};
+
+/* What a contact was, from its events. */
+struct kri_report_contact {
+	char name[64];
+	bool is_power; /* what is told is its absence, else that it is open */
+	struct kri_span_of_time *spans;
+	size_t count;
+	uint64_t times;
+	int64_t total_ns, longest_ns;
+	int64_t since_ns; /* INT64_MIN: not in that state */
+};
+
+struct kri_report_retired {
+	char channel[64], by[32], why[204];
+	int64_t from_ns, to_ns; /* INT64_MAX: still */
+};
+
+struct kri_report_seal {
+	int64_t number, last_seq; /* the number is its first seq */
+	int64_t t_ns;             /* of its newest sample */
+	char hash[65];
+};
+
+/* Wall time of that boot is t_boot and this. */
+struct kri_report_offset {
+	uint32_t boot;
+	int64_t by_ns;
+};
+
+struct kri_report {
+	struct kri_report_config config;
+	char device[33], fingerprint[65];     /* "": not known */
+	struct kri_report_channel **channels; /* by name */
+	size_t channel_count;
+	size_t day_count;
+	int64_t *day_starts; /* day_count + 1 */
+
+	struct kri_report_episode *episodes;
+	size_t episode_count;
+	struct kri_report_contact *contacts;
+	size_t contact_count;
+	struct kri_report_retired *retired;
+	size_t retired_count;
+	struct kri_report_seal *seals;
+	size_t seal_count;
+	struct kri_span_of_time *given_up; /* seqs, both included */
+	size_t given_up_count;
+	int64_t *restarts;
+	size_t restart_count;
+	struct kri_report_offset *offsets;
+	size_t offset_count;
+
+	char *start, *start_version, *test; /* texts of the newest such events; NULL: none */
+	int64_t start_ns, test_ns;
+	uint64_t samples, damaged;
+	int64_t first_seq, last_seq; /* of samples in the period */
+	size_t looked_at;
+};
+
+/* report.c. The config's texts are borrowed. */
+int kri_report_new(struct kri_report **ret_report, const struct kri_report_config *config);
+void kri_report_free(struct kri_report *report);
+/* array is the place of a pointer: room for one more behind count of that size. -ENOMEM. */
+int kri_report_grow(void *array, size_t count, size_t size);
+/* The channel of that name; made where there is none. unit and place "": not known. -ENOMEM; -E2BIG. */
+int kri_report_channel(struct kri_report *report, const char *name, const char *unit, const char *place,
+                       struct kri_report_channel **ret_channel);
+struct kri_report_channel *kri_report_find(struct kri_report *report, const char *name);
+
+/* events.c: all events first, in their order, from the store's beginning on. */
+int kri_report_take_event(struct kri_report *report, const struct kryos_record *record);
+/* Episodes are told apart by channel, rule and start; one that is known takes on what is new. */
+int kri_report_add_episode(struct kri_report *report, const char *channel, const struct kryos_episode *episode,
+                           bool judged_here);
+/* The contact of that name; made where there is none. NULL: no memory. */
+struct kri_report_contact *kri_report_contact(struct kri_report *report, const char *name);
+int kri_report_end_contact(struct kri_report *report, struct kri_report_contact *contact);
+
+/* rules.c: a rule that is known of the channel. */
+void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name);
+bool kri_rule_words_same(const struct kryos_rule *a, const struct kryos_rule *b);
+/* Has the channel judged by the profile that was asked for, if it is one of its kind. */
+int kri_report_judge_by(struct kri_report *report, struct kri_report_channel *channel);
+int kri_report_judge(struct kri_report *report, struct kri_report_channel *channel, const struct kryos_sample *sample);
+int kri_report_judge_end(struct kri_report *report, struct kri_report_channel *channel);
+
+/* samples.c: then each channel is begun, with how often it is measured, and samples are taken in order of seq. */
+int kri_report_begin(struct kri_report *report, struct kri_report_channel *channel, int64_t interval_ns);
+/* Those outside of the period, and of channels that were not begun, are left out. */
+int kri_report_take_sample(struct kri_report *report, const struct kryos_record *record);
+int kri_report_end(struct kri_report *report, struct kri_report_channel *channel);
+/* Of 1 to KRI_REPORT_DISTANCES. */
+int64_t kri_median(const int64_t *distances, size_t count);
+
+/* finish.c: ends channels and contacts, and leaves what is of the period and the wanted channels, in order of time. */
+int kri_report_finish(struct kri_report *report);
+
+/* read.c: all of it from a store. Fills in from_ns and to_ns where they are 0 and INT64_MAX. */
+int kri_report_read(struct kri_report **ret_report, struct kryos_ctx *ctx, const char *store,
+                    struct kri_report_config *config);
+
+/* zone.c: local time of this process. */
+struct kri_local {
+	int year, month, day, hour, minute, second, weekday;
+	int offset_s; /* east of UTC */
+};
+/* -EINVAL: no such zone. For programs: TZ is the process's. */
+int kri_zone_use(const char *zone);
+void kri_local(int64_t t_wall_ns, struct kri_local *ret_local);
+int64_t kri_local_midnight(int64_t t_wall_ns);  /* at or before it */
+int64_t kri_next_midnight(int64_t midnight_ns); /* 23 to 25 h later */
+/* The next change of the offset after t, not later than until; INT64_MAX: none. */
+int64_t kri_zone_change(int64_t t_wall_ns, int64_t until_ns);
+#define KRI_LOCAL_TEXT 48
+char *kri_offset_text(int offset_s, char *buffer);                       /* "UTC+05:30" */
+char *kri_local_text(int64_t t_wall_ns, bool with_offset, char *buffer); /* "2026-11-20 14:42" */
+char *kri_local_date(int64_t t_wall_ns, char *buffer);
+
+/* words.c */
+enum kri_word {
+#define WORD(name, en, fr, es, pt) KRI_WORD_##name,
+#include "words.def"
+#undef WORD
+	KRI_WORD_COUNT
+};
+const char *kri_word(enum kri_language language, enum kri_word word);
+const char *kri_language_code(enum kri_language language); /* NULL: no such number */
+int kri_language_find(const char *code);                   /* -EINVAL lists them */
+/* The word with {1} and {2} in it replaced. Returns buffer. */
+char *kri_phrase(enum kri_language language, enum kri_word word, const char *one, const char *two, char *buffer,
+                 size_t size);
+/* A duration in two units: "3 d 4 h", "1 h 05 min". buffer of KRYOS_TEXT_MAX. */
+char *kri_span_text(enum kri_language language, int64_t ns, char *buffer);
+/* What kind of episode, what ended it, what was wrong with a measurement. */
+const char *kri_kind_word(enum kri_language language, unsigned int kind);
+const char *kri_end_word(enum kri_language language, unsigned int ended_by);
+const char *kri_quality_word(enum kri_language language, unsigned int quality);
+/* "above 8 °C for 10 h" */
+char *kri_rule_words(enum kri_language language, const struct kryos_rule *rule, const char *unit, char *buffer,
+                     size_t size);
+
+/* numbers.c: as few decimals as tell the value from every threshold that it is not equal to, at least decimals. */
+char *kri_number_text(enum kri_language language, int64_t micro, int decimals, const int64_t *thresholds, size_t count,
+                      char *buffer);
+/* A value of the channel, told from the thresholds of its rules; with its unit. buffer of KRYOS_TEXT_MAX. */
+char *kri_reading_text(enum kri_language language, const struct kri_report_channel *channel, int64_t micro,
+                       char *buffer);
+const char *kri_unit_text(const char *unit);
+
+/* output.c: writes it beside path first, and renames. KRYOS_... */
+int kri_report_write(const struct kri_report *report, enum kri_report_form form, const char *path);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lies below a curve: doors and power, then the time. */
+#include "chart.h"
+#include <stdio.h>
+#include <string.h>
+
+#define STRIP 9.0
+
+/* Where samples saw the contact so without a change that told of it: at the period's beginning, or with no edges. */
+static void draw_seen(struct kri_chart *chart, const struct kri_report_contact *contact, double y)
+{
+	const struct kri_report *report = chart->canvas->report;
+	unsigned int bit = contact->is_power ? 1 : 2;
+
+	for (size_t i = 0; i < report->channel_count; i++) {
+		const struct kri_report_channel *channel = report->channels[i];
+
+		if (!channel->columns || strcmp(channel->name, contact->name) != 0)
+			continue;
+		for (size_t at = 0; at < KRI_REPORT_COLUMNS; at++)
+			if (channel->columns[at].states & bit)
+				cairo_rectangle(chart->canvas->cr,
+				                chart->x + (double)at * chart->width / KRI_REPORT_COLUMNS, y,
+				                chart->width / KRI_REPORT_COLUMNS, STRIP);
+	}
+	cairo_fill(chart->canvas->cr);
+}
+
+static void draw_strip(struct kri_chart *chart, const struct kri_report_contact *contact)
+{
+	struct kri_canvas *canvas = chart->canvas;
+	double y = canvas->y + 2;
+
+	cairo_set_source_rgb(canvas->cr, 0.2, 0.2, 0.2);
+	draw_seen(chart, contact, y);
+	for (size_t i = 0; i < contact->count; i++) {
+		double x = kri_chart_x(chart, contact->spans[i].from_ns);
+		double width = kri_chart_x(chart, contact->spans[i].to_ns) - x;
+
+		cairo_rectangle(canvas->cr, x, y, width < 0.5 ? 0.5 : width, STRIP);
+	}
+	cairo_fill(canvas->cr);
+	cairo_set_source_rgb(canvas->cr, 0.5, 0.5, 0.5);
+	cairo_set_line_width(canvas->cr, 0.4);
+	cairo_rectangle(canvas->cr, chart->x, y, chart->width, STRIP);
+	cairo_stroke(canvas->cr);
+	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_BLACK);
+	kri_text(canvas, KRI_LEFT, y + 6.8, chart->x - KRI_LEFT - 4, KRI_ALIGN_RIGHT, contact->name);
+	kri_type(canvas, 5.5, KRI_FACE_PLAIN, KRI_GREY);
+	kri_text(canvas, chart->x + chart->width + 3, y + 6.5, KRI_RIGHT - chart->x - chart->width - 3, KRI_ALIGN_LEFT,
+	         kri_say(canvas, contact->is_power ? KRI_WORD_POWER_ABSENT : KRI_WORD_DOOR_OPEN));
+	canvas->y += STRIP + 4;
+}
+
+void kri_draw_strips(struct kri_chart *chart)
+{
+	const struct kri_report *report = chart->canvas->report;
+
+	for (size_t i = 0; i < report->contact_count; i++)
+		draw_strip(chart, &report->contacts[i]);
+}
+
+static void draw_tick(struct kri_chart *chart, int64_t t_ns, const char *text)
+{
+	struct kri_canvas *canvas = chart->canvas;
+	double x = kri_chart_x(chart, t_ns);
+
+	cairo_set_source_rgb(canvas->cr, 0, 0, 0);
+	cairo_set_line_width(canvas->cr, 0.5);
+	cairo_move_to(canvas->cr, x, chart->y + chart->height);
+	cairo_line_to(canvas->cr, x, chart->y + chart->height + 2.5);
+	cairo_stroke(canvas->cr);
+	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
+	kri_text(canvas, x - 30, canvas->y + 8, 60, KRI_ALIGN_CENTRE, text);
+}
+
+static void draw_hours(struct kri_chart *chart, int step)
+{
+	const struct kri_report *report = chart->canvas->report;
+	char text[KRI_LOCAL_TEXT];
+
+	for (size_t day = 0; day < report->day_count; day++) {
+		for (int hour = 0; hour < 24; hour += step) {
+			int64_t t_ns = report->day_starts[day] + KRYOS_HOURS(hour);
+			struct kri_local local;
+
+			if (t_ns < report->config.from_ns || t_ns >= report->config.to_ns ||
+			    t_ns >= report->day_starts[day + 1])
+				continue;
+			kri_local(t_ns, &local);
+			if (hour == 0)
+				kri_local_date(t_ns, text);
+			else
+				snprintf(text, sizeof(text), "%02d:%02d", local.hour, local.minute);
+			draw_tick(chart, t_ns, hour == 0 ? text + 5 : text);
+		}
+	}
+}
+
+static void draw_days(struct kri_chart *chart)
+{
+	const struct kri_report *report = chart->canvas->report;
+	size_t step = (report->day_count + 11) / 12;
+	char text[KRI_LOCAL_TEXT];
+
+	if (step > 3)
+		step = (step + 6) / 7 * 7;
+	for (size_t day = 0; day < report->day_count; day += step) {
+		int64_t t_ns = report->day_starts[day];
+
+		if (t_ns < report->config.from_ns)
+			continue;
+		kri_local_date(t_ns, text);
+		draw_tick(chart, t_ns, report->day_count > 300 ? text : text + 5);
+	}
+}
+
+static void draw_months(struct kri_chart *chart)
+{
+	const struct kri_report *report = chart->canvas->report;
+	size_t step = (report->day_count / 30 + 11) / 12, months = 0;
+	char text[KRI_LOCAL_TEXT];
+
+	for (size_t day = 0; day < report->day_count; day++) {
+		int64_t t_ns = report->day_starts[day];
+		struct kri_local local;
+
+		kri_local(t_ns, &local);
+		if (local.day != 1 || t_ns < report->config.from_ns || months++ % step)
+			continue;
+		snprintf(text, sizeof(text), "%04d-%02d", local.year % 10000, local.month);
+		draw_tick(chart, t_ns, text);
+	}
+}
+
+void kri_draw_time_axis(struct kri_chart *chart)
+{
+	const struct kri_report *report = chart->canvas->report;
+	int64_t hours = (report->config.to_ns - report->config.from_ns) / KRYOS_HOURS(1);
+
+	if (hours <= 30)
+		draw_hours(chart, 3);
+	else if (hours <= 72)
+		draw_hours(chart, 6);
+	else if (report->day_count <= 120)
+		draw_days(chart);
+	else
+		draw_months(chart);
+	chart->canvas->y += 14;
+}
