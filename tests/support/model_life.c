@@ -233,6 +233,8 @@ void model_open(struct model_run *run)
 	model_rest(run);
 	if (model_is_unsure(run->model))
 		model_look(run);
+	if (!run->failing && !run->model->problem[0])
+		model_check_kept(run);
 }
 
 void model_close(struct model_run *run, int how)

@@ -538,6 +538,7 @@ const struct model_op model_ops[] = {
 	{ "append", 24, { 6, 3 }, op_append },
 	{ "submit", 10, { 4, 3 }, op_submit },
 	{ "event", 6, { 1 }, op_event },
+	{ "keep", 6, { 3 }, model_keep },
 	{ "take", 14, { MODEL_QUEUES, 12, 12 }, op_take },
 	{ "settle", 6, { MODEL_QUEUES, 5 }, op_settle },
 	{ "resend", 2, { MODEL_QUEUES, 10, 10 }, op_resend },

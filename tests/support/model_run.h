@@ -81,6 +81,10 @@ char *model_play(struct cutvfs *vfs, const char *base, const struct model_script
 /* model_ops.c: one commit of count samples; stamps: 0 none, 1 boot time, 2 wall time and trust too. */
 void model_append(struct model_run *run, int count, int stamps);
 
+/* model_kept.c: an operation, and what must be so after an open. */
+void model_keep(struct model_run *run, const int *args);
+void model_check_kept(struct model_run *run);
+
 /* model_life.c: opening, closing, coming to rest, looking. */
 #define MODEL_QUIET_NS KRYOS_HOURS(1)
 void model_open(struct model_run *run);

@@ -34,6 +34,7 @@ enum model_fate { MODEL_WAITING, MODEL_ACCEPTED, MODEL_REFUSED, MODEL_UNKNOWN, M
 /* A sample or an event; its number is its place in the list, from 1. */
 struct model_thing {
 	bool event;
+	bool keeps;                              /* a state was put with it */
 	uint8_t fate;                            /* enum model_fate */
 	bool maybe_there;                        /* refused, but rows may have reached the disk */
 	bool removed;                            /* no longer on the device, and rightly so */
@@ -72,6 +73,7 @@ struct model_queue {
 struct model {
 	int count; /* of things, the first is 1 */
 	int claims;
+	int kept; /* the thing that the state names, 0: none */
 	struct model_queue queues[MODEL_QUEUES];
 	bool damaged; /* files were: ids may be given anew in another epoch, delivery state may be older */
 	bool synced_in[MODEL_BOOTS]; /* boots in which wall time was known at some time */
