@@ -258,6 +258,33 @@ static void where_there_is_no_place_for_its_events_nothing_has_changed(void **st
 	assert_int_equal(change_told(rig), 2);
 }
 
+/* The next commit has it, whatever becomes of the one under way. */
+static void what_is_put_while_a_commit_is_under_way_comes_with_the_next(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	assert_ok(put(rig, 1, 0));
+	flush(rig);
+	for (int change = 2; change <= 6; change += 2) {
+		cutvfs_hold_sync(rig->vfs, "state.db-wal", 1);
+		assert_ok(put(rig, change, 0));
+		while (!cutvfs_held(rig->vfs))
+			process_for(rig->ctx, 1);
+		assert_ok(put(rig, change + 1, 0));
+		/* The last one's commit fails, but for what comes after. */
+		if (change == 6)
+			cutvfs_fail(rig->vfs, CUT_CALL_SYNC, "state.db-wal", 1, SQLITE_IOERR_FSYNC, false);
+		cutvfs_hold_sync(rig->vfs, NULL, 0);
+		flush(rig);
+		assert_int_equal(change_told(rig), change + 1);
+		rig_stop(rig);
+		start(rig);
+		assert_int_equal(change_kept(rig), change + 1);
+		assert_int_equal(change_told(rig), change + 1);
+	}
+}
+
 /* At whatever write the power goes. */
 static void a_cut_leaves_the_state_that_the_events_tell_of(void **state)
 {
@@ -465,6 +492,7 @@ int main(void)
 		CASE(keys_and_sizes_have_limits),
 		CASE(without_events_it_costs_no_sync_of_its_own),
 		CASE(where_there_is_no_place_for_its_events_nothing_has_changed),
+		CASE(what_is_put_while_a_commit_is_under_way_comes_with_the_next),
 		CASE(a_cut_leaves_the_state_that_the_events_tell_of),
 		CASE(while_the_disk_is_away_state_and_events_wait_and_agree_when_it_is_back),
 		CASE(a_lost_state_comes_from_the_newest_segment),
