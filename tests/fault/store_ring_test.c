@@ -62,8 +62,10 @@ static void start(struct rig *rig, uint32_t take_volatile)
 
 static struct kryos_sample next_sample(struct rig *rig)
 {
+	int value = ++handed(rig)->value;
+
 	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(1));
-	return (struct kryos_sample){ .channel = rig->fridge, .value_micro = ++handed(rig)->value };
+	return (struct kryos_sample){ .channel = rig->fridge, .value_micro = value, .alarm = (uint32_t)value };
 }
 
 static int append(struct rig *rig)
@@ -143,6 +145,7 @@ static void assert_as_given(struct rig *rig, const struct kryos_record *record)
 	assert_int_equal(record->sample.t_boot_ns, given->sample.t_boot_ns);
 	assert_int_equal(record->sample.t_wall_ns, given->sample.t_wall_ns);
 	assert_int_equal(record->sample.trust, given->sample.trust);
+	assert_int_equal(record->sample.alarm, (uint32_t)record->sample.value_micro);
 	assert_string_equal(record->channel, "fridge.temperature");
 	assert_string_equal(record->unit, "Cel");
 	assert_string_equal(record->place, "vaccine");

@@ -31,6 +31,7 @@ static struct kryos_sample new_sample(struct model_run *run, int stamps, int *re
 		                       .t_boot_ns = kryos_fake_clock_boot_ns(run->clock),
 		                       .channel = (uint32_t)(number % MODEL_CHANNELS),
 		                       .round = ++run->round,
+		                       .alarm = (uint32_t)number,
 		                       .quality = number % 5 ? KRYOS_QUALITY_GOOD : KRYOS_QUALITY_STUCK };
 
 	if (stamps) {

@@ -172,6 +172,8 @@ static void check_same(struct model *model, int number, const struct kryos_recor
 		what = "channel";
 	else if (sample->quality != thing->quality)
 		what = "quality";
+	else if (sample->alarm != (uint32_t)number)
+		what = "alarm";
 	else if (sample->round != thing->round)
 		what = "round";
 	else if (sample->t_boot_ns != thing->t_boot_ns)

@@ -26,7 +26,8 @@ enum {
 	MODEL_CHANNELS = 3,
 	MODEL_STREAMS = 5
 };
-#define MODEL_MICRO 1000003 /* a sample's value is its number times this: no other value was handed in */
+#define MODEL_MICRO                                                                                                    \
+	1000003 /* a sample's value is its number times this: no other value was handed in; its alarm is its number */
 #define MODEL_EVENT "model" /* the name of events that were handed in; the text is their number */
 
 enum model_fate { MODEL_WAITING, MODEL_ACCEPTED, MODEL_REFUSED, MODEL_UNKNOWN, MODEL_GONE };
