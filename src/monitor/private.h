@@ -19,8 +19,9 @@
 #include "monitor.h"
 
 #define KRI_MONITOR_MAX_RULES 32
-#define KRI_MONITOR_MAX_ENDED 16 /* episodes of a channel that ended and nobody acknowledged */
-#define KRI_MONITOR_MAX_NEWS 128 /* of a channel, that wait for the store: it takes 256 in all */
+#define KRI_MONITOR_MAX_ENDED 16              /* episodes of a channel that ended and nobody acknowledged */
+#define KRI_MONITOR_MAX_NEWS 128              /* of a channel, that wait for the store: it takes 256 in all */
+#define KRI_MONITOR_FLUSH_NS KRYOS_SECONDS(2) /* for how long a call that waits for the disk does */
 #define KRI_WHO_MAX 32
 #define KRI_COMMENT_MAX 201
 

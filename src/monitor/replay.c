@@ -9,7 +9,6 @@
 #include <time.h>
 
 #define LOST_NS KRYOS_DAYS(10)
-#define FLUSH_NS KRYOS_SECONDS(2)
 #define KEEP_NEWS 32 /* are stored before more of what was stored is judged */
 
 /* Both in their order, looked at in the order of time. */
@@ -117,7 +116,7 @@ static bool open_feed(struct feed *feed)
 {
 	struct kryos_store *store = feed->watched->monitor->store;
 
-	(void)!kryos_store_flush(store, FLUSH_NS);
+	(void)!kryos_store_flush(store, KRI_MONITOR_FLUSH_NS);
 	feed->result = kryos_reader_open(&feed->reader, feed->watched->monitor->ctx, kri_store_get_path(store));
 	if (feed->result < 0)
 		feed->reader = NULL;

@@ -238,8 +238,11 @@ static int begin(struct kri_watched *watched)
 		kri_watched_replay(watched, seq);
 	else
 		kri_watched_replay_lost(watched);
-	if (watched->news || watched->changed)
+	if (!has_state || watched->changed)
 		kri_watched_keep(watched);
+	/* From here on it is no channel of which nothing is known: what ends is told, whatever happens. */
+	if (!has_state)
+		(void)!kryos_store_flush(monitor->store, KRI_MONITOR_FLUSH_NS);
 	return 0;
 }
 
