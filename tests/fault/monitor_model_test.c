@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random traces in lives that end well or by a crash, against one evaluator that nobody ever stopped: the events that
+ * are stored in the end are the same, word by word. KRYOS_SEED=n repeats a run, KRYOS_TEST_LONG=1 tries more.
+ */
+#include "monitor_rig.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define C(celsius) ((int64_t)(celsius)*1000000)
+#define STEPS 80
+#define MAX_EVENTS 200
+
+static const struct kryos_rule rules[] = {
+	{ .size = sizeof(struct kryos_rule),
+	  .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	  .name = "warm",
+	  .kind = KRYOS_RULE_HEAT,
+	  .comparator = KRYOS_COMPARATOR_GT,
+	  .threshold_micro = C(8),
+	  .duration_ns = KRYOS_MINUTES(3),
+	  .hysteresis_micro = C(1),
+	  .reset_ns = KRYOS_MINUTES(2) },
+	{ .size = sizeof(struct kryos_rule),
+	  .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	  .name = "cold",
+	  .kind = KRYOS_RULE_FREEZE,
+	  .comparator = KRYOS_COMPARATOR_LE,
+	  .threshold_micro = C(6),
+	  .duration_ns = KRYOS_MINUTES(1),
+	  .gap = KRYOS_GAP_BREAK },
+	{ .size = sizeof(struct kryos_rule),
+	  .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	  .name = "dose",
+	  .kind = KRYOS_RULE_CUSTOM,
+	  .comparator = KRYOS_COMPARATOR_GE,
+	  .threshold_micro = C(8),
+	  .mode = KRYOS_RULE_CUMULATIVE,
+	  .duration_ns = KRYOS_MINUTES(5),
+	  .window_ns = KRYOS_MINUTES(20) },
+	{ .size = sizeof(struct kryos_rule),
+	  .has = KRYOS_RULE_DURATION,
+	  .name = "lost",
+	  .kind = KRYOS_RULE_SENSOR,
+	  .duration_ns = KRYOS_MINUTES(2) },
+};
+enum { RULES = sizeof(rules) / sizeof(rules[0]) };
+
+struct trace {
+	struct watch *watch;
+	struct kryos_evaluator *evaluator; /* never stopped */
+	uint64_t random;
+	int64_t value;
+	unsigned int folders, crashes, ends;
+	char *expected[MAX_EVENTS];
+	unsigned int count;
+};
+
+static unsigned int draw(struct trace *trace, unsigned int below)
+{
+	return (unsigned int)(next_random(&trace->random) % below);
+}
+
+static void begin_life(struct trace *trace)
+{
+	cutvfs_record(trace->watch->rig->vfs, trace->watch->rig->path);
+	watch_start(trace->watch);
+	watch_rules(trace->watch, FRIDGE, rules, RULES);
+}
+
+/* What the power leaves of this life where all that was written is kept, and nothing of what was to be written yet. */
+static void crash(struct trace *trace)
+{
+	struct rig *rig = trace->watch->rig;
+	struct cut_replay *replay;
+	size_t count;
+	char name[32];
+
+	cutvfs_stop(rig->vfs);
+	count = cutvfs_count(rig->vfs);
+	watch_stop(trace->watch);
+	replay = cut_replay_new(rig->vfs, CUT_KEEP_ALL, trace->random);
+	cut_replay_to(replay, count);
+	snprintf(name, sizeof(name), "life%u", ++trace->folders);
+	snprintf(rig->path, sizeof(rig->path), "%s", in(rig->folder, name));
+	cut_replay_write(replay, rig->path);
+	cut_replay_free(replay);
+	trace->crashes++;
+}
+
+static void end_well(struct trace *trace)
+{
+	watch_stop(trace->watch);
+	cutvfs_stop(trace->watch->rig->vfs);
+	trace->ends++;
+}
+
+static void take_expected(struct trace *trace, const struct kryos_sample *sample)
+{
+	const struct kryos_episode *episode;
+	char text[KRYOS_EPISODE_TEXT_MAX];
+
+	assert_ok(kryos_evaluator_take(trace->evaluator, sample));
+	while (kryos_evaluator_next(trace->evaluator, &episode) > 0) {
+		assert_true(trace->count < MAX_EVENTS);
+		trace->expected[trace->count++] = strdup(kryos_episode_text(episode, text));
+	}
+}
+
+static void measure(struct trace *trace)
+{
+	static const uint16_t qualities[] = { KRYOS_QUALITY_ABSENT, KRYOS_QUALITY_STUCK, KRYOS_QUALITY_EXTRAPOLATED };
+	struct rig *rig = trace->watch->rig;
+	struct kryos_sample sample = rig_sample(rig->fridge, 0);
+
+	kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(1) + KRYOS_SECONDS(draw(trace, 3)) +
+	                                             (draw(trace, 15) ? 0 : KRYOS_MINUTES(draw(trace, 8))));
+	trace->value += C(1) * ((int)draw(trace, 5) - 2);
+	trace->value = trace->value > C(11) ? C(11) : trace->value < C(3) ? C(3) : trace->value;
+	sample.value_micro = trace->value;
+	sample.quality = draw(trace, 5) ? KRYOS_QUALITY_GOOD : qualities[draw(trace, 3)];
+	sample.round = 1;
+	sample.t_boot_ns = kryos_fake_clock_boot_ns(rig->clock);
+	sample.t_wall_ns = kryos_fake_clock_wall_ns(rig->clock);
+	sample.trust = KRYOS_TRUST_SYNCED;
+	assert_ok(kryos_monitor_take(trace->watch->monitor, &sample, 1));
+	assert_ok(kryos_store_append(rig->store, &sample, 1));
+	take_expected(trace, &sample); /* its boot is known now */
+}
+
+static void compare(struct trace *trace, uint64_t seed)
+{
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	unsigned int count = 0;
+
+	assert_ok(kryos_store_flush(trace->watch->rig->store, KRYOS_SECONDS(20)));
+	assert_ok(kryos_reader_open(&reader, trace->watch->rig->ctx, trace->watch->rig->path));
+	while (kryos_reader_next_event(reader, &record) > 0) {
+		if (record->event->type != KRYOS_EVENT_ALARM_ON && record->event->type != KRYOS_EVENT_ALARM_OFF)
+			continue;
+		if (count >= trace->count || strcmp(record->event->text, trace->expected[count]) != 0)
+			fail_msg("seed %llu: event %u is\n%s\nand not\n%s", (unsigned long long)seed, count,
+			         record->event->text, count < trace->count ? trace->expected[count] : "(none)");
+		count++;
+	}
+	kryos_reader_close(reader);
+	if (count != trace->count)
+		fail_msg("seed %llu: %u events, not %u", (unsigned long long)seed, count, trace->count);
+}
+
+static void run(struct watch *watch, uint64_t seed, unsigned int *ret_events, unsigned int *ret_crashes)
+{
+	struct trace trace = { .watch = watch, .random = seed, .value = C(7) };
+	char first[32];
+
+	snprintf(first, sizeof(first), "trace%llu", (unsigned long long)seed);
+	snprintf(watch->rig->path, sizeof(watch->rig->path), "%s", in(watch->rig->folder, first));
+	assert_ok(kryos_evaluator_new(&trace.evaluator, KRYOS_MINUTES(1)));
+	for (int i = 0; i < RULES; i++)
+		assert_ok(kryos_evaluator_add(trace.evaluator, &rules[i]));
+	watch_start(watch); /* the folder, before it is recorded */
+	watch_stop(watch);
+	begin_life(&trace);
+	for (int i = 0; i < STEPS; i++) {
+		unsigned int what = draw(&trace, 20);
+
+		measure(&trace);
+		if (what > 1)
+			continue;
+		if (what == 0)
+			crash(&trace);
+		else
+			end_well(&trace);
+		if (draw(&trace, 2))
+			kryos_fake_clock_reboot(watch->rig->clock);
+		begin_life(&trace);
+	}
+	compare(&trace, seed);
+	end_well(&trace);
+	kryos_evaluator_free(trace.evaluator);
+	*ret_events += trace.count;
+	*ret_crashes += trace.crashes;
+	while (trace.count)
+		free(trace.expected[--trace.count]);
+}
+
+static void lives_that_end_anywhere_tell_what_one_life_tells(void **state)
+{
+	uint64_t seed = seed_from_environment(20261120);
+	unsigned int traces = getenv("KRYOS_TEST_LONG") ? 1000 : 40, events = 0, crashes = 0;
+
+	for (unsigned int i = 0; i < traces; i++)
+		run(*state, seed + i, &events, &crashes);
+	print_message("%u traces, %u events, %u crashes\n", traces, events, crashes);
+	assert_true(events > traces && crashes > traces);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(lives_that_end_anywhere_tell_what_one_life_tells, watch_setup_cut,
+		                                watch_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
