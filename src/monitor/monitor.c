@@ -59,7 +59,6 @@ void kryos_monitor_free(struct kryos_monitor *monitor)
 		kri_watched_free(watched);
 	}
 	kri_timer_cancel(monitor->ctx, &monitor->timer);
-	kri_announced_forget(monitor, NULL);
 	kri_known_free(monitor);
 	free(monitor->by_number);
 	free(monitor);
@@ -128,9 +127,7 @@ static bool is_news(struct kri_watched *watched, const struct kryos_episode *epi
 
 	if (!watched->quiet)
 		return true;
-	announced = episode->ended_by
-	                    ? kri_announced_take(watched->monitor, watched->name, episode->name, &episode->end)
-	                    : NULL;
+	announced = episode->ended_by ? kri_announced_take(watched, episode->name, &episode->end) : NULL;
 	free(announced);
 	return announced;
 }
@@ -143,7 +140,7 @@ void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *s
 		bool news = is_news(watched, episode);
 
 		kri_alarms_take(watched, episode, news);
-		if (news && !kri_heard_has(watched, episode))
+		if (news && !kri_announced_has(watched, episode))
 			kri_news_tell(watched, episode, sample);
 		watched->open = open_kinds(watched);
 	}

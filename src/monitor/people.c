@@ -146,20 +146,37 @@ int kryos_monitor_acknowledge(struct kryos_monitor *monitor, const char *channel
 	return 0;
 }
 
-/* From now on: what was measured before is of before. */
-static void begin_now(struct kri_watched *watched)
+/* What was measured before that instant is of before. */
+static void retire(struct kri_watched *watched, bool retired, const char *who, const char *why,
+                   const struct kryos_instant *at)
 {
-	struct kryos_instant now = kri_monitor_now(watched->monitor);
+	if (!watched->has_judged || kri_instant_is_before(&watched->judged, at))
+		watched->judged = *at;
+	watched->has_judged = watched->changed = true;
+	watched->retired = retired;
+	watched->retired_at = retired ? *at : (struct kryos_instant){ 0 };
+	snprintf(watched->retired_by, sizeof(watched->retired_by), "%s", retired ? who : "");
+	snprintf(watched->retired_why, sizeof(watched->retired_why), "%s", retired ? why : "");
+}
 
-	if (!watched->has_judged || kri_instant_is_before(&watched->judged, &now))
-		watched->judged = now;
-	watched->has_judged = true;
+void kri_retired_take(struct kri_watched *watched, bool retired, const char *text, const struct kryos_instant *at)
+{
+	const char *why = strstr(text, " why=");
+	char who[KRI_WHO_MAX];
+
+	if (strncmp(text, "by=", 3) != 0 || !why || why - text - 3 >= KRI_WHO_MAX ||
+	    kryos_evaluator_end(watched->evaluator, KRYOS_EPISODE_RETIRED) < 0)
+		return;
+	snprintf(who, sizeof(who), "%.*s", (int)(why - text - 3), text + 3);
+	kri_watched_drain(watched, NULL);
+	retire(watched, retired, who, why + 5, at);
 }
 
 static int set_retired(struct kryos_monitor *monitor, const char *channel, bool retired, const char *who,
                        const char *why)
 {
-	char text[KRI_WHO_MAX + KRI_COMMENT_MAX + 16];
+	struct kryos_instant now;
+	char text[KRI_RETIRED_TEXT];
 	struct kri_watched *watched;
 	int r = find(monitor, channel, who, "why", why, &watched);
 
@@ -171,11 +188,8 @@ static int set_retired(struct kryos_monitor *monitor, const char *channel, bool 
 	if (r < 0)
 		return r;
 	kri_watched_drain(watched, NULL);
-	begin_now(watched);
-	watched->retired = retired;
-	watched->retired_at = retired ? kri_monitor_now(monitor) : (struct kryos_instant){ 0 };
-	snprintf(watched->retired_by, sizeof(watched->retired_by), "%s", retired ? who : "");
-	snprintf(watched->retired_why, sizeof(watched->retired_why), "%s", retired ? why : "");
+	now = kri_monitor_now(monitor);
+	retire(watched, retired, who, why, &now);
 	snprintf(text, sizeof(text), "by=%s why=%s", who, why);
 	kri_news_add(watched, retired ? KRYOS_EVENT_RETIRED : KRYOS_EVENT_RESUMED, NULL, NULL, text);
 	kri_watched_keep(watched);

@@ -24,6 +24,7 @@
 #define KRI_MONITOR_FLUSH_NS KRYOS_SECONDS(2) /* for how long a call that waits for the disk does */
 #define KRI_WHO_MAX 32
 #define KRI_COMMENT_MAX 201
+#define KRI_RETIRED_TEXT (KRI_WHO_MAX + KRI_COMMENT_MAX + 16)
 
 /* An episode that is open, or that ended and nobody acknowledged. */
 struct kri_alarm {
@@ -42,6 +43,12 @@ struct kri_news {
 	char rule[KRYOS_RULE_NAME_MAX]; /* of an episode, and its trigger: of a rule no other one has it */
 	struct kryos_instant trigger;
 	char text[];
+};
+
+/* An episode as a stored event tells it. */
+struct kri_announced {
+	struct kri_announced *next;
+	struct kryos_episode episode;
 };
 
 struct kri_watched {
@@ -74,17 +81,9 @@ struct kri_watched {
 
 	bool changed; /* since it was kept */
 	int64_t kept_ns;
-	bool quiet; /* what is judged was lived through before: only what is still open is told */
-	struct kri_announced
-		*heard; /* what events tell that are newer than the state, while samples are judged again */
-	bool leaving;   /* watched no more: what is left of it is its news */
-};
-
-/* An episode as a stored event tells it. */
-struct kri_announced {
-	struct kri_announced *next;
-	char channel[64];
-	struct kryos_episode episode;
+	bool quiet;                      /* what is judged was lived through before: only what is still open is told */
+	struct kri_announced *announced; /* while what is stored is judged */
+	bool leaving;                    /* watched no more: what is left of it is its news */
 };
 
 struct kryos_monitor {
@@ -97,9 +96,7 @@ struct kryos_monitor {
 	uint32_t number_count;
 	char **known; /* channels that the store has a state of */
 	size_t known_count;
-	struct kri_announced *announced; /* what the stored events say is open; read where a state is lost */
-	bool has_announced;              /* the stored events were looked through */
-	struct kri_timer timer;          /* what the store did not take is tried again */
+	struct kri_timer timer; /* what the store did not take is tried again */
 };
 
 /* monitor.c */
@@ -156,23 +153,23 @@ void kri_known_free(struct kryos_monitor *monitor);
 void kri_watched_replay(struct kri_watched *watched, int64_t after_seq);
 void kri_watched_replay_lost(struct kri_watched *watched);
 
-/* announced.c: what was told already, by the stored events. */
+/* announced.c: what was told of the channel already, by the stored events, while samples are judged again. */
 
-/* What is open, for channels whose state is lost. Once. */
-void kri_announced_load(struct kryos_monitor *monitor);
 /*
- * The one that is open of that rule (NULL: of any) of the channel, taken out; free() it. NULL: there is none, or it
- * began to be one after that instant (NULL: whenever).
+ * From where the reader is: all, or only what is open. Where somebody has retired or resumed the channel that is so
+ * now. The reader's result.
  */
-struct kri_announced *kri_announced_take(struct kryos_monitor *monitor, const char *channel, const char *rule,
+int kri_announced_load(struct kri_watched *watched, struct kryos_reader *reader, bool only_open);
+/*
+ * The first of that rule (NULL: of any), taken out; free() it. NULL: there is none, or it began to be one after that
+ * instant (NULL: whenever).
+ */
+struct kri_announced *kri_announced_take(struct kri_watched *watched, const char *rule,
                                          const struct kryos_instant *until);
-/* When the earliest of the channel began, by wall time, or otherwise. */
-int64_t kri_announced_since(const struct kryos_monitor *monitor, const char *channel, int64_t otherwise);
-void kri_announced_forget(struct kryos_monitor *monitor, const char *channel); /* NULL: all */
-/* What the reader has of the channel, from where it is on, is heard. The reader's result. */
-int kri_heard_load(struct kri_watched *watched, struct kryos_reader *reader);
-bool kri_heard_has(const struct kri_watched *watched, const struct kryos_episode *episode);
-void kri_heard_free(struct kri_watched *watched);
+bool kri_announced_has(const struct kri_watched *watched, const struct kryos_episode *episode);
+/* When the earliest began, by wall time, or otherwise. */
+int64_t kri_announced_since(const struct kri_watched *watched, int64_t otherwise);
+void kri_announced_free(struct kri_watched *watched);
 
 /* people.c */
 /* An episode has begun or ended; told: it was said. */
@@ -180,5 +177,7 @@ void kri_alarms_take(struct kri_watched *watched, const struct kryos_episode *ep
 /* The place of the open one of that rule, or of the end of the list. */
 struct kri_alarm **kri_alarms_find_open(struct kri_watched *watched, const char *rule);
 void kri_alarms_free(struct kri_watched *watched);
+/* By the text of its event the channel is retired, or resumed, since that instant. */
+void kri_retired_take(struct kri_watched *watched, bool retired, const char *text, const struct kryos_instant *at);
 
 #endif

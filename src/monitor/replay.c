@@ -140,28 +140,31 @@ void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
 		feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
 		/* Where state.db was lost the state is older than events that could be saved. */
 		if (feed.result >= 0)
-			feed.result = kri_heard_load(watched, feed.reader);
+			feed.result = kri_announced_load(watched, feed.reader, false);
 		if (feed.result >= 0)
 			feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
 		if (feed.result >= 0)
 			judge_all(&feed);
-		kri_heard_free(watched);
+		kri_announced_free(watched);
 	}
 	close_feed(&feed);
 }
 
-/* Where the newest ten days begin, or what the events say began before them. */
+/* Where the newest ten days begin, or as much as a rule looks back on, or what the events say is open since. */
 static int seek_lost(struct feed *feed)
 {
 	struct kri_watched *watched = feed->watched;
 	struct kryos_monitor *monitor = watched->monitor;
-	int64_t newest = kri_store_get_last_wall_ns(monitor->store), now = kri_wall_ns(monitor->ctx), from;
+	int64_t newest = kri_store_get_last_wall_ns(monitor->store), now = kri_wall_ns(monitor->ctx), back = LOST_NS;
 	const struct kryos_record *record;
 	int r;
 
+	for (uint32_t i = 0; i < watched->rule_count; i++) {
+		back = watched->rules[i].window_ns > back ? watched->rules[i].window_ns : back;
+		back = watched->rules[i].duration_ns > back ? watched->rules[i].duration_ns : back;
+	}
 	newest = newest > now ? newest : now;
-	from = kri_announced_since(monitor, watched->name, newest - LOST_NS);
-	r = kryos_reader_seek_time(feed->reader, from);
+	r = kryos_reader_seek_time(feed->reader, kri_announced_since(watched, newest - back));
 	if (r < 0)
 		return r;
 	/* Events are numbered among samples: those of that time are behind the same number. */
@@ -180,7 +183,7 @@ static void tell_open(struct kri_watched *watched)
 		if (kryos_evaluator_look(watched->evaluator, i, &episode) <= 0)
 			continue;
 		episode.rule.name = episode.name;
-		announced = kri_announced_take(watched->monitor, watched->name, episode.name, NULL);
+		announced = kri_announced_take(watched, episode.name, NULL);
 		if (!announced)
 			kri_news_tell(watched, &episode, NULL);
 		free(announced);
@@ -195,7 +198,7 @@ static void end_unknown(struct kri_watched *watched)
 {
 	struct kri_announced *announced;
 
-	while ((announced = kri_announced_take(watched->monitor, watched->name, NULL, NULL))) {
+	while ((announced = kri_announced_take(watched, NULL, NULL))) {
 		unsigned int i = 0;
 
 		while (i < watched->rule_count && strcmp(watched->rule_names[i], announced->episode.name) != 0)
@@ -236,8 +239,10 @@ void kri_watched_replay_lost(struct kri_watched *watched)
 	struct feed feed = { .watched = watched };
 
 	if (open_feed(&feed)) {
-		kri_announced_load(watched->monitor);
-		feed.result = seek_lost(&feed);
+		watched->has_judged = false; /* but what was before somebody resumed it is of before */
+		feed.result = kri_announced_load(watched, feed.reader, true);
+		if (feed.result >= 0)
+			feed.result = seek_lost(&feed);
 		watched->quiet = true;
 		if (feed.result >= 0)
 			judge_all(&feed);
@@ -246,6 +251,7 @@ void kri_watched_replay_lost(struct kri_watched *watched)
 		if (feed.result >= 0)
 			end_unknown(watched);
 		drop_stale(watched);
+		kri_announced_free(watched);
 	}
 	close_feed(&feed);
 }

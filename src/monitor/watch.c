@@ -19,6 +19,7 @@ void kri_watched_free(struct kri_watched *watched)
 		return;
 	kryos_evaluator_free(watched->evaluator);
 	kri_alarms_free(watched);
+	kri_announced_free(watched);
 	kri_news_free(watched);
 	free(watched->noted);
 	free(watched);
@@ -344,7 +345,6 @@ int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, cons
 	kri_watched_note(watched);
 	kri_watched_drain(watched, NULL);
 	kri_known_remove(monitor, watched->name);
-	kri_announced_forget(monitor, watched->name);
 	if (watched->channel < monitor->number_count && monitor->by_number[watched->channel] == watched)
 		monitor->by_number[watched->channel] = NULL;
 	watched->leaving = watched->changed = true;

@@ -313,6 +313,34 @@ static void what_the_store_has_no_place_for_is_told_and_stored_later(void **stat
 	watch_stop(watch);
 }
 
+static void what_is_watched_no_more_waits_for_the_disk_to_say_so(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_episode off;
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	for (int i = 0; i < 3; i++)
+		watch_minute(watch, C(9));
+	assert_ok(kryos_store_flush(watch->rig->store, KRYOS_SECONDS(20)));
+	fill_store(watch);
+	assert_ok(kryos_monitor_unwatch(watch->monitor, FRIDGE));
+	watch_take_events(watch);
+	assert_int_equal(watch->off, 1);
+	assert_fails(-ENOENT, kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	assert_fails(-EAGAIN, kryos_monitor_watch(watch->monitor, FRIDGE,
+	                                          KRYOS_MONITOR_CHANNEL_CONFIG(.rules = &warm, .rule_count = 1,
+	                                                                       .interval_ns = KRYOS_MINUTES(1))));
+	cutvfs_fail(watch->rig->vfs, CUT_CALL_ANY, NULL, 0, 0, false);
+	for (int i = 0; i < 200 && watch_stored(watch, KRYOS_EVENT_ALARM_OFF, NULL, &off) == 0; i++)
+		process_for(watch->rig->ctx, 100);
+	assert_int_equal(off.ended_by, KRYOS_EPISODE_RECONFIGURED);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, NULL, NULL), 1);
+	watch_stop(watch);
+}
+
 /* How many events of the channel say that others are missing; the last one's text. */
 static int watch_lost(struct watch *watch, char *ret_text)
 {
@@ -372,6 +400,7 @@ int main(void)
 		CASE(without_state_db_an_open_episode_goes_on),
 		CASE(an_alarm_comes_at_once_from_a_device_with_a_dead_disk),
 		CASE(what_the_store_has_no_place_for_is_told_and_stored_later),
+		CASE(what_is_watched_no_more_waits_for_the_disk_to_say_so),
 		CASE(a_rule_that_flaps_before_a_dead_disk_takes_no_memory),
 	};
 

@@ -2,6 +2,7 @@
 /* What the store keeps of the monitor: state and events together, over restarts. */
 #include "monitor_rig.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct kryos_rule warm = { .size = sizeof(warm),
@@ -120,6 +121,80 @@ static void who_acknowledged_and_why_outlives_a_restart(void **state)
 	watch_stop(watch);
 }
 
+static void a_retired_channel_stays_so_without_its_state(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	for (int i = 0; i < 7; i++)
+		watch_minute(watch, 9000000);
+	assert_ok(kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "why=defrosting"));
+	for (int i = 0; i < 7; i++)
+		watch_minute(watch, 9000000);
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_int_equal(watch->on + watch->off, 0);
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	assert_int_equal(channel.retired, 1);
+	assert_string_equal(channel.retired_by, "asha");
+	assert_string_equal(channel.retired_why, "why=defrosting");
+	assert_int_equal(watch_minute(watch, 9000000), 0);
+	assert_ok(kryos_monitor_resume(watch->monitor, FRIDGE, "asha", "done"));
+	for (int i = 0; i < 4; i++)
+		watch_minute(watch, 9000000);
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_int_equal(watch_minute(watch, 9000000), 0); /* five minutes since it was resumed are not over */
+	watch_minute(watch, 9000000);
+	assert_int_equal(watch->on, 1);
+	watch_stop(watch);
+}
+
+/* A window full of stretches is more than the store keeps. */
+static void a_state_too_long_to_be_kept_is_made_again(void **state)
+{
+	static const struct kryos_rule dose = { .size = sizeof(dose),
+		                                .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+		                                .name = "dose",
+		                                .kind = KRYOS_RULE_HEAT,
+		                                .comparator = KRYOS_COMPARATOR_GT,
+		                                .threshold_micro = 8000000,
+		                                .mode = KRYOS_RULE_CUMULATIVE,
+		                                .duration_ns = KRYOS_HOURS(5),
+		                                .window_ns = KRYOS_DAYS(30) };
+	struct watch *watch = *state;
+	struct kryos_monitor_alarm before = { .size = sizeof(before) }, after = { .size = sizeof(after) };
+	void *bytes;
+	size_t count;
+	int64_t seq;
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &dose, 1);
+	for (int i = 0; i < 1300; i++)
+		watch_minute(watch, i % 2 ? 9000000 : 5000000);
+	assert_int_equal(watch->on, 1);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &before));
+	watch_stop(watch);
+	watch_start(watch);
+	assert_ok(kri_store_get_state(watch->rig->store, "alarm:" FRIDGE, &bytes, &count, &seq));
+	assert_in_range(count, 1, 2000); /* without the evaluator's part */
+	free(bytes);
+	watch_rules(watch, FRIDGE, &dose, 1);
+	assert_int_equal(watch->on + watch->off, 0);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &after));
+	assert_memory_equal(&before.episode.start, &after.episode.start, sizeof(after.episode.start));
+	assert_memory_equal(&before.episode.trigger, &after.episode.trigger, sizeof(after.episode.trigger));
+	assert_int_equal(before.episode.accumulated_ns, after.episode.accumulated_ns);
+	assert_int_equal(watch_minute(watch, 5000000), 1 << KRYOS_RULE_HEAT);
+	watch_stop(watch);
+}
+
 static void a_retired_channel_raises_nothing_until_it_is_resumed(void **state)
 {
 	struct watch *watch = *state;
@@ -167,6 +242,8 @@ int main(void)
 		CASE(what_was_stored_behind_its_back_is_judged_at_the_next_start),
 		CASE(what_is_watched_no_more_ends_and_is_forgotten),
 		CASE(who_acknowledged_and_why_outlives_a_restart),
+		CASE(a_retired_channel_stays_so_without_its_state),
+		CASE(a_state_too_long_to_be_kept_is_made_again),
 		CASE(a_retired_channel_raises_nothing_until_it_is_resumed),
 	};
 

@@ -2,6 +2,7 @@
 /* The monitor over a real store, in fake time: what is told, what is stored of it, and what a restart makes of it. */
 #include "monitor_rig.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -207,6 +208,31 @@ static void wrong_rules_are_refused_by_name_and_change_nothing(void **state)
 	watch_stop(watch);
 }
 
+/* The record of a change holds so much; what does not fit changes its checksum. */
+static void a_long_list_of_rules_is_audited_to_its_last_word(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_rule many[32];
+	char names[32][8], text[1001];
+
+	for (unsigned int i = 0; i < 32; i++) {
+		snprintf(names[i], sizeof(names[i]), "r%u", i);
+		many[i] = warm;
+		many[i].name = names[i];
+	}
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, many, 32);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), 1);
+	assert_non_null(strstr(text, "is every=1min r0 kind=heat"));
+	assert_non_null(strstr(text, " more, crc32c="));
+	many[31].threshold_micro++;
+	watch_rules(watch, FRIDGE, many, 32);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), 2);
+	watch_rules(watch, FRIDGE, many, 32);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), 2);
+	watch_stop(watch);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, watch_setup, watch_teardown)
@@ -216,6 +242,7 @@ int main(void)
 		CASE(a_channel_of_which_nothing_is_known_tells_only_what_is_open),
 		CASE(other_rules_end_what_is_open_and_nothing_else),
 		CASE(channels_do_not_know_of_each_other),
+		CASE(a_long_list_of_rules_is_audited_to_its_last_word),
 		CASE(wrong_rules_are_refused_by_name_and_change_nothing),
 	};
 
