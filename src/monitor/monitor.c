@@ -64,6 +64,11 @@ void kryos_monitor_free(struct kryos_monitor *monitor)
 	free(monitor);
 }
 
+struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor)
+{
+	return monitor->store;
+}
+
 int kri_monitor_check(const struct kryos_monitor *monitor)
 {
 	if (!monitor)

@@ -6,6 +6,7 @@
 #include "../core/core.h"
 #include <kryos/monitor.h>
 
+struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor);
 /*
  * A channel of two states is in this one since the sample's time: judged like a measurement. A change that is told
  * after a later measurement was judged counts from that measurement on.
@@ -14,7 +15,8 @@ int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sam
 
 /* As kryos_monitor_unwatch, said by who. */
 int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, const char *who);
-/* The channels that the store has a state of, watched since this start or not; index from 0. NULL: no more. */
+/* The channels that the store has a state of, watched since this start or not, but none unwatched; index from 0. NULL:
+ * no more. */
 const char *kri_monitor_known(struct kryos_monitor *monitor, unsigned int index);
 
 #endif

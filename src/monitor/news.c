@@ -138,6 +138,8 @@ bool kri_watched_keep(struct kri_watched *watched)
 		return false;
 	}
 	kri_news_free(watched);
+	if (watched->leaving)
+		kri_known_remove(watched->monitor, watched->name);
 	watched->changed = false;
 	watched->kept_ns = kri_boot_ns(watched->monitor->ctx);
 	return true;

@@ -119,6 +119,7 @@ struct kryos_instant kri_monitor_now(struct kryos_monitor *monitor);
 void kri_watched_free(struct kri_watched *watched);
 /* What is in force goes to the store, if it does not know it yet. */
 void kri_watched_note(struct kri_watched *watched);
+bool kri_monitor_is_leaving(const struct kryos_monitor *monitor, const char *channel);
 /* Those that are watched no more, and of which all is stored, are gone. */
 void kri_monitor_drop_left(struct kryos_monitor *monitor);
 

@@ -303,5 +303,8 @@ void kri_known_free(struct kryos_monitor *monitor)
 
 const char *kri_monitor_known(struct kryos_monitor *monitor, unsigned int index)
 {
-	return index < monitor->known_count ? monitor->known[index] : NULL;
+	for (size_t i = 0; i < monitor->known_count; i++)
+		if (!kri_monitor_is_leaving(monitor, monitor->known[i]) && index-- == 0)
+			return monitor->known[i];
+	return NULL;
 }

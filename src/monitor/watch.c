@@ -247,7 +247,7 @@ static int begin(struct kri_watched *watched)
 	return 0;
 }
 
-static bool is_leaving(const struct kryos_monitor *monitor, const char *channel)
+bool kri_monitor_is_leaving(const struct kryos_monitor *monitor, const char *channel)
 {
 	for (const struct kri_watched *watched = monitor->channels; watched; watched = watched->next)
 		if (watched->leaving && strcmp(watched->name, channel) == 0)
@@ -264,7 +264,7 @@ int kryos_monitor_watch(struct kryos_monitor *monitor, const char *channel,
 	if (r >= 0 && (!channel || !*channel || strlen(channel) > MAX_NAME))
 		r = kryos_fail(-EINVAL, "monitor: \"%.70s\": a channel's name of 1 to %d bytes is allowed",
 		               channel ? channel : "", MAX_NAME);
-	if (r >= 0 && is_leaving(monitor, channel))
+	if (r >= 0 && kri_monitor_is_leaving(monitor, channel))
 		r = kryos_fail(-EAGAIN, "%s: its news of before waits for the disk", channel);
 	if (r >= 0)
 		r = new_watched(monitor, channel, &watched);
@@ -330,7 +330,7 @@ int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, cons
 	if (r < 0)
 		return r;
 	watched = channel ? kri_monitor_find(monitor, channel) : NULL;
-	if (!watched && (!channel || !kri_known_has(monitor, channel)))
+	if (!watched && (!channel || !kri_known_has(monitor, channel) || kri_monitor_is_leaving(monitor, channel)))
 		return kryos_fail(-ENOENT, "%s: no rules watch this channel", channel ? channel : "");
 	if (!watched)
 		r = take_known(monitor, channel, &watched);
@@ -344,7 +344,6 @@ int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, cons
 	watched->noted = strdup("");
 	kri_watched_note(watched);
 	kri_watched_drain(watched, NULL);
-	kri_known_remove(monitor, watched->name);
 	if (watched->channel < monitor->number_count && monitor->by_number[watched->channel] == watched)
 		monitor->by_number[watched->channel] = NULL;
 	watched->leaving = watched->changed = true;

@@ -174,6 +174,8 @@ int kryos_sampler_new(struct kryos_sampler **ret_sampler, struct kryos_store *st
 		r = kri_config_number(&sampler->config.every_ns, KRI_ID_EVERY_NS, "sampler: every_ns");
 	if (r >= 0 && sampler->config.record_ns)
 		r = kri_config_number(&sampler->config.record_ns, KRI_ID_RECORD_NS, "sampler: record_ns");
+	if (r >= 0 && sampler->config.monitor && kri_monitor_store(sampler->config.monitor) != store)
+		r = kryos_fail(-EINVAL, "sampler: monitor: it is another store's; one on the sampler's own is allowed");
 	if (r < 0) {
 		free(sampler);
 		return r;

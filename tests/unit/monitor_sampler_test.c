@@ -302,6 +302,18 @@ static void every_measurement_of_a_recorded_period_is_judged(void **state)
 	assert_int_equal(rows, 3); /* mean, min, max */
 }
 
+static void a_sampler_takes_the_monitor_of_its_own_store_only(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_sampler *sampler = NULL;
+	struct kryos_store *other;
+
+	assert_ok(kryos_store_open(&other, bench->ctx, in(bench->folder, "other"), KRYOS_STORE_CONFIG(.board = "one")));
+	assert_fails(-EINVAL, kryos_sampler_new(&sampler, other, KRYOS_SAMPLER_CONFIG(.monitor = bench->monitor)));
+	assert_says(-EINVAL, "monitor");
+	assert_null(sampler);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -311,6 +323,7 @@ int main(void)
 		CASE(a_moment_shut_between_two_rounds_begins_anew),
 		CASE(a_round_that_ends_after_a_change_does_not_undo_it),
 		CASE(a_restart_knows_when_the_door_was_opened),
+		CASE(a_sampler_takes_the_monitor_of_its_own_store_only),
 		CASE(every_measurement_of_a_recorded_period_is_judged),
 	};
 
