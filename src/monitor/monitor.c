@@ -64,6 +64,14 @@ void kryos_monitor_free(struct kryos_monitor *monitor)
 	free(monitor);
 }
 
+void kri_monitor_flush(struct kryos_monitor *monitor)
+{
+	if (kri_real_ns() < monitor->patient_at_ns)
+		return;
+	if (kryos_store_flush(monitor->store, KRYOS_SECONDS(2)) < 0)
+		monitor->patient_at_ns = kri_real_ns() + KRYOS_MINUTES(1);
+}
+
 struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor)
 {
 	return monitor->store;

@@ -19,9 +19,8 @@
 #include "monitor.h"
 
 #define KRI_MONITOR_MAX_RULES 32
-#define KRI_MONITOR_MAX_ENDED 16              /* episodes of a channel that ended and nobody acknowledged */
-#define KRI_MONITOR_MAX_NEWS 128              /* of a channel, that wait for the store: it takes 256 in all */
-#define KRI_MONITOR_FLUSH_NS KRYOS_SECONDS(2) /* for how long a call that waits for the disk does */
+#define KRI_MONITOR_MAX_ENDED 16 /* episodes of a channel that ended and nobody acknowledged */
+#define KRI_MONITOR_MAX_NEWS 128 /* of a channel, that wait for the store: it takes 256 in all */
 #define KRI_WHO_MAX 32
 #define KRI_COMMENT_MAX 201
 #define KRI_RETIRED_TEXT (KRI_WHO_MAX + KRI_COMMENT_MAX + 16)
@@ -96,6 +95,7 @@ struct kryos_monitor {
 	uint32_t number_count;
 	char **known; /* channels that the store has a state of */
 	size_t known_count;
+	int64_t patient_at_ns;  /* a disk that did not answer is not waited for again before (real time) */
 	struct kri_timer timer; /* what the store did not take is tried again */
 };
 
@@ -110,6 +110,8 @@ bool kri_watched_is_older(const struct kri_watched *watched, const struct kryos_
 void kri_watched_put_last(const struct kri_watched *watched, struct kryos_sample *sample);
 /* Takes what the evaluator has to say; sample (NULL: none) decided it. */
 void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *sample);
+/* Waits until what the store was given is on the disk, at most 2 s. */
+void kri_monitor_flush(struct kryos_monitor *monitor);
 bool kri_instant_is_before(const struct kryos_instant *one, const struct kryos_instant *other);
 bool kri_instant_is_same(const struct kryos_instant *one, const struct kryos_instant *other);
 struct kryos_instant kri_instant_of(const struct kryos_sample *sample);

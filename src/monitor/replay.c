@@ -111,12 +111,10 @@ static void judge_all(struct feed *feed)
 		feed->result = r;
 }
 
-/* What was handed to the store is to be found there. A disk that does not answer has what it has. */
 static bool open_feed(struct feed *feed)
 {
 	struct kryos_store *store = feed->watched->monitor->store;
 
-	(void)!kryos_store_flush(store, KRI_MONITOR_FLUSH_NS);
 	feed->result = kryos_reader_open(&feed->reader, feed->watched->monitor->ctx, kri_store_get_path(store));
 	if (feed->result < 0)
 		feed->reader = NULL;
@@ -238,6 +236,7 @@ void kri_watched_replay_lost(struct kri_watched *watched)
 {
 	struct feed feed = { .watched = watched };
 
+	kri_monitor_flush(watched->monitor);
 	if (open_feed(&feed)) {
 		watched->has_judged = false; /* but what was before somebody resumed it is of before */
 		feed.result = kri_announced_load(watched, feed.reader, true);

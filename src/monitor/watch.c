@@ -243,7 +243,7 @@ static int begin(struct kri_watched *watched)
 		kri_watched_keep(watched);
 	/* From here on it is no channel of which nothing is known: what ends is told, whatever happens. */
 	if (!has_state)
-		(void)!kryos_store_flush(monitor->store, KRI_MONITOR_FLUSH_NS);
+		kri_monitor_flush(monitor);
 	return 0;
 }
 

@@ -46,10 +46,31 @@ static const struct kryos_rule rules[] = {
 	  .duration_ns = KRYOS_MINUTES(2) },
 };
 enum { RULES = sizeof(rules) / sizeof(rules[0]) };
+/* Of a door, by the same channel. */
+static const struct kryos_rule door_rules[] = {
+	{ .size = sizeof(struct kryos_rule),
+	  .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	  .name = "open",
+	  .kind = KRYOS_RULE_DOOR,
+	  .comparator = KRYOS_COMPARATOR_GE,
+	  .threshold_micro = 1000000,
+	  .duration_ns = KRYOS_MINUTES(3) },
+	{ .size = sizeof(struct kryos_rule),
+	  .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	  .name = "ajar",
+	  .kind = KRYOS_RULE_DOOR,
+	  .comparator = KRYOS_COMPARATOR_GE,
+	  .threshold_micro = 1000000,
+	  .mode = KRYOS_RULE_CUMULATIVE,
+	  .duration_ns = KRYOS_MINUTES(4),
+	  .window_ns = KRYOS_MINUTES(15) },
+};
+enum { DOOR_RULES = sizeof(door_rules) / sizeof(door_rules[0]) };
 
 struct trace {
 	struct watch *watch;
 	struct kryos_evaluator *evaluator; /* never stopped */
+	bool door;
 	uint64_t random;
 	int64_t value;
 	unsigned int folders, crashes, ends;
@@ -65,8 +86,9 @@ static unsigned int draw(struct trace *trace, unsigned int below)
 static void begin_life(struct trace *trace)
 {
 	cutvfs_record(trace->watch->rig->vfs, trace->watch->rig->path);
+	kryos_fake_clock_set_synced(trace->watch->rig->clock, 1); /* events are stamped by the context */
 	watch_start(trace->watch);
-	watch_rules(trace->watch, FRIDGE, rules, RULES);
+	watch_rules(trace->watch, FRIDGE, trace->door ? door_rules : rules, trace->door ? DOOR_RULES : RULES);
 }
 
 /* What the power leaves of this life where all that was written is kept, and nothing of what was to be written yet. */
@@ -116,8 +138,10 @@ static void measure(struct trace *trace)
 
 	kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(1) + KRYOS_SECONDS(draw(trace, 3)) +
 	                                             (draw(trace, 15) ? 0 : KRYOS_MINUTES(draw(trace, 8))));
-	trace->value += C(1) * ((int)draw(trace, 5) - 2);
-	trace->value = trace->value > C(11) ? C(11) : trace->value < C(3) ? C(3) : trace->value;
+	if (!trace->door) {
+		trace->value += C(1) * ((int)draw(trace, 5) - 2);
+		trace->value = trace->value > C(11) ? C(11) : trace->value < C(3) ? C(3) : trace->value;
+	}
 	sample.value_micro = trace->value;
 	sample.quality = draw(trace, 5) ? KRYOS_QUALITY_GOOD : qualities[draw(trace, 3)];
 	sample.round = 1;
@@ -127,6 +151,31 @@ static void measure(struct trace *trace)
 	assert_ok(kryos_monitor_take(trace->watch->monitor, &sample, 1));
 	assert_ok(kryos_store_append(rig->store, &sample, 1));
 	take_expected(trace, &sample); /* its boot is known now */
+}
+
+/* A door changes between two rounds, once or twice; what the sampler then does is done, and is on the disk. */
+static void move(struct trace *trace)
+{
+	struct rig *rig = trace->watch->rig;
+
+	for (unsigned int changes = draw(trace, 3); changes > 0; changes--) {
+		struct kryos_sample sample = rig_sample(rig->fridge, 0);
+
+		kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(1 + draw(trace, 20)));
+		trace->value = trace->value ? 0 : 1000000;
+		sample.value_micro = trace->value;
+		sample.t_boot_ns = kryos_fake_clock_boot_ns(rig->clock);
+		sample.t_wall_ns = kryos_fake_clock_wall_ns(rig->clock);
+		sample.trust = KRYOS_TRUST_SYNCED;
+		assert_ok(kryos_store_add_event(rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_STATE,
+		                                                                   .code = trace->value != 0,
+		                                                                   .name = FRIDGE,
+		                                                                   .sample = sample }));
+		assert_ok(kri_monitor_take_state(trace->watch->monitor, &sample));
+		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20)));
+		sample.boot = rig_status(rig).boot;
+		take_expected(trace, &sample);
+	}
 }
 
 static void compare(struct trace *trace, uint64_t seed)
@@ -150,22 +199,24 @@ static void compare(struct trace *trace, uint64_t seed)
 		fail_msg("seed %llu: %u events, not %u", (unsigned long long)seed, count, trace->count);
 }
 
-static void run(struct watch *watch, uint64_t seed, unsigned int *ret_events, unsigned int *ret_crashes)
+static void run(struct watch *watch, uint64_t seed, bool door, unsigned int *ret_events, unsigned int *ret_crashes)
 {
-	struct trace trace = { .watch = watch, .random = seed, .value = C(7) };
+	struct trace trace = { .watch = watch, .random = seed, .door = door, .value = door ? 0 : C(7) };
 	char first[32];
 
 	snprintf(first, sizeof(first), "trace%llu", (unsigned long long)seed);
 	snprintf(watch->rig->path, sizeof(watch->rig->path), "%s", in(watch->rig->folder, first));
 	assert_ok(kryos_evaluator_new(&trace.evaluator, KRYOS_MINUTES(1)));
-	for (int i = 0; i < RULES; i++)
-		assert_ok(kryos_evaluator_add(trace.evaluator, &rules[i]));
+	for (int i = 0; i < (door ? DOOR_RULES : RULES); i++)
+		assert_ok(kryos_evaluator_add(trace.evaluator, door ? &door_rules[i] : &rules[i]));
 	watch_start(watch); /* the folder, before it is recorded */
 	watch_stop(watch);
 	begin_life(&trace);
 	for (int i = 0; i < STEPS; i++) {
 		unsigned int what = draw(&trace, 20);
 
+		if (door)
+			move(&trace);
 		measure(&trace);
 		if (what > 1)
 			continue;
@@ -192,7 +243,7 @@ static void lives_that_end_anywhere_tell_what_one_life_tells(void **state)
 	unsigned int traces = getenv("KRYOS_TEST_LONG") ? 1000 : 40, events = 0, crashes = 0;
 
 	for (unsigned int i = 0; i < traces; i++)
-		run(*state, seed + i, &events, &crashes);
+		run(*state, seed + i, i % 3 == 2, &events, &crashes);
 	print_message("%u traces, %u events, %u crashes\n", traces, events, crashes);
 	assert_true(events > traces && crashes > traces);
 }

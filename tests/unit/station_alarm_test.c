@@ -132,6 +132,30 @@ static void a_station_that_comes_back_says_nothing_twice(void **state)
 	assert_int_equal(seen.off, 1);
 }
 
+static void an_alarm_that_went_while_the_station_was_down_ends(void **state)
+{
+	struct bench *bench = *state;
+	struct seen seen;
+	FILE *file;
+
+	reload_with(bench, "[alarm a]\n" SECTION "profile = fridge-2-8\n");
+	measure(bench, C(9), 61);
+	kryos_station_close(bench->station);
+	bench->station = NULL;
+	take_events(bench);
+	file = fopen(bench->file, "w");
+	assert_non_null(file);
+	fprintf(file, "[sensor room]\naddress = ds18b20@w1:any\n[store]\npath = %s\n[watchdog]\ndevice = none\n",
+	        bench->store);
+	assert_int_equal(fclose(file), 0);
+	assert_ok(kryos_station_open(&bench->station, bench->ctx, bench->file, KRYOS_STATION_CONFIG(.manual = 1)));
+	seen = take_events(bench);
+	assert_int_equal(seen.off, 1);
+	assert_int_equal(seen.last.ended_by, KRYOS_EPISODE_RECONFIGURED);
+	assert_int_equal(seen.configured, 1);
+	assert_null(kri_monitor_known(bench->station->monitor, 0));
+}
+
 static void several_alarms_of_a_channel_are_one_list_of_rules(void **state)
 {
 	static const char two[] = "[rule hot]\nkind = heat\nthreshold = 20\ncomparator = gt\nduration = 2min\n"
@@ -156,6 +180,7 @@ int main(void)
 		CASE(an_alarm_of_the_file_goes_off),
 		CASE(a_reload_ends_only_what_it_changes),
 		CASE(a_station_that_comes_back_says_nothing_twice),
+		CASE(an_alarm_that_went_while_the_station_was_down_ends),
 		CASE(several_alarms_of_a_channel_are_one_list_of_rules),
 	};
 
