@@ -66,7 +66,10 @@ void kri_news_add(struct kri_watched *watched, enum kryos_event_type type, const
 		event.sample = *sample;
 	kri_event_push(watched->monitor->ctx, &event);
 	watched->changed = true;
-	if (!news) {
+	while (watched->news_count >= KRI_MONITOR_MAX_NEWS && forget_whole_episode(watched))
+		;
+	if (!news || watched->news_count >= KRI_MONITOR_MAX_NEWS) {
+		free(news);
 		watched->untold++;
 		return;
 	}
@@ -76,8 +79,6 @@ void kri_news_add(struct kri_watched *watched, enum kryos_event_type type, const
 		memcpy(news->rule, episode->name, sizeof(news->rule));
 		news->trigger = episode->trigger;
 	}
-	while (watched->news_count >= KRI_MONITOR_MAX_NEWS && forget_whole_episode(watched))
-		;
 	*watched->news_tail = news;
 	watched->news_tail = &news->next;
 	watched->news_count++;
