@@ -24,13 +24,17 @@ struct reading {
 
 __attribute__((format(printf, 2, 3))) static int wrong(const struct reading *reading, const char *format, ...)
 {
+	char sentence[MAX_LINE + 200];
 	va_list args;
 
-	fprintf(stderr, "%s%s:%lu: ", reading->format->program, reading->path, reading->line);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	for (char *c = sentence; *c; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?'; /* what a log says must not steer the terminal */
+	}
+	fprintf(stderr, "%s%s:%lu: %s\n", reading->format->program, reading->path, reading->line, sentence);
 	return -1;
 }
 
