@@ -551,7 +551,7 @@ static void windows_and_days_follow_their_definitions(void **state)
 				fail_msg("KRYOS_SEED=%" PRIu64 ": window %d is not as defined", seed + n, window);
 			means += expected.time > 0;
 		}
-		for (unsigned int index = 0; index < count_days(history); index++) {
+		for (unsigned int index = 0, count = count_days(history); index < count; index++) {
 			struct kryos_history_day day = day_of(history, index);
 			struct expected expected = expect(&trace, 0, &day.number);
 
