@@ -119,8 +119,8 @@ struct kri_json *finding_json(const struct options *options, const struct findin
 	add_seconds(json, "interval_s", log->interval_ns);
 	kri_json_add_micro(json, "min_c", finding->exposure.min_micro);
 	kri_json_add_micro(json, "max_c", finding->exposure.max_micro);
-	kri_json_add_micro(json, "mean_c", finding->exposure.mean_micro);
-	kri_json_add_micro(json, "mkt_c", finding->exposure.mkt_micro);
+	add_celsius(json, "mean_c", finding->exposure.mean_micro, finding->exposure.has_mean);
+	add_celsius(json, "mkt_c", finding->exposure.mkt_micro, finding->exposure.has_mean);
 	for (size_t i = 0; next_gap(log, &i);) {
 		struct kri_json *gap = kri_json_object();
 
@@ -215,9 +215,10 @@ void print_evaluation(const struct options *options, const struct finding *findi
 	       kryos_value_text(log->interval_ns / 1000, text[0]));
 	print_text(stdout, finding->rules->from);
 	printf("\nmin %s C, max %s C, mean %s C\n", kryos_value_text(exposure->min_micro, text[0]),
-	       kryos_value_text(exposure->max_micro, text[1]), kryos_value_text(exposure->mean_micro, text[2]));
+	       kryos_value_text(exposure->max_micro, text[1]),
+	       exposure->has_mean ? kryos_value_text(exposure->mean_micro, text[2]) : "-");
 	printf("mean kinetic temperature %s C at %s kJ/mol; it says nothing about freezing\n",
-	       kryos_value_text(exposure->mkt_micro, text[0]),
+	       exposure->has_mean ? kryos_value_text(exposure->mkt_micro, text[0]) : "-",
 	       kryos_value_text(options->activation_j_per_mol * 1000, text[1]));
 	if (options->repair)
 		printf("%zu rows left out\n", log->left_out);

@@ -50,12 +50,12 @@ struct kryos_exposure_config {
 #define KRYOS_EXPOSURE_CONFIG(...) KRYOS_CONFIG_OF(kryos_exposure_config, __VA_ARGS__)
 
 struct kryos_exposure_result {
-	uint32_t size; /* set by the caller */
-	uint32_t reserved;
-	uint64_t samples; /* that count; with 0 all below is 0 */
+	uint32_t size;     /* set by the caller */
+	uint32_t has_mean; /* 0: no two instants were near enough to each other, and there were more than one */
+	uint64_t samples;  /* that count; with 0 all below is 0 */
 	int64_t min_micro, max_micro;
-	int64_t mean_micro; /* of one instant, the mean of its samples */
-	int64_t mkt_micro;
+	int64_t mean_micro;         /* of one instant, the mean of its samples */
+	int64_t mkt_micro;          /* 0, both, without has_mean */
 	int64_t time_ns;            /* over which the means are */
 	int64_t below_ns, above_ns; /* strictly; a sample is held until the next, at most for the limit */
 	/* Of those that are estimated, the percent of its life used over time_ns, in millionths: 100000000 is its end

@@ -60,7 +60,8 @@ bool kri_exposure_rest(const struct kryos_exposure *exposure, unsigned int index
 int64_t kri_sums_add(struct kri_sums *sums, const struct kryos_exposure_config *config, const struct kri_step *step,
                      int64_t from_ns, int64_t to_ns);
 void kri_sums_add_sample(struct kri_sums *sums, int64_t micro);
-/* Where no time is in the means, point is; NULL: then they are 0. All but the vial monitors. */
+/* point: the newest, which is the mean of itself where it is all that there is; NULL: it is not in it. All but the vial
+ * monitors. */
 int kri_sums_result(const struct kri_sums *sums, const struct kryos_exposure *exposure, const struct kri_point *point,
                     struct kryos_exposure_result *ret_result);
 

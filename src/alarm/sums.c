@@ -73,14 +73,15 @@ int kri_sums_result(const struct kri_sums *sums, const struct kryos_exposure *ex
 	double celsius = sums->celsius_ns, rate = sums->rate_ns, over = (double)sums->time_ns;
 	int r = 0;
 
-	if (sums->time_ns == 0 && sums->samples && point) {
+	if (sums->time_ns == 0 && sums->samples && point && sums->samples == point->count) {
 		celsius = point->celsius;
 		rate = point->rate;
 		over = (double)point->count;
 	}
-	if (over > 0)
+	result.has_mean = over > 0;
+	if (result.has_mean)
 		r = kryos_micro_from_double(celsius / over, &result.mean_micro);
-	if (over > 0 && r >= 0)
+	if (result.has_mean && r >= 0)
 		r = kryos_micro_from_double(celsius_of(exposure->kelvin, rate / over), &result.mkt_micro);
 	if (r >= 0)
 		*ret_result = result;

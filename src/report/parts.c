@@ -140,7 +140,8 @@ void kri_draw_summary(struct kri_canvas *canvas)
 			reading(canvas, channel, channel->max_micro, cells[2]);
 		}
 		if (channel->result.samples) {
-			reading(canvas, channel, channel->result.mean_micro, cells[3]);
+			if (channel->result.has_mean)
+				reading(canvas, channel, channel->result.mean_micro, cells[3]);
 			beyond(canvas, channel->has_high, channel->result.above_ns, cells[5]);
 			beyond(canvas, channel->has_low, channel->result.below_ns, cells[6]);
 		}

@@ -64,11 +64,13 @@ static void draw_channel(struct kri_canvas *canvas, const struct kri_report_chan
 		draw_extreme(canvas, channel, KRI_WORD_LOWEST, channel->min_micro, channel->min_ns);
 		draw_extreme(canvas, channel, KRI_WORD_HIGHEST, channel->max_micro, channel->max_ns);
 	}
-	if (channel->result.samples) {
+	if (channel->result.has_mean) {
 		kri_draw_line(canvas, kri_say(canvas, KRI_WORD_MEAN),
 		              kri_reading_text(canvas->language, channel, channel->result.mean_micro, value));
 		draw_kinetic(canvas, channel);
 		draw_vial_monitors(canvas, channel);
+	}
+	if (channel->result.samples) {
 		if (channel->has_high)
 			kri_draw_line(canvas, kri_say(canvas, KRI_WORD_ABOVE),
 			              kri_span_text(canvas->language, channel->result.above_ns, value));

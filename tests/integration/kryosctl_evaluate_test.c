@@ -251,6 +251,17 @@ static void repair_leaves_out_what_it_names(void **state)
 	assert_has(world->out, "\"max_c\":9,\"mean_c\":6.25,"); /* of two values at one time their mean */
 }
 
+static void rows_too_far_apart_have_no_mean(void **state)
+{
+	struct world *world = *state;
+
+	write_file(path_of(world), "time,celsius\n100,5\n100,6\n100,7\n200,30\n");
+	assert_int_equal(RUN(world, path_of(world), "--json"), 0);
+	assert_has(world->out, "\"max_c\":30,\"mean_c\":null,\"mkt_c\":null,");
+	assert_int_equal(RUN(world, path_of(world)), 0);
+	assert_has(world->out, "min 5 C, max 30 C, mean - C\nmean kinetic temperature - C");
+}
+
 static void each_channel_is_judged_for_itself(void **state)
 {
 	struct world *world = *state;
@@ -334,6 +345,7 @@ int main(void)
 		TEST(wrong_rules_are_named_by_their_line),
 		TEST(a_bad_log_is_named_by_its_line_and_nothing_is_printed),
 		TEST(repair_leaves_out_what_it_names),
+		TEST(rows_too_far_apart_have_no_mean),
 		TEST(each_channel_is_judged_for_itself),
 		TEST(vial_monitors_and_days_are_there_where_they_are_asked_for),
 		TEST(a_log_of_1970_has_its_times),

@@ -221,6 +221,28 @@ static void a_vial_monitor_ages_along_straight_lines_of_its_rate(void **state)
 	assert_fails(-EINVAL, kryos_exposure_new(&exposure, KRYOS_EXPOSURE_CONFIG(.gap_limit_ns = 1, .vvm_model = 2)));
 }
 
+/* Measured half as often as was said. */
+static void instants_that_are_too_far_apart_have_no_mean(void **state)
+{
+	struct kryos_exposure *exposure = make(0);
+	struct kryos_exposure_result result = { .size = sizeof(result) };
+
+	(void)state;
+	take(exposure, 0, 3);
+	take(exposure, 0, 5);
+	assert_ok(kryos_exposure_get(exposure, &result));
+	assert_int_equal(result.has_mean, 1);
+	assert_int_equal(result.mean_micro, 4000000);
+	take(exposure, 25, 30);
+	take(exposure, 50, 6);
+	result = finish(exposure);
+	assert_int_equal(result.has_mean, 0);
+	assert_int_equal(result.mean_micro, 0);
+	assert_int_equal(result.mkt_micro, 0);
+	assert_int_equal(result.max_micro, 30000000);
+	assert_int_equal(result.above_ns, 20 * MINUTE);
+}
+
 static void what_is_no_temperature_is_refused(void **state)
 {
 	struct kryos_exposure_result result = { 0 };
@@ -254,6 +276,7 @@ int main(void)
 		cmocka_unit_test(a_vial_monitor_lasts_as_long_as_was_published),
 		cmocka_unit_test(through_two_points_it_lasts_as_the_who_defines_it),
 		cmocka_unit_test(a_vial_monitor_ages_along_straight_lines_of_its_rate),
+		cmocka_unit_test(instants_that_are_too_far_apart_have_no_mean),
 		cmocka_unit_test(what_is_no_temperature_is_refused),
 	};
 
