@@ -3,6 +3,7 @@
 #include "kryosctl.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void show_problems(const struct kri_json *problems)
 {
@@ -13,6 +14,21 @@ static void show_problems(const struct kri_json *problems)
 		print_text(stdout, text);
 		putchar('\n');
 	}
+}
+
+static void show_exposure(const struct kri_json *exposure, const char *key, const char *name)
+{
+	const struct kri_json *window = kri_json_get(exposure, key);
+	char min[KRYOS_TEXT_MAX], max[KRYOS_TEXT_MAX], mean[KRYOS_TEXT_MAX];
+	const char *mkt;
+
+	if (!kri_json_is_object(window))
+		return;
+	printf("    %s  %s to %s C", name, decimal_of(window, "min", min), decimal_of(window, "max", max));
+	mkt = decimal_of(window, "mkt", mean);
+	if (strcmp(mkt, "-") != 0)
+		printf(", mean kinetic temperature %s C, which says nothing about freezing", mkt);
+	putchar('\n');
 }
 
 /* What is open stands among the problems. */
@@ -37,6 +53,8 @@ static void show_alarms(const struct kri_json *status)
 		} else {
 			printf("rules: %" PRId64 "\n", number_of(channel, "rules"));
 		}
+		show_exposure(kri_json_get(channel, "exposure"), "24h", "24 h");
+		show_exposure(kri_json_get(channel, "exposure"), "30d", "30 d");
 	}
 	printf("  tested: %s\n", *test ? seconds_of(kri_json_get(status, "test"), "time", time) : "never");
 }

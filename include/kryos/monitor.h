@@ -16,6 +16,7 @@
 
 #include <kryos/alarm.h>
 #include <kryos/base.h>
+#include <kryos/history.h>
 #include <kryos/sample.h>
 
 KRYOS_BEGIN
@@ -100,6 +101,9 @@ struct kryos_monitor_channel {
 	char retired_by[32];
 	char retired_why[201];
 	struct kryos_instant retired_at;
+	/* Its exposure: until the next call; NULL where its unit is not "Cel". Days are of UTC, time above and below
+	   that of the lowest rule of heat and the highest of freezing. Retired or not. */
+	const struct kryos_history *history;
 };
 KRYOS_API int kryos_monitor_get_channel(struct kryos_monitor *monitor, unsigned int index,
                                         struct kryos_monitor_channel *ret_channel);

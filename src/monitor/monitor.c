@@ -171,6 +171,7 @@ int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sa
 			return r;
 		kri_watched_drain(watched, sample);
 	}
+	kri_watched_remember(watched, sample);
 	watched->judged = kri_instant_of(sample);
 	watched->has_judged = true;
 	watched->changed = true;

@@ -270,7 +270,8 @@ int kryos_monitor_get_channel(struct kryos_monitor *monitor, unsigned int index,
 			                             .channel = watched->name,
 			                             .open = watched->open,
 			                             .rule_count = watched->rule_count,
-			                             .retired_at = watched->retired_at };
+			                             .retired_at = watched->retired_at,
+			                             .history = watched->history };
 
 		if (watched->leaving || index--)
 			continue;

@@ -6,6 +6,7 @@
  *     watch.c     which channels are watched, by which rules
  *     news.c      what is to be said: to the context at once, to the store together with the state
  *     state.c     the state of a channel as bytes
+ *     exposure.c  what the temperature did so far
  *     replay.c    judging what the store holds
  *     announced.c what stored events say is open
  *     people.c    acknowledging, retiring
@@ -17,6 +18,7 @@
 
 #include "../store/store.h"
 #include "monitor.h"
+#include <kryos/history.h>
 
 #define KRI_MONITOR_MAX_RULES 32
 #define KRI_MONITOR_MAX_ENDED 16 /* episodes of a channel that ended and nobody acknowledged */
@@ -57,6 +59,7 @@ struct kri_watched {
 	char name[64];
 
 	struct kryos_evaluator *evaluator;
+	struct kryos_history *history;                  /* NULL: it is no temperature */
 	struct kryos_rule rules[KRI_MONITOR_MAX_RULES]; /* as they were given */
 	char rule_names[KRI_MONITOR_MAX_RULES][KRYOS_RULE_NAME_MAX];
 	uint32_t rule_count;
@@ -124,6 +127,15 @@ void kri_watched_note(struct kri_watched *watched);
 bool kri_monitor_is_leaving(const struct kryos_monitor *monitor, const char *channel);
 /* Those that are watched no more, and of which all is stored, are gone. */
 void kri_monitor_drop_left(struct kryos_monitor *monitor);
+
+/* exposure.c */
+
+/* A history of the channel as its rules are, if it is a temperature. -ENOMEM. */
+int kri_watched_new_history(struct kri_watched *watched, const char *unit);
+/* Unless it took the sample before. */
+void kri_watched_remember(struct kri_watched *watched, const struct kryos_sample *sample);
+/* Goes on from saved bytes; where they are of no use it begins anew, and that is logged. */
+void kri_watched_restore_history(struct kri_watched *watched, const void *bytes, size_t count);
 
 /* news.c */
 /* Whether there is place for what a person says besides all that rules may. -EAGAIN with a sentence. */

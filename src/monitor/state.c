@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the store keeps: by "alarm:<channel>" the state of a channel, by "alarms" which channels those are. A state is
- * lines of text, the last of which says how many bytes of the evaluator's follow. The store has a checksum on it. Where
- * the evaluator's part is too long to be kept it is left out, and made again from the samples.
+ * lines of text, the last two of which say how many bytes of the exposure follow, behind how many of the evaluator.
+ * The store has a checksum on it. Where the evaluator's part is too long to be kept it is left out, and made again from
+ * the samples.
  */
 #include "../config/config.h"
 #include "private.h"
@@ -42,34 +43,64 @@ static void write_head(FILE *stream, const struct kri_watched *watched)
 	}
 }
 
-static int write_state(const struct kri_watched *watched, char **ret_bytes, size_t *ret_count)
-{
-	void *judged = NULL;
-	size_t judged_count = 0;
-	FILE *stream;
-	int r = kryos_evaluator_save(watched->evaluator, &judged, &judged_count);
+/* The evaluator's bytes and the exposure's; none where there is no room, or no temperature. */
+struct parts {
+	void *judged, *exposed;
+	size_t judged_count, exposed_count;
+};
 
-	if (r < 0)
-		return r;
-	*ret_bytes = NULL;
-	stream = open_memstream(ret_bytes, ret_count);
-	if (!stream) {
-		free(judged);
-		return -ENOMEM;
-	}
+static int save_parts(const struct kri_watched *watched, struct parts *parts)
+{
+	int r = kryos_evaluator_save(watched->evaluator, &parts->judged, &parts->judged_count);
+
+	if (r >= 0 && watched->history)
+		r = kryos_history_save(watched->history, &parts->exposed, &parts->exposed_count);
+	return r;
+}
+
+static void free_parts(struct parts *parts)
+{
+	free(parts->judged);
+	free(parts->exposed);
+}
+
+static int write_all(FILE *stream, const struct kri_watched *watched, const struct parts *parts)
+{
+	size_t judged_count = parts->judged_count;
+	long at;
+
 	write_head(stream, watched);
 	fflush(stream);
-	if (*ret_count + judged_count + 32 > KRI_STATE_BYTES_MAX)
+	at = ftell(stream);
+	if (at < 0 || (size_t)at + judged_count + parts->exposed_count + 64 > KRI_STATE_BYTES_MAX)
 		judged_count = 0;
-	fprintf(stream, "evaluator %zu\n", judged_count);
-	fwrite(judged, 1, judged_count, stream);
-	free(judged);
-	r = ferror(stream) ? -ENOMEM : 0;
-	if (fclose(stream) != 0 || r < 0) {
-		free(*ret_bytes);
-		return -ENOMEM;
+	fprintf(stream, "exposure %zu\nevaluator %zu\n", parts->exposed_count, judged_count);
+	if (judged_count)
+		fwrite(parts->judged, 1, judged_count, stream);
+	if (parts->exposed_count)
+		fwrite(parts->exposed, 1, parts->exposed_count, stream);
+	return ferror(stream) ? -ENOMEM : 0;
+}
+
+static int write_state(const struct kri_watched *watched, char **ret_bytes, size_t *ret_count)
+{
+	struct parts parts = { 0 };
+	FILE *stream = NULL;
+	int r = save_parts(watched, &parts);
+
+	*ret_bytes = NULL;
+	if (r >= 0) {
+		stream = open_memstream(ret_bytes, ret_count);
+		r = stream ? write_all(stream, watched, &parts) : -ENOMEM;
 	}
-	return 0;
+	free_parts(&parts);
+	if (stream && fclose(stream) != 0)
+		r = -ENOMEM;
+	if (r < 0) {
+		free(*ret_bytes);
+		*ret_bytes = NULL;
+	}
+	return r;
 }
 
 static const char *key_of(const char *channel, char key[72])
@@ -150,8 +181,8 @@ static bool read_alarm(struct kri_watched *watched, struct text *text, const str
 	return true;
 }
 
-/* How many bytes of the evaluator follow; < 0: these lines are not ours. */
-static int64_t read_head(struct kri_watched *watched, struct text *text)
+/* How many bytes of the evaluator follow, and behind them of the exposure; < 0: these lines are not ours. */
+static int64_t read_head(struct kri_watched *watched, struct text *text, int64_t *ret_exposed)
 {
 	char *line = next_line(text);
 	struct kryos_instant instant;
@@ -162,8 +193,11 @@ static int64_t read_head(struct kri_watched *watched, struct text *text)
 		return -1;
 	while ((line = next_line(text))) {
 		if (sscanf(line, "evaluator %" SCNd64 "%c", &number, &rest) == 1)
-			return number == text->end - text->at ? number : -1;
-		if (read_instant(line, "judged", &instant)) {
+			return number == text->end - text->at - *ret_exposed ? number : -1;
+		if (sscanf(line, "exposure %" SCNd64 "%c", &number, &rest) == 1 && number >= 0 &&
+		    number <= text->end - text->at) {
+			*ret_exposed = number;
+		} else if (read_instant(line, "judged", &instant)) {
 			watched->has_judged = true;
 			watched->judged = instant;
 		} else if (sscanf(line, "seq %" SCNd64 "%c", &number, &rest) == 1 && number > 0) {
@@ -189,17 +223,19 @@ int kri_watched_get_state(struct kri_watched *watched, int64_t *ret_seq, bool *r
 	struct text text;
 	void *bytes;
 	size_t count;
-	int64_t judged;
+	int64_t judged, exposed = 0;
 	int r = kri_store_get_state(watched->monitor->store, key_of(watched->name, key), &bytes, &count, ret_seq);
 
 	if (r < 0)
 		return r;
 	text = (struct text){ .at = bytes, .end = (char *)bytes + count };
-	judged = read_head(watched, &text);
+	judged = read_head(watched, &text, &exposed);
 	if (judged < 0)
 		r = kryos_fail(KRYOS_ECORRUPT, "%s: what is kept of it is no state of this version", watched->name);
 	else if (judged > 0)
 		r = kryos_evaluator_restore(watched->evaluator, text.at, (size_t)judged);
+	if (judged >= 0)
+		kri_watched_restore_history(watched, text.at + judged, (size_t)exposed);
 	free(bytes);
 	if (r < 0)
 		return r;

@@ -18,6 +18,7 @@ void kri_watched_free(struct kri_watched *watched)
 	if (!watched)
 		return;
 	kryos_evaluator_free(watched->evaluator);
+	kryos_history_free(watched->history);
 	kri_alarms_free(watched);
 	kri_announced_free(watched);
 	kri_news_free(watched);
@@ -140,6 +141,8 @@ static int configure(struct kri_watched *watched, const struct kryos_monitor_cha
 	r = kryos_channel_add(watched->monitor->ctx, watched->name, own.unit ? own.unit : "Cel", &watched->channel);
 	if (r >= 0)
 		r = add_rules(watched, &own);
+	if (r >= 0)
+		r = kri_watched_new_history(watched, own.unit ? own.unit : "Cel");
 	if (r < 0)
 		return r;
 	watched->noted = rules_text(watched);
@@ -155,6 +158,22 @@ static bool has_same_rules(const struct kri_watched *one, const struct kri_watch
 	return same;
 }
 
+static int replace_history(struct kri_watched *watched, struct kri_watched *changed)
+{
+	struct kryos_history *before = watched->history;
+	size_t count = 0;
+	void *bytes = NULL;
+	int r = before && changed->history ? kryos_history_save(before, &bytes, &count) : 0;
+
+	if (r < 0)
+		return r;
+	kri_watched_restore_history(changed, bytes, count);
+	free(bytes);
+	watched->history = changed->history;
+	changed->history = before;
+	return 0;
+}
+
 /* The rules of changed are those of watched from now on. */
 static int replace(struct kri_watched *watched, struct kri_watched *changed)
 {
@@ -168,6 +187,8 @@ static int replace(struct kri_watched *watched, struct kri_watched *changed)
 		return r;
 	r = kryos_evaluator_restore(changed->evaluator, bytes, count);
 	free(bytes);
+	if (r >= 0)
+		r = replace_history(watched, changed);
 	if (r < 0)
 		return r;
 	watched->evaluator = changed->evaluator;

@@ -60,6 +60,69 @@ struct kri_json *kri_alarms_json(struct kryos_monitor *monitor)
 	return list;
 }
 
+static struct kri_json *vvm_json(const struct kryos_exposure_result *exposure)
+{
+	struct kri_json *json = kri_json_object(), *used = kri_json_object();
+
+	kri_json_add_string(json, "model", kryos_vvm_model_name(KRYOS_VVM_GOLDWOOD_DIESBURG_2018));
+	kri_json_add_bool(json, "estimate", true);
+	for (unsigned int vvm = 0; vvm < KRYOS_VVM_COUNT; vvm++)
+		kri_json_add_micro(used, kryos_vvm_name(vvm), exposure->vvm_micro[vvm]);
+	kri_json_add(json, "used_percent", used);
+	return json;
+}
+
+static void add_mean(struct kri_json *to, const char *key, const struct kryos_exposure_result *exposure, int64_t micro)
+{
+	if (exposure->has_mean)
+		kri_json_add_micro(to, key, micro);
+	else
+		kri_json_add_null(to, key);
+}
+
+/* NULL: nothing was measured. */
+static struct kri_json *window_json(const struct kryos_history *history, enum kryos_window window)
+{
+	struct kryos_exposure_result exposure = { .size = sizeof(exposure) };
+	struct kri_json *json;
+
+	if (kryos_history_get(history, window, &exposure) < 0 || !exposure.samples)
+		return NULL;
+	json = kri_json_object();
+	kri_json_add_int(json, "samples", (int64_t)exposure.samples);
+	kri_json_add_micro(json, "min", exposure.min_micro);
+	kri_json_add_micro(json, "max", exposure.max_micro);
+	add_mean(json, "mean", &exposure, exposure.mean_micro);
+	add_mean(json, "mkt", &exposure, exposure.mkt_micro);
+	add_seconds(json, "time", exposure.time_ns);
+	add_seconds(json, "below", exposure.below_ns);
+	add_seconds(json, "above", exposure.above_ns);
+	if (window == KRYOS_WINDOW_ALL)
+		kri_json_add(json, "vvm", vvm_json(&exposure));
+	return json;
+}
+
+static void add_exposure(struct kri_json *to, const struct kryos_history *history)
+{
+	static const char *const keys[] = { "all", "24h", "30d" }; /* by enum kryos_window */
+	struct kri_json *json = kri_json_object();
+
+	for (unsigned int window = 0; history && window < KRI_ARRAY_SIZE(keys); window++) {
+		struct kri_json *one = window_json(history, (enum kryos_window)window);
+
+		if (one)
+			kri_json_add(json, keys[window], one);
+		else
+			kri_json_add_null(json, keys[window]);
+	}
+	if (history) {
+		kri_json_add(to, "exposure", json);
+		return;
+	}
+	kri_json_free(json);
+	kri_json_add_null(to, "exposure");
+}
+
 struct kri_json *kri_channels_json(struct kryos_monitor *monitor)
 {
 	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
@@ -79,6 +142,7 @@ struct kri_json *kri_channels_json(struct kryos_monitor *monitor)
 			             person_json(channel.retired_by, "why", channel.retired_why, &channel.retired_at));
 		else
 			kri_json_add_null(json, "retired");
+		add_exposure(json, channel.history);
 		kri_json_add(list, NULL, json);
 	}
 	return list;

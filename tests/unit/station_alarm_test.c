@@ -2,7 +2,10 @@
 /* Alarms of a station: what its file says is in force, on the sampler's rounds, and after a reload. */
 #include "bench.h"
 #include "monitor/monitor.h"
+#include "station/shown.h"
 #include "station/station.h"
+#include "json/json.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define C(celsius) ((int64_t)((celsius)*1000000))
@@ -173,6 +176,29 @@ static void several_alarms_of_a_channel_are_one_list_of_rules(void **state)
 	assert_string_equal(seen.last.name, "hot");
 }
 
+static void the_status_says_what_a_watched_channel_was_exposed_to(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_json *channels;
+	char *text;
+
+	reload_with(bench, "[alarm a]\n" SECTION "profile = fridge-2-8\n");
+	channels = kri_channels_json(bench->station->monitor);
+	text = kri_json_print(channels);
+	assert_non_null(strstr(text, "\"exposure\":{\"all\":null,\"24h\":null,\"30d\":null}"));
+	free(text);
+	kri_json_free(channels);
+	measure(bench, C(9), 3);
+	channels = kri_channels_json(bench->station->monitor);
+	text = kri_json_print(channels);
+	assert_non_null(strstr(text, "\"24h\":{\"samples\":3,\"min\":9,\"max\":9,\"mean\":9,\"mkt\":9,\"time\":120,"
+	                             "\"below\":0,\"above\":120}"));
+	assert_non_null(strstr(text, "\"vvm\":{\"model\":\"goldwood-diesburg-2018\",\"estimate\":true,"
+	                             "\"used_percent\":{\"vvm2\":0.00"));
+	free(text);
+	kri_json_free(channels);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -182,6 +208,7 @@ int main(void)
 		CASE(a_station_that_comes_back_says_nothing_twice),
 		CASE(an_alarm_that_went_while_the_station_was_down_ends),
 		CASE(several_alarms_of_a_channel_are_one_list_of_rules),
+		CASE(the_status_says_what_a_watched_channel_was_exposed_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
