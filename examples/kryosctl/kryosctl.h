@@ -27,15 +27,20 @@ enum option_bit {
 	TAKES_WHY = 4096,
 	TAKES_CONFIG = 8192,
 	TAKES_VVM = 16384,
-	TAKES_REPORT = 32768
+	TAKES_REPORT = 32768,
+	TAKES_VERIFY = 65536,
+	TAKES_BUNDLE = 131072
 };
 
 #define MAX_CHANNELS 32
+#define MAX_ANCHORS 32
 #define DEFAULT_CONFIG "/etc/kryos/station.ini"
 
 struct options {
-	const char *store, *socket, *output, *profile, *rules, *comment, *why, *config, *timezone, *language;
-	bool json, follow, events, repair, days, prometheus;
+	const char *store, *socket, *output, *profile, *rules, *comment, *why, *config, *timezone, *language, *key;
+	bool json, follow, events, repair, days, prometheus, bundle, is_unsigned;
+	const char *anchors[MAX_ANCHORS]; /* NUMBER:HASH */
+	unsigned int anchor_count;
 	int64_t count;
 	const char *channels[MAX_CHANNELS];
 	unsigned int channel_count;

@@ -36,6 +36,8 @@ static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'S' },
 	{ "timezone", required_argument, NULL, 'z' },
 	{ "lang", required_argument, NULL, 'l' },
+	{ "key", required_argument, NULL, 'K' },
+	{ "anchor", required_argument, NULL, 'A' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -58,6 +60,9 @@ static const struct {
 	  "      --from TIME       from this time on, UTC: 2026-11-20T09:12:00Z, or seconds since 1970\n"
 	  "      --to TIME         before this time" },
 	{ TAKES_OUTPUT, "o", "  -o, --output FILE     write there; export: instead of to standard output" },
+	{ TAKES_VERIFY, "KA",
+	  "      --key FILE        the device's public key (PEM); else the one in the record is trusted\n"
+	  "      --anchor N:HASH   this seal must be there, as it was received or printed; may be repeated" },
 	{ TAKES_EVALUATE | TAKES_REPORT, "p", "      --profile NAME    the rules of a profile" },
 	{ TAKES_VVM, "v",
 	  "      --vvm KIND,...    an estimate of how much of their life vaccine vial monitors used: vvm2, vvm7, "
@@ -217,6 +222,14 @@ static int set_option(struct options *options, int key, const char *value)
 		break;
 	case 'r':
 		options->rules = value;
+		break;
+	case 'K':
+		options->key = value;
+		break;
+	case 'A':
+		if (options->anchor_count == MAX_ANCHORS)
+			return misused("--anchor: at most %d are allowed", MAX_ANCHORS);
+		options->anchors[options->anchor_count++] = value;
 		break;
 	case 'm':
 		return set_energy(options, value);

@@ -75,15 +75,41 @@ struct kryos_verify_result {
 	uint32_t segments, sealed; /* looked at; of them with a good signature */
 	uint64_t samples;
 	uint64_t bad_rows;  /* wrong row checksum */
-	uint64_t bad_links; /* broken hash chain, inside or between segments */
+	uint64_t bad_links; /* broken hash chain, inside or between segments, or of events */
 	uint64_t bad_seals;
-	char first_problem[256]; /* "" if all is well: file, seq, what */
+	char first_problem[256];          /* "" if all is well: file, what, seq, time */
+	int64_t problem_seq;              /* of the row that it speaks of; 0: of none */
+	int64_t problem_wall_ns;          /* that row's time as stored; 0: of none */
+	uint64_t events, unsealed_events; /* looked at; of them behind the newest seal */
+	uint32_t event_seals;             /* seals over events with a good signature */
+	uint32_t anchors;                 /* of those asked for, found */
+	uint32_t devices;                 /* whose keys the seals were checked with */
+	uint32_t reserved;
+	int64_t seal_number, events_number;  /* of the newest good seals of a segment and of events; 0: none */
+	char seal_hash[65], events_hash[65]; /* ... */
+	char fingerprint[65]; /* of the key they were checked with, the newest one where it is not given */
 };
+/* A seal as it was received elsewhere, on paper or upstream. */
+struct kryos_anchor {
+	int64_t number;   /* the segment's first seq; of a seal over events, their last */
+	const char *hash; /* 64 lower-case hexadecimal digits */
+};
+struct kryos_verify_config {
+	uint32_t size;
+	uint32_t anchor_count;
+	const struct kryos_anchor *anchors;
+	const char *public_key; /* PEM; NULL: the one that is found in the record, which proves less */
+};
+#define KRYOS_VERIFY_CONFIG(...) KRYOS_CONFIG_OF(kryos_verify_config, __VA_ARGS__)
+
 /*
- * Checks row checksums, hash chain and seals of a store's folder or of one segment file. Fill size.
- * 0: checked, see the counts; < 0: could not look (-EACCES: not for this user, as above; KRYOS_EFORMAT: a newer
+ * Checks row checksums, hash chains and seals of samples and events of a store's folder or of one segment file. Fill
+ * size. 0: checked, see the counts; < 0: could not look (-EACCES: not for this user, as above; KRYOS_EFORMAT: a newer
  * version's). Reads everything: waits for the disk.
  */
+KRYOS_API int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryos_verify_config *config,
+                                struct kryos_verify_result *ret_result);
+/* The same with no key and no anchors. */
 KRYOS_API int kryos_verify(struct kryos_ctx *ctx, const char *path, struct kryos_verify_result *ret_result);
 
 struct kryos_salvage_result {

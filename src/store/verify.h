@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One look at what the record proves: verify.c goes through the segments, then verify_state.c through state.db. */
+#ifndef KRI_VERIFY_H
+#define KRI_VERIFY_H
+
+#include "private.h"
+
+#define KRI_VERIFY_KEYS 32
+#define KRI_NUMBERED (KRI_HASH_TEXT + 24) /* "number hash" */
+
+/* A seal of a segment that was looked at, or one over events that a segment's header names. */
+struct kri_noted_seal {
+	int64_t number;
+	char hash[KRI_HASH_TEXT];
+	char file[32];
+	bool sealed;  /* false: the segment has no good one */
+	bool damaged; /* the segment is known to be, and counted as that */
+};
+
+struct kri_check {
+	struct kryos_verify_result *result;
+	const struct kryos_verify_config *config;
+	const char *file;
+	sqlite3 *db;
+	struct kri_chain chain;
+	uint32_t epoch_crc;
+	uint64_t epoch;
+	char device[33], previous[KRI_HASH_TEXT], events[KRI_NUMBERED];
+	int64_t first_seq, previous_segment;
+	/* Of the segment before: its hashes may be what this one names. */
+	int64_t before;
+	char before_last[KRI_HASH_TEXT];
+	int64_t empty; /* one without rows between the two, which may be named all the same */
+	bool salvaged; /* as its header says: neither chained nor sealed */
+	bool counted;  /* ... which is counted already */
+	bool part;     /* of a store: what is not here may be elsewhere */
+	int64_t names; /* rows of boots and channels that came with a commit */
+	struct {
+		char device[33], fingerprint[2 * KRI_SHA256_SIZE + 1];
+		struct kri_key *key;
+	} keys[KRI_VERIFY_KEYS];
+	int key_count;
+	char pinned[2 * KRI_SHA256_SIZE + 1]; /* fingerprint of the key that was given; "": none */
+	struct kri_noted_seal *segments, *named;
+	int segment_count, named_count;
+	bool *anchored; /* which of the config's anchors were found */
+};
+
+/* The first one is kept, with the row and its time where seq is not 0. */
+void kri_verify_problem(struct kri_check *check, int64_t seq, int64_t wall_ns, const char *format, ...)
+	KRYOS_PRINTF(4, 5);
+/*
+ * The key of that device from PEM text, which must be its and, where one was given, that one. KRYOS_ECRC with a
+ * sentence; -EOPNOTSUPP. PEM NULL: one seen before, -ENOENT.
+ */
+int kri_verify_key(struct kri_check *check, const char *device, const char *pem, struct kri_key **ret_key);
+/* A good seal: does an anchor ask for it? */
+void kri_verify_anchor(struct kri_check *check, int64_t number, const char *hash);
+int kri_verify_note(struct kri_noted_seal **list, int *count, const struct kri_noted_seal *seal);
+/* verify_segment.c: one file; folder NULL: not as one of a sequence. KRYOS_EFORMAT, -ENOENT, ... */
+int kri_verify_one(struct kri_check *check, const char *path, int64_t first_seq, const char *folder);
+/* verify_state.c: events, their seals, what is said of segments, of the store in folder. name: its database. */
+int kri_verify_state(struct kri_check *check, const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What state.db proves: the chain of events and the seals over it, the seals of segments that are there or gone, and
+ * that what it says is in force is what the events say.
+ */
+#include "verify.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+KRYOS_PRINTF(5, 6)
+static void broken(struct kri_check *check, uint64_t *count, int64_t seq, int64_t wall_ns, const char *format, ...)
+{
+	char text[200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	++*count;
+	kri_verify_problem(check, seq, wall_ns, "%s", text);
+}
+
+/* Each row that the statement gives is a problem, with its text in column 0, seq in 1 and time in 2. */
+static int each_row(struct kri_check *check, uint64_t *count, const char *sql)
+{
+	sqlite3_stmt *rows;
+	int r = kri_sql_prepare(check->db, &rows, sql), code;
+
+	if (r < 0)
+		return r;
+	while ((code = sqlite3_step(rows)) == SQLITE_ROW)
+		broken(check, count, sqlite3_column_int64(rows, 1), sqlite3_column_int64(rows, 2), "%.180s",
+		       kri_sql_text(rows, 0));
+	r = kri_sql_fail(check->db, code);
+	sqlite3_finalize(rows);
+	return r;
+}
+
+static int check_checksums(struct kri_check *check)
+{
+	static const char *const tables[] = {
+		"SELECT 'wrong checksum of meta \"'||key||'\"',0,0 FROM meta WHERE crc IS NOT "
+		"row_crc('meta',key,value)",
+		"SELECT 'wrong checksum of boot '||boot,0,0 FROM boot WHERE crc IS NOT"
+		" row_crc('boot',boot,boot_id,offset_ns,trust,device_ns,before_ns)",
+		"SELECT 'wrong checksum of the seal of segment '||first_seq,0,0 FROM seal WHERE crc IS NOT "
+		"row_crc('seal',"
+		"first_seq,last_seq,epoch,device,hash,signature,bytes,last_wall_ns,last_trust,samples,dropped,removed)",
+		"SELECT 'wrong checksum of the seal of events '||last_seq,0,0 FROM audit_seal WHERE crc IS NOT"
+		" row_crc('audit_seal',last_seq,first_seq,device,public_key,hash,signature)",
+		"SELECT 'wrong checksum of channel '||name,0,0 FROM channel WHERE crc IS NOT"
+		" row_crc('channel',segment,channel,since,name,unit,place)",
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(tables) && r >= 0; i++)
+		r = each_row(check, &check->result->bad_rows, tables[i]);
+	return r;
+}
+
+static int verify_text(struct kri_key *key, const char *text, size_t length, const char *hex)
+{
+	uint8_t signature[KRI_SIGNATURE_SIZE];
+	int r = kri_unhex(hex, signature, sizeof(signature));
+
+	return r < 0 ? kryos_fail(KRYOS_ECRC, "its signature is none") : kri_key_verify(key, text, length, signature);
+}
+
+/* Columns: last_seq, first_seq, device, public_key, hash, signature. */
+static int judge_audit_seal(struct kri_check *check, sqlite3_stmt *row)
+{
+	char pem[160], text[256];
+	struct kri_key *key = NULL;
+	size_t length;
+	int r;
+
+	snprintf(pem, sizeof(pem), "-----BEGIN PUBLIC KEY-----\n%.70s\n-----END PUBLIC KEY-----\n",
+	         kri_sql_text(row, 3));
+	r = kri_verify_key(check, kri_sql_text(row, 2), pem, &key);
+	length = kri_audit_text(text, kri_sql_text(row, 2), sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 0),
+	                        kri_sql_text(row, 4));
+	return r < 0 ? r : verify_text(key, text, length, kri_sql_text(row, 5));
+}
+
+/* The good ones go into seals, in order. */
+static int read_audit_seals(struct kri_check *check, struct kri_noted_seal **seals, int *count)
+{
+	sqlite3_stmt *rows;
+	int r = kri_sql_prepare(check->db, &rows,
+	                        "SELECT last_seq, first_seq, device, public_key, hash, signature FROM audit_seal"
+	                        " ORDER BY last_seq"),
+	    code = SQLITE_DONE;
+
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		struct kri_noted_seal seal = { .number = sqlite3_column_int64(rows, 0) };
+
+		r = judge_audit_seal(check, rows);
+		if (r == -EOPNOTSUPP)
+			break;
+		if (r < 0) {
+			broken(check, &check->result->bad_seals, seal.number, 0,
+			       "the seal of events up to %" PRId64 " is not good: %s", seal.number, kryos_strerror(r));
+			r = 0;
+			continue;
+		}
+		snprintf(seal.hash, sizeof(seal.hash), "%s", kri_sql_text(rows, 4));
+		check->result->event_seals++;
+		check->result->events_number = seal.number;
+		memcpy(check->result->events_hash, seal.hash, sizeof(check->result->events_hash));
+		kri_verify_anchor(check, seal.number, seal.hash);
+		r = kri_verify_note(seals, count, &seal);
+	}
+	if (r >= 0)
+		r = kri_sql_fail(check->db, code);
+	sqlite3_finalize(rows);
+	return r == -EOPNOTSUPP ? 0 : r;
+}
+
+/* The chain goes on from the newest seal before the first event that is kept, or begins with it. */
+static void begin_chain(struct kri_check *check, const struct kri_noted_seal *seals, int count, int64_t first)
+{
+	memset(check->chain.hash, 0, sizeof(check->chain.hash));
+	for (int i = 0; i < count && seals[i].number < first; i++)
+		(void)!kri_unhex(seals[i].hash, check->chain.hash, sizeof(check->chain.hash));
+}
+
+static int chain_event(struct kri_check *check, const struct kri_stored_event *event, uint64_t epoch)
+{
+	char line[KRI_LINE_MAX + 1024];
+	uint32_t crc;
+	size_t length = kri_text_end(line, kri_event_text(event, line), kri_epoch_crc(epoch), &crc);
+	int r = kri_chain_begin(&check->chain, false);
+
+	if (r >= 0)
+		r = kri_chain_add(&check->chain, line, length);
+	return r < 0 ? r : kri_chain_end(&check->chain);
+}
+
+/* One event against its row's hash and against the seal of that seq, if it has one. */
+static void judge_event(struct kri_check *check, const struct kri_stored_event *event, sqlite3_stmt *row,
+                        const struct kri_noted_seal *seal)
+{
+	const void *hash = sqlite3_column_blob(row, 14);
+	bool has_hash = sqlite3_column_bytes(row, 14) == KRI_SHA256_SIZE;
+	char text[KRI_HASH_TEXT];
+
+	if (!check->chain.sha)
+		return;
+	kri_chain_text(&check->chain, text);
+	if (!has_hash || memcmp(hash, check->chain.hash, KRI_SHA256_SIZE) != 0)
+		broken(check, &check->result->bad_links, event->seq, event->t_wall_ns,
+		       "the chain of events is broken at event %" PRId64, event->seq);
+	else if (seal && strcmp(seal->hash, text) != 0)
+		broken(check, &check->result->bad_links, event->seq, event->t_wall_ns,
+		       "the events up to %" PRId64 " are not those that were sealed", event->seq);
+	/* Go on from what is stored, so that one change is counted once. */
+	if (has_hash)
+		memcpy(check->chain.hash, hash, KRI_SHA256_SIZE);
+}
+
+static int check_events(struct kri_check *check, const struct kri_noted_seal *seals, int count)
+{
+	struct kri_stored_event event;
+	sqlite3_stmt *rows;
+	uint64_t epoch;
+	bool bad;
+	int at = 0, r, code = SQLITE_DONE;
+
+	r = kri_sql_prepare(check->db, &rows,
+	                    "SELECT seq, epoch, boot, t_boot_ns, t_wall_ns, trust, type, code, first_seq, last_seq,"
+	                    " value_ns, name, text, crc, hash FROM event ORDER BY seq");
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
+		const struct kri_noted_seal *seal = NULL;
+
+		kri_state_take_event(rows, &event, &epoch, &bad);
+		if (!check->result->events++) {
+			begin_chain(check, seals, count, event.seq);
+			while (at < count && seals[at].number < event.seq)
+				at++;
+		}
+		if (bad)
+			broken(check, &check->result->bad_rows, event.seq, event.t_wall_ns,
+			       "wrong checksum of event %" PRId64, event.seq);
+		for (; at < count && seals[at].number < event.seq; at++)
+			broken(check, &check->result->bad_links, seals[at].number, 0,
+			       "event %" PRId64 ", up to which was sealed, is missing", seals[at].number);
+		if (at < count && seals[at].number == event.seq)
+			seal = &seals[at++];
+		check->result->unsealed_events = seal ? 0 : check->result->unsealed_events + 1;
+		r = chain_event(check, &event, epoch);
+		if (r >= 0)
+			judge_event(check, &event, rows, seal);
+	}
+	if (r >= 0)
+		r = kri_sql_fail(check->db, code);
+	sqlite3_finalize(rows);
+	for (; r >= 0 && check->result->events && at < count; at++)
+		broken(check, &check->result->bad_links, seals[at].number, 0,
+		       "event %" PRId64 ", up to which was sealed, is missing", seals[at].number);
+	if (r >= 0 && !check->result->events && count)
+		broken(check, &check->result->bad_links, seals[count - 1].number, 0, "all events are missing");
+	return r;
+}
+
+/* What segments say of events is under the segments' seals. */
+static void check_named(struct kri_check *check, const struct kri_noted_seal *seals, int count)
+{
+	const char *file = check->file;
+
+	for (int i = 0; i < check->named_count; i++) {
+		const struct kri_noted_seal *named = &check->named[i];
+		int at = 0;
+
+		/* Of the oldest seals only the newest thousand are kept. */
+		if (count && named->number < seals[0].number)
+			continue;
+		while (at < count && seals[at].number != named->number)
+			at++;
+		if (at < count && strcmp(seals[at].hash, named->hash) == 0)
+			continue;
+		check->file = named->file;
+		broken(check, &check->result->bad_links, named->number, 0,
+		       "the seal of events up to %" PRId64 ", which it names, is missing in state.db", named->number);
+		check->file = file;
+	}
+}
+
+/* Of one that was damaged what was salvaged comes first. */
+static const struct kri_noted_seal *find_segment(const struct kri_check *check, int64_t number)
+{
+	for (int i = check->segment_count - 1; i >= 0; i--)
+		if (check->segments[i].number == number)
+			return &check->segments[i];
+	return NULL;
+}
+
+/* Signed by any of the devices that are known here: it need not be the one that wrote the segment. */
+static bool is_removal_signed(struct kri_check *check, sqlite3_stmt *row)
+{
+	char text[256];
+
+	for (int i = 0; i < check->key_count; i++) {
+		size_t length = kri_audit_removal_text(text, check->keys[i].device, sqlite3_column_int64(row, 0),
+		                                       sqlite3_column_int64(row, 1), kri_sql_text(row, 4));
+
+		if (verify_text(check->keys[i].key, text, length, kri_sql_text(row, 7)) >= 0)
+			return true;
+	}
+	return false;
+}
+
+/* Outside what was taken out of a store, or removed by retention just now. */
+static bool may_be_away(struct kri_check *check, const char *path, int64_t number)
+{
+	sqlite3 *db = NULL;
+	int64_t dropped = 0;
+	char sql[100];
+
+	if (check->part)
+		return !check->segment_count || number < check->segments[0].number ||
+		       number > check->segments[check->segment_count - 1].number;
+	snprintf(sql, sizeof(sql), "SELECT dropped FROM seal WHERE first_seq=%" PRId64, number);
+	if (kri_sql_open_to_read(&db, path) < 0 || kri_sql_int(db, sql, &dropped) < 0)
+		dropped = 0;
+	sqlite3_close_v2(db);
+	return dropped != 0;
+}
+
+/* Columns: first_seq, last_seq, epoch, device, hash, signature, dropped, removed. */
+static void judge_segment_seal(struct kri_check *check, const char *path, sqlite3_stmt *row)
+{
+	int64_t number = sqlite3_column_int64(row, 0);
+	const char *hash = kri_sql_text(row, 4);
+	const struct kri_noted_seal *there = find_segment(check, number);
+	uint64_t *bad = &check->result->bad_seals;
+	struct kri_key *key = NULL;
+	char text[256];
+	size_t length;
+
+	/* Where all segments of that device are gone nothing here tells its key. */
+	if (kri_verify_key(check, kri_sql_text(row, 3), NULL, &key) >= 0) {
+		length = kri_seal_text(text, kri_sql_text(row, 3), strtoull(kri_sql_text(row, 2), NULL, 16), number,
+		                       sqlite3_column_int64(row, 1), hash);
+		if (verify_text(key, text, length, kri_sql_text(row, 5)) < 0) {
+			broken(check, bad, 0, 0, "the seal of segment %" PRId64 " is not good", number);
+			return;
+		}
+		if (sqlite3_column_int(row, 6) && !is_removal_signed(check, row)) {
+			broken(check, bad, 0, 0, "that segment %" PRId64 " was removed by retention is not signed",
+			       number);
+			return;
+		}
+		kri_verify_anchor(check, number, hash);
+	}
+	if (sqlite3_column_int(row, 6))
+		return;
+	if (!there && !may_be_away(check, path, number))
+		broken(check, &check->result->bad_links, 0, 0, "segment %" PRId64 " is missing", number);
+	else if (there && !there->damaged && (!there->sealed || strcmp(there->hash, hash) != 0))
+		broken(check, bad, 0, 0, "segment %" PRId64 " is not the one that was sealed", number);
+}
+
+static int check_segment_seals(struct kri_check *check, const char *path)
+{
+	sqlite3_stmt *rows;
+	int r = kri_sql_prepare(check->db, &rows,
+	                        "SELECT first_seq, last_seq, epoch, device, hash, signature, dropped, removed FROM seal"
+	                        " WHERE signature<>'' ORDER BY first_seq"),
+	    code = SQLITE_DONE;
+
+	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW)
+		judge_segment_seal(check, path, rows);
+	if (r >= 0)
+		r = kri_sql_fail(check->db, code);
+	sqlite3_finalize(rows);
+	return r;
+}
+
+#define QUOTE(x) #x
+#define NUMBER(x) QUOTE(x)
+
+/* What events tell of must be as they tell. (Event types by number: 8 to 24 of enum kryos_event_type.) */
+static int check_told(struct kri_check *check)
+{
+	static const char *const seals =
+		"SELECT 'the seal '||first_seq||' that event '||seq||' tells of is another or missing', seq, t_wall_ns"
+		" FROM event WHERE type=12 AND code=0 AND first_seq >= (SELECT min(first_seq) FROM seal)"
+		" AND NOT EXISTS (SELECT 1 FROM seal WHERE seal.first_seq=event.first_seq AND seal.hash=event.text)";
+	static const char *const audit =
+		"SELECT 'the seal '||last_seq||' that event '||seq||' tells of is another or missing', seq, t_wall_ns"
+		" FROM event WHERE type=12 AND code=" NUMBER(
+			KRI_AUDIT_SEAL) " AND last_seq >= coalesce((SELECT min(last_seq) FROM audit_seal),0) AND NOT "
+					"EXISTS"
+					" (SELECT 1 FROM audit_seal WHERE audit_seal.last_seq=event.last_seq AND "
+					"audit_seal.hash=event.text)";
+	/* As kri_configured_put: what is behind "; is ". */
+	static const char *const configured =
+		"SELECT 'what is in force of \"'||name||'\" is not what event '||seq||' says', seq, t_wall_ns"
+		" FROM (SELECT max(seq) AS seq, name, text, t_wall_ns FROM event WHERE type IN (22,24)"
+		" AND instr(text,'; is ') GROUP BY name) WHERE NOT EXISTS (SELECT 1 FROM meta"
+		" WHERE key='config:'||name AND value=substr(text,instr(text,'; is ')+5))";
+	static const char *const boots =
+		"SELECT 'the offset of boot '||boot||' is not what event '||seq||' says', seq, t_wall_ns"
+		" FROM (SELECT max(seq) AS seq, code, value_ns, t_wall_ns FROM event WHERE type=9 GROUP BY code)"
+		" JOIN boot ON boot=code WHERE offset_ns IS NOT value_ns";
+	/* The first event that is kept goes on from the seal of others, which another one tells of. */
+	static const char *const trimmed =
+		"SELECT 'events before '||first||' are missing, and no event tells of their removal', first, 0 FROM"
+		" (SELECT min(seq) AS first FROM event) WHERE first > (SELECT min(last_seq) FROM audit_seal) AND NOT "
+		"EXISTS"
+		" (SELECT 1 FROM event WHERE type=16 AND code=" NUMBER(
+			KRI_AUDIT_TRIM) " AND name='store'"
+					" AND event.last_seq >= (SELECT max(last_seq) FROM audit_seal WHERE last_seq < "
+					"first))";
+	int r = each_row(check, &check->result->bad_seals, seals);
+
+	if (r >= 0)
+		r = each_row(check, &check->result->bad_seals, audit);
+	if (r >= 0)
+		r = each_row(check, &check->result->bad_links, configured);
+	if (r >= 0)
+		r = each_row(check, &check->result->bad_links, boots);
+	return r < 0 ? r : each_row(check, &check->result->bad_links, trimmed);
+}
+
+int kri_verify_state(struct kri_check *check, const char *folder, const char *name)
+{
+	struct kri_noted_seal *seals = NULL;
+	char path[PATH_MAX];
+	int count = 0, r;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	check->file = name;
+	if (access(path, F_OK)) {
+		broken(check, &check->result->bad_links, 0, 0, "is missing, and with it all events");
+		return 0;
+	}
+	r = kri_sql_open_to_read(&check->db, path);
+	if (r >= 0)
+		r = kri_sql_exec(check->db, "BEGIN");
+	if (r >= 0)
+		r = check_checksums(check);
+	if (r >= 0)
+		r = read_audit_seals(check, &seals, &count);
+	if (r >= 0)
+		r = check_events(check, seals, count);
+	if (r >= 0) {
+		check_named(check, seals, count);
+		r = check_segment_seals(check, path);
+	}
+	if (r >= 0)
+		r = check_told(check);
+	if (r == KRYOS_ECORRUPT) {
+		broken(check, &check->result->bad_links, 0, 0, "%s", kryos_strerror(r));
+		r = 0;
+	}
+	free(seals);
+	sqlite3_close_v2(check->db);
+	check->db = NULL;
+	return r;
+}
