@@ -137,7 +137,7 @@ macro(kryos_library)
     $<BUILD_INTERFACE:kryos_build>)
   set_target_properties(kryos PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${KRYOS_SOVERSION})
   if(BUILD_SHARED_LIBS)
-    target_link_options(kryos PRIVATE "-Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/kryos.map"
+    target_link_options(kryos PRIVATE -Wl,--build-id "-Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/kryos.map"
       -Wl,--no-undefined-version)
     if(NOT KRYOS_SANITIZE) # whose run-time library comes with the program
       target_link_options(kryos PRIVATE -Wl,--no-undefined)

@@ -323,6 +323,14 @@ static void paho_close(void *priv)
 	paho->anchor = NULL;
 }
 
+static const char *paho_version(void)
+{
+	for (const MQTTAsync_nameValue *info = MQTTAsync_getVersionInfo(); info && info->name; info++)
+		if (strcmp(info->name, "Version") == 0)
+			return info->value;
+	return "unknown";
+}
+
 const struct kryos_transport_driver kri_transport_paho = {
 	.size = sizeof(struct kryos_transport_driver),
 	.name = "paho",
@@ -334,4 +342,5 @@ const struct kryos_transport_driver kri_transport_paho = {
 	.publish = paho_publish,
 	.disconnect = paho_disconnect,
 	.close = paho_close,
+	.version = paho_version,
 };

@@ -183,12 +183,20 @@ int kryos_clock_now(struct kryos_ctx *ctx, struct kryos_time *ret_now)
 /* Forward only, and judge() asks for it only where nobody else keeps the system clock. */
 static void step(struct clock *clock, const struct kri_clock_inputs *inputs, const struct kri_clock_verdict *verdict)
 {
-	char text[KRYOS_TEXT_MAX];
+	char text[KRYOS_TEXT_MAX], was[KRYOS_TEXT_MAX], said[100];
 	void *userdata;
 	const struct kryos_clock_source *source = kri_clock_source(clock->ctx, &userdata);
 	int r = source->step ? source->step(userdata, verdict->step_ns) : -EPERM;
 
 	if (r >= 0) {
+		snprintf(said, sizeof(said), "set forward; was %s, now %s", kryos_time_text(inputs->t_system_ns, was),
+		         kryos_time_text(verdict->step_ns, text));
+		kri_event_push(clock->ctx, &(struct kryos_event){ .size = sizeof(struct kryos_event),
+		                                                  .type = KRYOS_EVENT_CLOCK,
+		                                                  .code = verdict->trust,
+		                                                  .name = KRI_CLOCK_SYSTEM,
+		                                                  .text = said,
+		                                                  .value_ns = verdict->step_ns });
 		kri_log(clock->ctx, KRYOS_LOG_NOTICE, "clock", 0,
 		        "the system clock was %" PRId64 " s behind and is set forward to %s",
 		        (verdict->step_ns - inputs->t_system_ns) / 1000000000, kri_second_text(verdict->step_ns, text));

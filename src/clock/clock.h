@@ -6,6 +6,9 @@
 #include "../core/core.h"
 #include <kryos/clock.h>
 
+/* The name of a KRYOS_EVENT_CLOCK that tells of a step of the system clock, which the store does not know of. */
+#define KRI_CLOCK_SYSTEM "system clock"
+
 /* The newest trusted stamp in a store; the highest given counts. Any thread. */
 void kri_clock_set_floor(struct kryos_ctx *ctx, int64_t t_wall_ns);
 

@@ -453,3 +453,8 @@ const struct kri_json *kri_json_at(const struct kri_json *value, unsigned int in
 		*ret_key = item->string;
 	return outer(item);
 }
+
+const char *kri_json_library_version(void)
+{
+	return cJSON_Version();
+}

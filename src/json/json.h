@@ -13,6 +13,9 @@
 
 struct kri_json;
 
+/* Of cJSON as it was loaded. */
+const char *kri_json_library_version(void);
+
 struct kri_json *kri_json_object(void);
 struct kri_json *kri_json_array(void);
 void kri_json_free(struct kri_json *value); /* NULL is allowed */

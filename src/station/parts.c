@@ -43,8 +43,8 @@ static int open_store(struct kryos_station *station, const struct kri_station_fi
 	const char *full = kri_station_text(section, KRI_STORE_FULL);
 
 	kri_station_store_path(file, station->store_path, sizeof(station->store_path));
-	return kryos_store_open(
-		&station->store, station->ctx, station->store_path,
+	return kri_station_open_store(
+		station,
 		KRYOS_STORE_CONFIG(.full = strcmp(full, "refuse") == 0 ? KRYOS_FULL_REFUSE : KRYOS_FULL_DROP_OLDEST,
 	                           .segment_ns = kri_station_number(section, KRI_STORE_SEGMENT),
 	                           .segment_bytes = kri_station_number(section, KRI_STORE_SEGMENT_SIZE),
@@ -274,6 +274,8 @@ int kri_station_open_parts(struct kryos_station *station, const struct kri_stati
 	r = open_store(station, file);
 	if (r >= 0 && station->config.store_only)
 		return kri_station_open_alarms(station, file);
+	if (r >= 0)
+		kri_station_note(station, file);
 	if (r >= 0)
 		r = open_watchdog(station, file);
 	if (r >= 0)

@@ -335,6 +335,7 @@ int kryos_station_reload(struct kryos_station *station)
 	if (r < 0) {
 		r = fall_back(station, r);
 	} else {
+		kri_station_note(station, file);
 		kri_station_file_free(station->file);
 		station->file = file;
 		station->broken = false;

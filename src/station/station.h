@@ -88,6 +88,7 @@ struct kryos_station {
 	int watchdog_error;       /* why there is none although the file asks for one */
 	int rtc_error;
 	char rtc_device[160]; /* the clock that is used because the file said so; "": none */
+	bool started;         /* ... is on record */
 	bool broken;          /* a reload failed, and the file before it could not be put in force again */
 	char watchdog_text[200];
 	char rtc_text[200];
@@ -99,6 +100,9 @@ struct kryos_station {
  */
 int kri_station_open_alarms(struct kryos_station *station, const struct kri_station_file *file);
 void kri_station_close_alarms(struct kryos_station *station);
+/* noted.c: the store, with what runs as the first event of a start; what the file says, where it changed. */
+int kri_station_open_store(struct kryos_station *station, const struct kryos_store_config *config);
+void kri_station_note(struct kryos_station *station, const struct kri_station_file *file);
 
 /* parts.c: opens what a file says; what is open already and said alike stays. Unwinds nothing: the caller does. */
 int kri_station_open_parts(struct kryos_station *station, const struct kri_station_file *file);

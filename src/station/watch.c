@@ -4,6 +4,7 @@
  * to the store what belongs there and is announced by rooms that know no store, and proves for the
  * task "store" that what was handed over becomes durable.
  */
+#include "../clock/clock.h"
 #include "../sensor/sensor.h"
 #include "../store/store.h"
 #include "shown.h"
@@ -17,17 +18,20 @@
 #define MAX_NEWS 256 /* as many as wait in a context */
 
 /*
- * The watchdog's, the outputs' and what was done for a sensor, of rooms which know no store. All others that are stored
- * come from rooms that do. A watchdog opened anew by a reload is no restart.
+ * The watchdog's, the outputs', what was done for a sensor and steps of the system clock, of rooms which know no store.
+ * All others that are stored come from rooms that do. A watchdog opened anew by a reload is no restart.
  */
-static bool belongs_in_store(struct kri_station_watch *watch, enum kryos_event_type type)
+static bool belongs_in_store(struct kri_station_watch *watch, const struct kryos_event *event)
 {
+	enum kryos_event_type type = event->type;
 	bool first = !watch->restart_seen;
 
 	if (type == KRYOS_EVENT_RESTART)
 		watch->restart_seen = true;
 	return type == KRYOS_EVENT_TASK_LATE || type == KRYOS_EVENT_OUTPUT_LOST || type == KRYOS_EVENT_OUTPUT_BACK ||
-	       type == KRYOS_EVENT_RECOVERY || (type == KRYOS_EVENT_RESTART && first);
+	       type == KRYOS_EVENT_RECOVERY ||
+	       (type == KRYOS_EVENT_CLOCK && strcmp(event->name, KRI_CLOCK_SYSTEM) == 0) ||
+	       (type == KRYOS_EVENT_RESTART && first);
 }
 
 /* Whether there is something to judge now and was not before, or the other way round. */
@@ -129,7 +133,7 @@ static void seen(struct kri_tap *tap, const struct kryos_event *event)
 		keep_lost(watch, event);
 	else if (event->type == KRYOS_EVENT_SENSOR_BACK)
 		forget_lost(watch, event->name);
-	else if (belongs_in_store(watch, event->type))
+	else if (belongs_in_store(watch, event))
 		keep_news(watch, event);
 	if (lamps)
 		wake(watch);

@@ -129,3 +129,27 @@ int kri_store_note(struct kryos_store *store, enum kryos_event_type type, const 
 		kri_event_push(store->ctx, &event);
 	return r < 0 ? r : 1;
 }
+
+void kri_store_each_noted(struct kryos_store *store, const char *prefix, void (*each)(void *data, const char *name),
+                          void *data)
+{
+	char name[sizeof(store->configured->name)] = "";
+	bool more = true;
+
+	/* In order of name, so that it can be gone on with after the lock was let go. */
+	while (more) {
+		const struct kri_configured *next = NULL;
+
+		pthread_mutex_lock(&store->lock);
+		for (const struct kri_configured *at = store->configured; at; at = at->next)
+			if (strcmp(at->text, NOTHING) != 0 && strncmp(at->name, prefix, strlen(prefix)) == 0 &&
+			    strcmp(at->name, name) > 0 && (!next || strcmp(at->name, next->name) < 0))
+				next = at;
+		more = next;
+		if (next)
+			memcpy(name, next->name, sizeof(name));
+		pthread_mutex_unlock(&store->lock);
+		if (more)
+			each(data, name);
+	}
+}

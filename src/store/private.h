@@ -499,6 +499,9 @@ struct kryos_store {
 	bool detached; /* closed, though the writer may still hang: nobody is to be told anything */
 	struct kri_clock_listener listener;
 	bool listening;
+	bool clock_told; /* context thread: what the clock said last */
+	uint16_t clock_trust;
+	int64_t clock_offset_ns;
 };
 
 /*

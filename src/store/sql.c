@@ -266,3 +266,8 @@ int kri_sql_check_pages(sqlite3 *db, const char *path)
 	sqlite3_finalize(row);
 	return r;
 }
+
+const char *kri_store_library_version(void)
+{
+	return sqlite3_libversion();
+}

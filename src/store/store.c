@@ -77,14 +77,25 @@ static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, i
 {
 	struct kryos_store *store = KRI_CONTAINER_OF(listener, struct kryos_store, listener);
 	struct kryos_time now = kri_store_now(store);
+	char text[160], before[KRYOS_TEXT_MAX], after[KRYOS_TEXT_MAX];
 	struct kri_boot *boot;
 
-	/* The clock has told the context already; here it is kept. */
+	/* The clock has told the context already; here it is kept, with what it said before. */
+	snprintf(text, sizeof(text), "%s", kryos_trust_name(trust));
+	if (store->clock_told && trust >= KRYOS_TRUST_RTC && store->clock_trust >= KRYOS_TRUST_RTC)
+		snprintf(text, sizeof(text), "%s; was %s and %s, now %s", kryos_trust_name(trust),
+		         kryos_trust_name(store->clock_trust),
+		         kryos_time_text(now.t_boot_ns + store->clock_offset_ns, before),
+		         kryos_time_text(now.t_boot_ns + offset_ns, after));
+	else if (store->clock_told)
+		snprintf(text, sizeof(text), "%s; was %s", kryos_trust_name(trust),
+		         kryos_trust_name(store->clock_trust));
+	store->clock_told = true;
+	store->clock_trust = trust;
+	store->clock_offset_ns = offset_ns;
 	pthread_mutex_lock(&store->lock);
 	(void)!kri_store_put_event(
-		store,
-		&(struct kryos_event){
-			.type = KRYOS_EVENT_CLOCK, .code = trust, .name = "clock", .text = kryos_trust_name(trust) },
+		store, &(struct kryos_event){ .type = KRYOS_EVENT_CLOCK, .code = trust, .name = "clock", .text = text },
 		now);
 	if (trust >= KRYOS_TRUST_RTC) {
 		boot = kri_boots_find(&store->boots, store->boot);
@@ -200,6 +211,12 @@ static int new_store(struct kryos_store **ret_store, struct kryos_ctx *ctx, cons
 int kryos_store_open(struct kryos_store **ret_store, struct kryos_ctx *ctx, const char *path,
                      const struct kryos_store_config *config)
 {
+	return kri_store_open(ret_store, ctx, path, config, NULL);
+}
+
+int kri_store_open(struct kryos_store **ret_store, struct kryos_ctx *ctx, const char *path,
+                   const struct kryos_store_config *config, const struct kryos_event *first)
+{
 	struct kryos_store *store = NULL;
 	int r = kri_ctx_check(ctx);
 
@@ -214,6 +231,9 @@ int kryos_store_open(struct kryos_store **ret_store, struct kryos_ctx *ctx, cons
 	if (r >= 0)
 		r = kri_lock_folder(path, &store->lock_fd);
 	kri_vfs_count(&store->syncs);
+	/* (Nobody else has the store yet.) */
+	if (r >= 0 && first)
+		r = kri_store_put_event(store, first, kri_store_now(store));
 	if (r >= 0)
 		r = kri_store_recover(store);
 	kri_vfs_count(NULL);

@@ -10,9 +10,17 @@
 
 struct kryos_time;
 
+/* As kryos_store_open; first (NULL: none) is stored before anything that the open finds. */
+int kri_store_open(struct kryos_store **ret_store, struct kryos_ctx *ctx, const char *path,
+                   const struct kryos_store_config *config, const struct kryos_event *first);
+/* Calls each with the name of all that is in force by that prefix. What it notes meanwhile need not be called with. */
+void kri_store_each_noted(struct kryos_store *store, const char *prefix, void (*each)(void *data, const char *name),
+                          void *data);
 struct kryos_ctx *kri_store_get_ctx(struct kryos_store *store);
 /* The device's id, 32 hex digits; lives as long as the store. */
 const char *kri_store_get_device(struct kryos_store *store);
+/* Of SQLite as it was loaded. */
+const char *kri_store_library_version(void);
 const char *kri_store_get_path(struct kryos_store *store);
 /* The round number of the newest stored sample; rounds go on after it. */
 uint32_t kri_store_get_last_round(struct kryos_store *store);

@@ -270,8 +270,23 @@ static bool may_be_away(struct kri_check *check, const char *path, int64_t numbe
 	return dropped != 0;
 }
 
+/* Its writer closed it after it was looked at, and it has that seal now. */
+static bool was_sealed_meanwhile(const char *folder, int64_t number, const char *hash)
+{
+	char path[PATH_MAX], sql[160];
+	sqlite3 *db = NULL;
+	int64_t same = 0;
+
+	kri_segment_path(folder, number, path, sizeof(path));
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM seal WHERE hash='%.64s'", hash);
+	if (kri_sql_open_to_read(&db, path) < 0 || kri_sql_int(db, sql, &same) < 0)
+		same = 0;
+	sqlite3_close_v2(db);
+	return same == 1;
+}
+
 /* Columns: first_seq, last_seq, epoch, device, hash, signature, dropped, removed. */
-static void judge_segment_seal(struct kri_check *check, const char *path, sqlite3_stmt *row)
+static void judge_segment_seal(struct kri_check *check, const char *folder, const char *path, sqlite3_stmt *row)
 {
 	int64_t number = sqlite3_column_int64(row, 0);
 	const char *hash = kri_sql_text(row, 4);
@@ -300,11 +315,12 @@ static void judge_segment_seal(struct kri_check *check, const char *path, sqlite
 		return;
 	if (!there && !may_be_away(check, path, number))
 		broken(check, &check->result->bad_links, 0, 0, "segment %" PRId64 " is missing", number);
-	else if (there && !there->damaged && (!there->sealed || strcmp(there->hash, hash) != 0))
+	else if (there && !there->damaged &&
+	         (there->sealed ? strcmp(there->hash, hash) != 0 : !was_sealed_meanwhile(folder, number, hash)))
 		broken(check, bad, 0, 0, "segment %" PRId64 " is not the one that was sealed", number);
 }
 
-static int check_segment_seals(struct kri_check *check, const char *path)
+static int check_segment_seals(struct kri_check *check, const char *folder, const char *path)
 {
 	sqlite3_stmt *rows;
 	int r = kri_sql_prepare(check->db, &rows,
@@ -313,7 +329,7 @@ static int check_segment_seals(struct kri_check *check, const char *path)
 	    code = SQLITE_DONE;
 
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW)
-		judge_segment_seal(check, path, rows);
+		judge_segment_seal(check, folder, path, rows);
 	if (r >= 0)
 		r = kri_sql_fail(check->db, code);
 	sqlite3_finalize(rows);
@@ -390,7 +406,7 @@ int kri_verify_state(struct kri_check *check, const char *folder, const char *na
 		r = check_events(check, seals, count);
 	if (r >= 0) {
 		check_named(check, seals, count);
-		r = check_segment_seals(check, path);
+		r = check_segment_seals(check, folder, path);
 	}
 	if (r >= 0)
 		r = check_told(check);

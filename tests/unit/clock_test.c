@@ -298,7 +298,11 @@ static int clock_events(struct board *board, int *ret_last)
 
 	assert_ok(kryos_ctx_process(board->ctx));
 	while (kryos_ctx_next_event(board->ctx, &event) > 0)
-		if (event->type == KRYOS_EVENT_CLOCK) {
+		if (event->type == KRYOS_EVENT_CLOCK && strcmp(event->name, "system clock") == 0) {
+			/* A step tells what the time was and what it is. */
+			assert_memory_equal(event->text, "set forward; was ", 17);
+			assert_non_null(strstr(event->text, ", now 20"));
+		} else if (event->type == KRYOS_EVENT_CLOCK) {
 			count++;
 			*ret_last = event->code;
 			assert_string_equal(event->text, kryos_trust_name((unsigned int)event->code));

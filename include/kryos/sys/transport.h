@@ -56,6 +56,10 @@ struct kryos_transport_driver {
 	/* Ends the connection, politely if it is up; tokens not reported yet never will be. < 1 s. */
 	void (*disconnect)(void *priv);
 	void (*close)(void *priv);
+
+	/* The version of what it is built on, as it was loaded. Static. NULL: none to tell. Any thread, does not block.
+	 */
+	const char *(*version)(void);
 };
 
 KRYOS_API int kryos_register_transport(struct kryos_ctx *ctx, const struct kryos_transport_driver *driver,
