@@ -81,6 +81,9 @@ const char *own_name(char buffer[64]);
 /* Whether a failed ask means that no daemon runs. */
 bool nobody_answers(int result);
 
+/* export.c: a signed bundle of the store and range of the options, as EXIT_...; complains itself. */
+int write_bundle(const struct options *options, const char *path);
+
 /* scan.c */
 void print_finding(const struct kryos_finding *finding);
 

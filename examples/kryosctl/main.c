@@ -38,6 +38,8 @@ static const struct option long_options[] = {
 	{ "lang", required_argument, NULL, 'l' },
 	{ "key", required_argument, NULL, 'K' },
 	{ "anchor", required_argument, NULL, 'A' },
+	{ "bundle", no_argument, NULL, 'B' },
+	{ "unsigned", no_argument, NULL, 'U' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -63,6 +65,10 @@ static const struct {
 	{ TAKES_VERIFY, "KA",
 	  "      --key FILE        the device's public key (PEM); else the one in the record is trusted\n"
 	  "      --anchor N:HASH   this seal must be there, as it was received or printed; may be repeated" },
+	{ TAKES_BUNDLE, "BKU",
+	  "      --bundle          a signed archive of the whole store, or of the time between --from and --to\n"
+	  "      --key FILE        the device's private key, where it is not in the store's folder\n"
+	  "      --unsigned        without a signature, for who can't read that key" },
 	{ TAKES_EVALUATE | TAKES_REPORT, "p", "      --profile NAME    the rules of a profile" },
 	{ TAKES_VVM, "v",
 	  "      --vvm KIND,...    an estimate of how much of their life vaccine vial monitors used: vvm2, vvm7, "
@@ -223,6 +229,12 @@ static int set_option(struct options *options, int key, const char *value)
 	case 'r':
 		options->rules = value;
 		break;
+	case 'B':
+		options->bundle = true;
+		break;
+	case 'U':
+		options->is_unsigned = true;
+		break;
 	case 'K':
 		options->key = value;
 		break;
@@ -270,8 +282,8 @@ static int set_option(struct options *options, int key, const char *value)
 static bool takes(const struct command *command, int key)
 {
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(option_help); i++) {
-		if (strchr(option_help[i].keys, key))
-			return command->options & option_help[i].bit;
+		if ((command->options & option_help[i].bit) && strchr(option_help[i].keys, key))
+			return true;
 	}
 	return false;
 }

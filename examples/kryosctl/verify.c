@@ -138,7 +138,7 @@ static bool is_verifiable(const char *path)
 	struct stat status;
 
 	return stat(path, &status) < 0 || S_ISDIR(status.st_mode) ||
-	       (length > 4 && strcmp(path + length - 4, ".seg") == 0);
+	       (length > 4 && (strcmp(path + length - 4, ".seg") == 0 || strcmp(path + length - 4, ".tar") == 0));
 }
 
 static int run(const struct options *options, char *const *arguments, int count)
@@ -151,7 +151,8 @@ static int run(const struct options *options, char *const *arguments, int count)
 	if (count > 1)
 		return misused("verify: one folder or file is allowed");
 	if (!is_verifiable(path))
-		return complain("verify: %s is neither a store's folder nor a segment (*.seg)", path);
+		return complain("verify: %s is neither a store's folder nor a segment (*.seg) or a bundle (*.tar)",
+		                path);
 	status = verify(options, path, &result);
 	if (status != EXIT_SUCCESS)
 		return status;
@@ -165,10 +166,11 @@ static int run(const struct options *options, char *const *arguments, int count)
 
 const struct command verify_command = {
 	.name = "verify",
-	.arguments = "[FOLDER | SEGMENT]",
+	.arguments = "[FOLDER | SEGMENT | BUNDLE]",
 	.summary = "whether a store was changed after it was written",
 	.help = "Checks every row's checksum, the hash chains over all commits and all events, and the signature of\n"
-		"each seal, of a store's folder or of one segment file (*.seg) taken from it. Reads everything.\n"
+		"each seal, of a store's folder, of one segment file (*.seg) taken from it, or of a bundle (*.tar)\n"
+		"that kryosctl export --bundle made. Reads everything.\n"
 		"It names the first broken link: its file, row (seq) and time. Without --key the key found inside\n"
 		"is trusted, and the fingerprint says which: compare it with the device's. --anchor NUMBER:HASH\n"
 		"is a seal received elsewhere: it must be there, or retention must have removed what it was of.\n"

@@ -5,6 +5,7 @@
 
 #include <kryos/alarm.h>
 #include <kryos/base.h>
+#include <kryos/bundle.h>
 #include <kryos/channel.h>
 #include <kryos/clock.h>
 #include <kryos/command.h>

@@ -242,6 +242,8 @@ int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment,
 void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_record);
 
 /* reader.c */
+/* reader_seals.c: PEM, of the newest segment that tells; "": it has none. -ENOENT: none tells. */
+int kri_reader_public_key(struct kryos_reader *reader, char *pem, size_t size);
 const char *kri_reader_get_folder(const struct kryos_reader *reader);
 
 /* state.c: state.db. Writer thread only, but for open. */

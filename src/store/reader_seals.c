@@ -58,35 +58,16 @@ int kryos_reader_get_seal(struct kryos_reader *reader, unsigned int index, struc
 	return r;
 }
 
-static int take_device(sqlite3_stmt *row, struct kryos_reader_device *device)
+/* Of the newest segment that tells: device and PEM, "" where it has no key. */
+static int find_device(struct kryos_reader *reader, char device[33], char *pem, size_t size)
 {
-	struct kri_key *key = NULL;
-	int r;
-
-	snprintf(device->device, sizeof(device->device), "%s", kri_sql_text(row, 0));
-	if (sqlite3_column_type(row, 1) == SQLITE_NULL)
-		return 0;
-	r = kri_key_from_public(&key, kri_sql_text(row, 1), (size_t)sqlite3_column_bytes(row, 1));
-	if (r >= 0)
-		r = kri_key_fingerprint(key, device->fingerprint);
-	kri_key_free(key);
-	device->can_seal = r >= 0;
-	return r == -EOPNOTSUPP ? 0 : r;
-}
-
-int kryos_reader_get_device(struct kryos_reader *reader, struct kryos_reader_device *ret_device)
-{
-	struct kryos_reader_device device = { .size = sizeof(device) };
+	const char *folder = kri_reader_get_folder(reader);
 	struct kri_segment_info *list = NULL;
-	const char *folder;
 	char path[PATH_MAX];
-	int count = 0, r;
+	int count = 0, r = kri_list_segments(folder, &list, &count);
 
-	if (!reader || !ret_device || ret_device->size < sizeof(uint32_t))
-		return kryos_fail(-EINVAL, "reader: no reader or device given, or its size is not set");
-	folder = kri_reader_get_folder(reader);
-	r = kri_list_segments(folder, &list, &count);
-	for (int i = count - 1, found = 0; i >= 0 && !found && r >= 0; i--) {
+	device[0] = pem[0] = '\0';
+	for (int i = count - 1; i >= 0 && !device[0] && r >= 0; i--) {
 		sqlite3_stmt *row = NULL;
 		sqlite3 *db = NULL;
 
@@ -96,8 +77,8 @@ int kryos_reader_get_device(struct kryos_reader *reader, struct kryos_reader_dev
 		             " WHERE key='device' LIMIT 1 OFFSET ?",
 		             0);
 		if (r >= 0) {
-			r = take_device(row, &device);
-			found = r >= 0;
+			snprintf(device, 33, "%s", kri_sql_text(row, 0));
+			snprintf(pem, size, "%s", kri_sql_text(row, 1));
 		}
 		/* Never begun, damaged, or a newer version's: another may tell. */
 		if (r == -ENOENT || r == KRYOS_ECORRUPT)
@@ -106,8 +87,34 @@ int kryos_reader_get_device(struct kryos_reader *reader, struct kryos_reader_dev
 		sqlite3_close_v2(db);
 	}
 	free(list);
-	if (r >= 0 && !device.device[0])
-		r = kryos_fail(-ENOENT, "%s: no segment here tells whose it is", folder);
+	return r < 0 || device[0] ? r : kryos_fail(-ENOENT, "%s: no segment here tells whose it is", folder);
+}
+
+int kri_reader_public_key(struct kryos_reader *reader, char *pem, size_t size)
+{
+	char device[33];
+
+	return find_device(reader, device, pem, size);
+}
+
+int kryos_reader_get_device(struct kryos_reader *reader, struct kryos_reader_device *ret_device)
+{
+	struct kryos_reader_device device = { .size = sizeof(device) };
+	struct kri_key *key = NULL;
+	char pem[512];
+	int r;
+
+	if (!reader || !ret_device || ret_device->size < sizeof(uint32_t))
+		return kryos_fail(-EINVAL, "reader: no reader or device given, or its size is not set");
+	r = find_device(reader, device.device, pem, sizeof(pem));
+	if (r >= 0 && pem[0]) {
+		r = kri_key_from_public(&key, pem, strlen(pem));
+		if (r >= 0)
+			r = kri_key_fingerprint(key, device.fingerprint);
+		device.can_seal = r >= 0;
+		kri_key_free(key);
+		r = r == -EOPNOTSUPP ? 0 : r;
+	}
 	if (r >= 0)
 		memcpy(ret_device, &device, ret_device->size < sizeof(device) ? ret_device->size : sizeof(device));
 	return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the record proves, of one segment or of a folder, as docs/store-format.md describes it. */
-#include "verify.h"
+#include "bundle.h"
+#include "tar.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -210,6 +211,7 @@ int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryo
 	struct kryos_verify_result result = { .size = sizeof(result) };
 	struct kri_check check = { .result = &result };
 	struct kryos_verify_config own = { .size = sizeof(own) };
+	char folder[PATH_MAX];
 	struct stat status;
 	int r = kri_ctx_check(ctx);
 
@@ -227,6 +229,13 @@ int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryo
 		r = kri_chain_new(&check.chain);
 	if (r >= 0 && S_ISDIR(status.st_mode)) {
 		r = check_folder(&check, path);
+	} else if (r >= 0 && kri_tar_is(path)) {
+		r = kri_bundle_open(path, folder, sizeof(folder));
+		if (r >= 0) {
+			r = kri_bundle_check(&check, folder);
+			r = r < 0 ? r : check_folder(&check, folder);
+			kri_bundle_clear(folder);
+		}
 	} else if (r >= 0) {
 		const char *slash = strrchr(path, '/');
 
