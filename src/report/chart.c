@@ -176,8 +176,8 @@ static void draw_curve(struct kri_chart *chart)
 	size_t gap = 0, last = 0;
 	bool has_last = false;
 
-	cairo_set_source_rgb(cr, 0, 0, 0);
-	cairo_set_line_width(cr, 0.7);
+	cairo_set_source_rgb(cr, 0.12, 0.12, 0.12);
+	cairo_set_line_width(cr, 0.55);
 	cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
 	cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
 	for (size_t i = 0; i < KRI_REPORT_COLUMNS; i++) {
@@ -250,7 +250,8 @@ static void draw_title(struct kri_canvas *canvas, const struct kri_report_channe
 		kri_text(canvas, x, canvas->y + 7, KRI_WIDTH, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_NO_LIMITS));
 	} else {
 		char all[1024];
-		size_t at = (size_t)snprintf(all, sizeof(all), "%s: ", kri_say(canvas, KRI_WORD_LIMITS));
+		size_t at = (size_t)snprintf(all, sizeof(all), "%s%s", kri_say(canvas, KRI_WORD_LIMITS),
+		                             kri_say(canvas, KRI_WORD_COLON));
 
 		for (unsigned int i = 0; i < channel->rule_count && at < sizeof(all); i++)
 			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", i ? "; " : "",
@@ -265,7 +266,7 @@ static void draw_title(struct kri_canvas *canvas, const struct kri_report_channe
 void kri_draw_chart(struct kri_canvas *canvas, const struct kri_report_channel *channel)
 {
 	struct kri_chart chart = {
-		.canvas = canvas, .channel = channel, .x = KRI_LEFT + 48, .width = KRI_WIDTH - 48 - 34, .height = 150
+		.canvas = canvas, .channel = channel, .x = KRI_LEFT + 48, .width = KRI_WIDTH - 48 - 46, .height = 150
 	};
 	double strips = 13.0 * (double)canvas->report->contact_count;
 

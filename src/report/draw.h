@@ -86,8 +86,9 @@ void kri_draw_report(struct kri_canvas *canvas);
 /* parts.c */
 void kri_draw_summary(struct kri_canvas *canvas);
 void kri_draw_episodes(struct kri_canvas *canvas);
-void kri_draw_gaps(struct kri_canvas *canvas);
 void kri_draw_contacts(struct kri_canvas *canvas);
+/* gaps.c */
+void kri_draw_gaps(struct kri_canvas *canvas);
 /* statistics.c */
 void kri_draw_statistics(struct kri_canvas *canvas);
 void kri_draw_days(struct kri_canvas *canvas);

@@ -270,6 +270,7 @@ int kri_report_take_event(struct kri_report *report, const struct kryos_record *
 {
 	const struct kryos_event *event = record->event;
 	bool is_past = record->sample.t_wall_ns < report->config.to_ns;
+	char outputs[128];
 	int r;
 
 	switch (event->type) {
@@ -296,7 +297,10 @@ int kri_report_take_event(struct kri_report *report, const struct kryos_record *
 		if (!is_past)
 			return 0;
 		report->test_ns = record->sample.t_wall_ns;
-		return keep(&report->test, event->text);
+		word_of(event->text, "by", report->test_by, sizeof(report->test_by));
+		if (!word_of(event->text, "outputs", outputs, sizeof(outputs)))
+			outputs[0] = 0;
+		return keep(&report->test, outputs);
 	case KRYOS_EVENT_START:
 		if (!is_past)
 			return 0;

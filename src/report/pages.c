@@ -35,12 +35,10 @@ static char *period_text(const struct kri_canvas *canvas, char *buffer, size_t s
 	                  kri_moment(canvas, canvas->report->config.to_ns, to), buffer, size);
 }
 
-/* Above and below what is written; the first page has it larger, below its title. */
-void kri_draw_frame(struct kri_canvas *canvas)
+static void draw_head(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
-	char period[160], when[KRI_LOCAL_TEXT], text[400], page[16], pages[16];
-	double foot = KRI_PAGE_HEIGHT - 34;
+	char period[160];
 
 	kri_type(canvas, 7, KRI_FACE_BOLD, KRI_BLACK);
 	kri_text(canvas, KRI_LEFT, 40, KRI_WIDTH * 0.55, KRI_ALIGN_LEFT,
@@ -51,7 +49,17 @@ void kri_draw_frame(struct kri_canvas *canvas)
 	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
 	kri_text(canvas, KRI_LEFT, 51, KRI_WIDTH, KRI_ALIGN_RIGHT, canvas->zone);
 	kri_rule_line(canvas, 57, 0.6, KRI_BLACK);
+}
 
+/* Below what is written, and above it where it is not the first page, whose title says the same. */
+void kri_draw_frame(struct kri_canvas *canvas)
+{
+	const struct kri_report *report = canvas->report;
+	char when[KRI_LOCAL_TEXT], text[400], page[16], pages[16];
+	double foot = KRI_PAGE_HEIGHT - 34;
+
+	if (canvas->page > 1)
+		draw_head(canvas);
 	kri_rule_line(canvas, foot - 9, 0.4, 0.6);
 	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
 	snprintf(text, sizeof(text), "%s %s", kri_say(canvas, KRI_WORD_DEVICE),
@@ -73,10 +81,10 @@ static void draw_title(struct kri_canvas *canvas)
 
 	kri_type(canvas, 17, KRI_FACE_BOLD, KRI_BLACK);
 	kri_text(canvas, KRI_LEFT, canvas->y + 14, KRI_WIDTH, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_TITLE));
-	canvas->y += 22;
+	canvas->y += 24;
 	kri_type(canvas, 11, KRI_FACE_PLAIN, KRI_BLACK);
 	kri_text(canvas, KRI_LEFT, canvas->y + 11, KRI_WIDTH, KRI_ALIGN_LEFT,
-	         *config->station ? config->station : kri_say(canvas, KRI_WORD_NOT_KNOWN));
+	         *config->station ? config->station : kri_say(canvas, KRI_WORD_NO_STATION));
 	canvas->y += 19;
 	kri_type(canvas, 8.5, KRI_FACE_PLAIN, KRI_BLACK);
 	kri_paragraph(canvas, period_text(canvas, text, sizeof(text)));
@@ -98,6 +106,7 @@ void kri_draw_report(struct kri_canvas *canvas)
 	kri_new_page(canvas);
 	if (canvas->error < 0)
 		return;
+	canvas->y = 36;
 	draw_title(canvas);
 	if (!report->samples) {
 		canvas->y += 40;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Summary, excursions, gaps, doors and power, statistics, days. */
+/* Summary, excursions, doors and power. */
 #include "draw.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CELL 160
-#define MAX_GAP_ROWS 40
 
 static void reading(const struct kri_canvas *canvas, const struct kri_report_channel *channel, int64_t micro,
                     char text[CELL])
@@ -59,25 +57,36 @@ static void phrase_count(struct kri_canvas *canvas, enum kri_word word, uint64_t
 	kri_phrase(canvas->language, word, number, "", text, size);
 }
 
+/* An alarm that says nothing of a temperature. */
+static bool is_other(const struct kryos_episode *episode)
+{
+	return episode->rule.kind == KRYOS_RULE_DOOR || episode->rule.kind == KRYOS_RULE_POWER ||
+	       episode->rule.kind == KRYOS_RULE_SENSOR;
+}
+
 static void draw_verdict(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
-	size_t open = 0, waiting = 0;
+	size_t excursions = 0, open = 0, waiting = 0;
 	char text[300];
 
 	for (size_t i = 0; i < report->episode_count; i++) {
+		excursions += !is_other(&report->episodes[i].episode);
 		open += report->episodes[i].episode.ended_by == KRYOS_EPISODE_OPEN;
 		waiting += !report->episodes[i].is_acknowledged && !report->episodes[i].judged_here;
 	}
 	kri_type(canvas, 11, KRI_FACE_BOLD, KRI_BLACK);
-	if (report->episode_count <= 1)
-		kri_paragraph(canvas, kri_say(canvas, report->episode_count ? KRI_WORD_EXCURSIONS_ONE
-		                                                            : KRI_WORD_EXCURSIONS_NONE));
+	if (excursions <= 1)
+		kri_paragraph(canvas, kri_say(canvas, excursions ? KRI_WORD_EXCURSIONS_ONE : KRI_WORD_EXCURSIONS_NONE));
 	else {
-		phrase_count(canvas, KRI_WORD_EXCURSIONS_MANY, report->episode_count, text, sizeof(text));
+		phrase_count(canvas, KRI_WORD_EXCURSIONS_MANY, excursions, text, sizeof(text));
 		kri_paragraph(canvas, text);
 	}
 	kri_type(canvas, 8, KRI_FACE_PLAIN, KRI_BLACK);
+	if (report->episode_count > excursions) {
+		phrase_count(canvas, KRI_WORD_OTHER_ALARMS, report->episode_count - excursions, text, sizeof(text));
+		kri_paragraph(canvas, text);
+	}
 	if (open) {
 		phrase_count(canvas, KRI_WORD_EXCURSIONS_OPEN, open, text, sizeof(text));
 		kri_paragraph(canvas, text);
@@ -118,8 +127,8 @@ void kri_draw_summary(struct kri_canvas *canvas)
 		            KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT },
 		.heads = { kri_say(canvas, KRI_WORD_CHANNEL), kri_say(canvas, KRI_WORD_LOWEST),
 		           kri_say(canvas, KRI_WORD_HIGHEST), kri_say(canvas, KRI_WORD_MEAN),
-		           kri_say(canvas, KRI_WORD_EXCURSIONS), kri_say(canvas, KRI_WORD_ABOVE),
-		           kri_say(canvas, KRI_WORD_BELOW), kri_say(canvas, KRI_WORD_NOT_MEASURED) },
+		           kri_say(canvas, KRI_WORD_EXCURSIONS), kri_say(canvas, KRI_WORD_ABOVE_LIMIT),
+		           kri_say(canvas, KRI_WORD_BELOW_LIMIT), kri_say(canvas, KRI_WORD_NOT_MEASURED) },
 		.size = 7,
 		.first_face = KRI_FACE_BOLD,
 	};
@@ -175,7 +184,8 @@ static void draw_acknowledgement(struct kri_canvas *canvas, const struct kri_rep
 		snprintf(said, sizeof(said), "%s %s", kri_say(canvas, KRI_WORD_ACKNOWLEDGED),
 		         kri_moment(canvas, at->acknowledged_ns, when));
 		kri_phrase(canvas->language, KRI_WORD_BY, said, at->by, text, sizeof(text));
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), ": %s", at->comment);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", kri_say(canvas, KRI_WORD_COLON),
+		         at->comment);
 	}
 	kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_BLACK);
 	lines = kri_text_lines(canvas, KRI_LEFT + 22, canvas->y + 8, KRI_WIDTH - 22, 3, KRI_ALIGN_LEFT, true, text);
@@ -193,8 +203,8 @@ static void draw_episode(struct kri_canvas *canvas, size_t number, const struct 
 	kri_need(canvas, 78);
 	kri_fill_hatch(canvas, KRI_LEFT, canvas->y + 1, 16, 46, kri_hatch_of(&episode->rule));
 	kri_rule_words(canvas->language, &episode->rule, channel ? channel->unit : "Cel", rule, sizeof(rule));
-	snprintf(text, sizeof(text), "%zu  %s, %s: %s", number, kri_kind_word(canvas->language, episode->rule.kind),
-	         at->channel, rule);
+	snprintf(text, sizeof(text), "%zu  %s, %s%s%s", number, kri_kind_word(canvas->language, episode->rule.kind),
+	         at->channel, kri_say(canvas, KRI_WORD_COLON), rule);
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
 	kri_text(canvas, x, canvas->y + 8, KRI_WIDTH - 22, KRI_ALIGN_LEFT, text);
 	canvas->y += 12;
@@ -236,147 +246,9 @@ void kri_draw_episodes(struct kri_canvas *canvas)
 
 	if (!report->episode_count)
 		return;
-	kri_heading(canvas, kri_say(canvas, KRI_WORD_EXCURSIONS), 70);
+	kri_heading(canvas, kri_say(canvas, KRI_WORD_EXCURSIONS_AND_ALARMS), 70);
 	for (size_t i = 0; i < report->episode_count; i++)
 		draw_episode(canvas, i + 1, &report->episodes[i]);
-}
-
-/* Gaps of all channels in one list. */
-struct gap_row {
-	const struct kri_report_channel *channel;
-	const struct kri_report_gap *gap;
-};
-
-static int by_length(const void *a, const void *b)
-{
-	const struct kri_report_gap *x = ((const struct gap_row *)a)->gap, *y = ((const struct gap_row *)b)->gap;
-	int64_t p = x->to_ns - x->from_ns, q = y->to_ns - y->from_ns;
-
-	return p == q ? (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns) : p < q ? 1 : -1;
-}
-
-static int by_time(const void *a, const void *b)
-{
-	const struct gap_row *x = a, *y = b;
-
-	if (x->gap->from_ns != y->gap->from_ns)
-		return x->gap->from_ns < y->gap->from_ns ? -1 : 1;
-	return strcmp(x->channel->name, y->channel->name);
-}
-
-static void reason_text(const struct kri_canvas *canvas, const struct kri_report_gap *gap, char text[CELL])
-{
-	static const enum kri_word words[] = {
-		[KRI_GAP_NOTHING] = KRI_WORD_GAP_NOTHING, [KRI_GAP_BEFORE] = KRI_WORD_GAP_BEFORE,
-		[KRI_GAP_AFTER] = KRI_WORD_GAP_AFTER,     [KRI_GAP_QUALITY] = KRI_WORD_GAP_QUALITY,
-		[KRI_GAP_RESTART] = KRI_WORD_GAP_RESTART, [KRI_GAP_GIVEN_UP] = KRI_WORD_GAP_GIVEN_UP
-	};
-
-	kri_phrase(canvas->language, words[gap->reason], kri_quality_word(canvas->language, gap->quality), "", text,
-	           CELL);
-}
-
-static void draw_gap_row(struct kri_canvas *canvas, const struct kri_table *table, const struct gap_row *at)
-{
-	char cells[5][CELL], when[KRI_LOCAL_TEXT];
-
-	snprintf(cells[0], CELL, "%s", at->channel->name);
-	snprintf(cells[1], CELL, "%s", kri_moment(canvas, at->gap->from_ns, when));
-	snprintf(cells[2], CELL, "%s", kri_moment(canvas, at->gap->to_ns, when));
-	span(canvas, at->gap->to_ns - at->gap->from_ns, cells[3]);
-	reason_text(canvas, at->gap, cells[4]);
-	row(canvas, table, cells);
-}
-
-static void draw_retired_row(struct kri_canvas *canvas, const struct kri_table *table,
-                             const struct kri_report_retired *at)
-{
-	char cells[5][CELL], when[KRI_LOCAL_TEXT], by[CELL];
-	bool is_over = at->to_ns != INT64_MAX;
-
-	snprintf(cells[0], CELL, "%s", at->channel);
-	snprintf(cells[1], CELL, "%s", kri_moment(canvas, at->from_ns, when));
-	snprintf(cells[2], CELL, "%s",
-	         is_over ? kri_moment(canvas, at->to_ns, when) : kri_say(canvas, KRI_WORD_STILL_RETIRED));
-	span(canvas, (is_over ? at->to_ns : canvas->report->config.to_ns) - at->from_ns, cells[3]);
-	kri_phrase(canvas->language, KRI_WORD_BY, at->why, at->by, by, sizeof(by));
-	kri_phrase(canvas->language, KRI_WORD_OUT_OF_SERVICE, by, "", cells[4], CELL);
-	row(canvas, table, cells);
-}
-
-static size_t list_gaps(const struct kri_report *report, struct gap_row *rows)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < report->channel_count; i++)
-		for (size_t j = 0; report->channels[i]->columns && j < report->channels[i]->gap_count; j++)
-			rows[count++] = (struct gap_row){ report->channels[i], &report->channels[i]->gaps[j] };
-	return count;
-}
-
-static void draw_gap_table(struct kri_canvas *canvas, struct gap_row *rows, size_t count)
-{
-	const struct kri_table table = {
-		.columns = 5,
-		.widths = { 0.21, 0.19, 0.19, 0.11, 0.30 },
-		.heads = { kri_say(canvas, KRI_WORD_CHANNEL), kri_say(canvas, KRI_WORD_START),
-		           kri_say(canvas, KRI_WORD_END), kri_say(canvas, KRI_WORD_DURATION),
-		           kri_say(canvas, KRI_WORD_REASON) },
-		.size = 7,
-	};
-	const struct kri_report *report = canvas->report;
-	size_t shown = count < MAX_GAP_ROWS ? count : MAX_GAP_ROWS;
-	uint64_t more = count - shown;
-	int64_t rest_ns = 0;
-
-	for (size_t i = 0; i < report->channel_count; i++) {
-		rest_ns += report->channels[i]->gap_ns;
-		more += report->channels[i]->gaps_left_out;
-	}
-	/* Of too many the longest, in order of time. */
-	qsort(rows, count, sizeof(*rows), by_length);
-	qsort(rows, shown, sizeof(*rows), by_time);
-	kri_table_begin(canvas, &table);
-	for (size_t i = 0; i < report->retired_count; i++)
-		draw_retired_row(canvas, &table, &report->retired[i]);
-	for (size_t i = 0; i < shown; i++) {
-		rest_ns -= rows[i].gap->to_ns - rows[i].gap->from_ns;
-		draw_gap_row(canvas, &table, &rows[i]);
-	}
-	if (more) {
-		char number[24], length[KRYOS_TEXT_MAX], text[300];
-
-		snprintf(number, sizeof(number), "%" PRIu64, more);
-		kri_phrase(canvas->language, KRI_WORD_GAPS_MORE, number,
-		           kri_span_text(canvas->language, rest_ns, length), text, sizeof(text));
-		kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_BLACK);
-		canvas->y += 3;
-		kri_paragraph(canvas, text);
-	}
-}
-
-void kri_draw_gaps(struct kri_canvas *canvas)
-{
-	const struct kri_report *report = canvas->report;
-	struct gap_row *rows;
-	size_t room = 1;
-
-	for (size_t i = 0; i < report->channel_count; i++)
-		room += report->channels[i]->gap_count;
-	kri_heading(canvas, kri_say(canvas, KRI_WORD_GAPS), 40);
-	rows = calloc(room, sizeof(*rows));
-	if (!rows) {
-		canvas->error = kryos_fail(-ENOMEM, "out of memory");
-		return;
-	}
-	room = list_gaps(report, rows);
-	if (room || report->retired_count) {
-		draw_gap_table(canvas, rows, room);
-	} else {
-		kri_type(canvas, 8, KRI_FACE_PLAIN, KRI_BLACK);
-		kri_paragraph(canvas, kri_say(canvas, KRI_WORD_NO_GAPS));
-	}
-	free(rows);
 }
 
 void kri_draw_contacts(struct kri_canvas *canvas)

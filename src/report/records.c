@@ -69,10 +69,13 @@ void kri_draw_device(struct kri_canvas *canvas)
 	kri_draw_line(canvas, kri_say(canvas, KRI_WORD_FINGERPRINT),
 	              *report->fingerprint ? report->fingerprint : not_known);
 	draw_start(canvas);
-	if (report->test)
-		snprintf(text, sizeof(text), "%s, %s", kri_moment(canvas, report->test_ns, when), report->test);
-	else
+	if (report->test) {
+		kri_phrase(canvas->language, KRI_WORD_BY, kri_moment(canvas, report->test_ns, when), report->test_by,
+		           text, sizeof(text));
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ": %.100s", report->test);
+	} else {
 		snprintf(text, sizeof(text), "%s", not_known);
+	}
 	kri_draw_line(canvas, kri_say(canvas, KRI_WORD_LAST_TEST), text);
 	for (size_t i = 0; i < report->channel_count; i++)
 		if (report->channels[i]->columns && !report->channels[i]->is_contact &&
@@ -80,7 +83,7 @@ void kri_draw_device(struct kri_canvas *canvas)
 			draw_calibration(canvas, report->channels[i]);
 }
 
-/* In two columns, each hash whole: it is for comparing. */
+/* Each hash whole: it is for comparing. */
 void kri_draw_seals(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
@@ -93,6 +96,12 @@ void kri_draw_seals(struct kri_canvas *canvas)
 	}
 	kri_paragraph(canvas, kri_say(canvas, KRI_WORD_SEALS_NOTE));
 	canvas->y += 3;
+	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
+	kri_text(canvas, KRI_LEFT, canvas->y + 7, 60, KRI_ALIGN_RIGHT, kri_say(canvas, KRI_WORD_SEAL_NUMBER));
+	kri_text(canvas, KRI_LEFT + 70, canvas->y + 7, 290, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_SEAL_HASH));
+	kri_text(canvas, KRI_LEFT + 360, canvas->y + 7, KRI_WIDTH - 360, KRI_ALIGN_RIGHT,
+	         kri_say(canvas, KRI_WORD_SEAL_UNTIL));
+	canvas->y += 10;
 	for (size_t i = 0; i < report->seal_count; i++) {
 		const struct kri_report_seal *seal = &report->seals[i];
 		char text[160], when[KRI_LOCAL_TEXT];
@@ -100,10 +109,10 @@ void kri_draw_seals(struct kri_canvas *canvas)
 		kri_need(canvas, 9.5);
 		kri_type(canvas, 6.8, KRI_FACE_MONO, KRI_BLACK);
 		snprintf(text, sizeof(text), "%" PRId64, seal->number);
-		kri_text(canvas, KRI_LEFT, canvas->y + 7, 34, KRI_ALIGN_RIGHT, text);
-		kri_text(canvas, KRI_LEFT + 42, canvas->y + 7, 280, KRI_ALIGN_LEFT, seal->hash);
+		kri_text(canvas, KRI_LEFT, canvas->y + 7, 60, KRI_ALIGN_RIGHT, text);
+		kri_text(canvas, KRI_LEFT + 70, canvas->y + 7, 300, KRI_ALIGN_LEFT, seal->hash);
 		kri_type(canvas, 6.8, KRI_FACE_PLAIN, KRI_GREY);
-		kri_text(canvas, KRI_LEFT + 326, canvas->y + 7, KRI_WIDTH - 326, KRI_ALIGN_RIGHT,
+		kri_text(canvas, KRI_LEFT + 370, canvas->y + 7, KRI_WIDTH - 370, KRI_ALIGN_RIGHT,
 		         kri_moment(canvas, seal->t_ns, when));
 		canvas->y += 9.5;
 	}

@@ -134,6 +134,9 @@ int kri_report_channel(struct kri_report *report, const char *name, const char *
 	}
 	if (*place)
 		snprintf(channel->place, sizeof(channel->place), "%s", place);
+	/* Of what is measured around the vaccines, profiles and vial monitors say nothing. */
+	channel->is_of_vaccines = channel->is_temperature && strcmp(channel->place, "ambient") != 0 &&
+	                          strcmp(channel->place, "condenser") != 0;
 	*ret_channel = channel;
 	return 0;
 }

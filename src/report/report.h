@@ -76,13 +76,14 @@ struct kri_report_day {
 	int64_t from_ns; /* local midnight */
 	int64_t min_micro, max_micro, min_ns, max_ns;
 	int64_t above_ns, below_ns;
-	int64_t known_ns; /* for how long a measurement stood */
+	int64_t gap_ns; /* what of the channel's gaps is in it */
 	uint32_t count;
 };
 
 struct kri_report_channel {
 	char name[64], unit[16], place[64];
 	bool is_temperature, is_contact, is_judged;
+	bool is_of_vaccines; /* a temperature, and not of what is around them */
 	int64_t interval_ns;
 	struct kri_column *columns;  /* KRI_REPORT_COLUMNS */
 	struct kri_report_day *days; /* report.day_count */
@@ -180,7 +181,8 @@ struct kri_report {
 	struct kri_report_offset *offsets;
 	size_t offset_count;
 
-	char *start, *start_version, *test; /* texts of the newest such events; NULL: none */
+	char *start, *start_version; /* of the newest start; NULL: none is known */
+	char *test, test_by[32];     /* of the newest test: its outputs */
 	int64_t start_ns, test_ns;
 	uint64_t samples, damaged;
 	int64_t first_seq, last_seq; /* of samples in the period */
@@ -259,7 +261,7 @@ int kri_language_find(const char *code);                   /* -EINVAL lists them
 /* The word with {1} and {2} in it replaced. Returns buffer. */
 char *kri_phrase(enum kri_language language, enum kri_word word, const char *one, const char *two, char *buffer,
                  size_t size);
-/* A duration in two units: "3 d 4 h", "1 h 05 min". buffer of KRYOS_TEXT_MAX. */
+/* A duration in at most two units, whole minutes from an hour on: "3 d 4 h", "1 h 05 min". buffer of KRYOS_TEXT_MAX. */
 char *kri_span_text(enum kri_language language, int64_t ns, char *buffer);
 /* What kind of episode, what ended it, what was wrong with a measurement. */
 const char *kri_kind_word(enum kri_language language, unsigned int kind);

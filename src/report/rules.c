@@ -46,19 +46,12 @@ void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_
 		narrow(channel, rule);
 }
 
-/* Of what is measured around the vaccines and not of them, a profile of vaccines says nothing. */
-static bool is_to_be_judged(const struct kri_report_channel *channel)
-{
-	return channel->is_temperature && strcmp(channel->place, "ambient") != 0 &&
-	       strcmp(channel->place, "condenser") != 0;
-}
-
 int kri_report_judge_by(struct kri_report *report, struct kri_report_channel *channel)
 {
 	const char *profile = report->config.profile;
 	int r;
 
-	channel->is_judged = profile && is_to_be_judged(channel);
+	channel->is_judged = profile && channel->is_of_vaccines;
 	if (!channel->is_judged)
 		return 0;
 	r = kryos_evaluator_new(&channel->evaluator, channel->interval_ns);

@@ -96,11 +96,23 @@ static void hold(const struct kri_report *report, struct kri_report_channel *cha
 		int64_t end_ns = report->day_starts[i + 1] < until_ns ? report->day_starts[i + 1] : until_ns;
 		int64_t held_ns = end_ns - from_ns;
 
-		day->known_ns += held_ns;
 		if (channel->has_high && channel->last_value_micro > channel->high_edge)
 			day->above_ns += held_ns;
 		if (channel->has_low && channel->last_value_micro < channel->low_edge)
 			day->below_ns += held_ns;
+		from_ns = end_ns;
+	}
+}
+
+/* A gap is from the measurement before it to the one behind it. */
+static void spread_gap(const struct kri_report *report, struct kri_report_channel *channel, int64_t from_ns,
+                       int64_t to_ns)
+{
+	channel->gap_ns += to_ns - from_ns;
+	for (size_t i = day_at(report, from_ns); from_ns < to_ns && i < report->day_count; i++) {
+		int64_t end_ns = report->day_starts[i + 1] < to_ns ? report->day_starts[i + 1] : to_ns;
+
+		channel->days[i].gap_ns += end_ns - from_ns;
 		from_ns = end_ns;
 	}
 }
@@ -142,7 +154,7 @@ static int add_gap(const struct kri_report *report, struct kri_report_channel *c
 	} else if (before_seq == INT64_MAX) {
 		gap.reason = KRI_GAP_AFTER;
 	}
-	channel->gap_ns += to_ns - from_ns;
+	spread_gap(report, channel, from_ns, to_ns);
 	if (channel->gap_count == KRI_REPORT_MAX_GAPS) {
 		channel->gaps_left_out++;
 		return 0;

@@ -29,12 +29,23 @@ static void draw_kinetic(struct kri_canvas *canvas, const struct kri_report_chan
 	kri_draw_line(canvas, kri_say(canvas, KRI_WORD_MKT), text);
 }
 
+/* "Above 8 °C", and for how long. */
+static void draw_beyond(struct kri_canvas *canvas, const struct kri_report_channel *channel, enum kri_word word,
+                        int64_t limit_micro, int64_t ns)
+{
+	char number[KRYOS_TEXT_MAX], text[CELL];
+
+	kri_number_text(canvas->language, limit_micro, 0, &limit_micro, 1, number);
+	snprintf(text, sizeof(text), "%s %s %s", kri_say(canvas, word), number, kri_unit_text(channel->unit));
+	kri_draw_line(canvas, text, kri_span_text(canvas->language, ns, number));
+}
+
 static void draw_vial_monitors(struct kri_canvas *canvas, const struct kri_report_channel *channel)
 {
 	char percent[KRYOS_TEXT_MAX], name[24], word[CELL], text[CELL];
 
 	for (unsigned int i = 0; i < KRYOS_VVM_COUNT; i++) {
-		if (!(canvas->report->config.vvm & (1u << i)))
+		if (!(canvas->report->config.vvm & (1u << i)) || !channel->is_of_vaccines)
 			continue;
 		/* vvm7 is written VVM7. */
 		snprintf(name, sizeof(name), "VVM%.16s", kryos_vvm_name(i) + 3);
@@ -72,11 +83,9 @@ static void draw_channel(struct kri_canvas *canvas, const struct kri_report_chan
 	}
 	if (channel->result.samples) {
 		if (channel->has_high)
-			kri_draw_line(canvas, kri_say(canvas, KRI_WORD_ABOVE),
-			              kri_span_text(canvas->language, channel->result.above_ns, value));
+			draw_beyond(canvas, channel, KRI_WORD_ABOVE, channel->high_micro, channel->result.above_ns);
 		if (channel->has_low)
-			kri_draw_line(canvas, kri_say(canvas, KRI_WORD_BELOW),
-			              kri_span_text(canvas->language, channel->result.below_ns, value));
+			draw_beyond(canvas, channel, KRI_WORD_BELOW, channel->low_micro, channel->result.below_ns);
 	}
 	kri_draw_line(canvas, kri_say(canvas, KRI_WORD_NOT_MEASURED),
 	              kri_span_text(canvas->language, channel->gap_ns, value));
@@ -125,11 +134,8 @@ static void draw_day(struct kri_canvas *canvas, const struct kri_table *table, c
 	const struct kri_report *report = canvas->report;
 	const struct kri_report_day *day = &channel->days[index];
 	char cells[9][CELL] = { "", "–", "", "–", "", "–", "–", "", "" }, value[KRYOS_TEXT_MAX];
-	int64_t from_ns = report->day_starts[index], to_ns = report->day_starts[index + 1];
 	const char *texts[9];
 
-	from_ns = from_ns < report->config.from_ns ? report->config.from_ns : from_ns;
-	to_ns = to_ns > report->config.to_ns ? report->config.to_ns : to_ns;
 	kri_local_date(report->day_starts[index], cells[0]);
 	if (day->count) {
 		snprintf(cells[1], CELL, "%s", kri_reading_text(canvas->language, channel, day->min_micro, value));
@@ -141,9 +147,7 @@ static void draw_day(struct kri_canvas *canvas, const struct kri_table *table, c
 		if (channel->has_low)
 			snprintf(cells[6], CELL, "%s", kri_span_text(canvas->language, day->below_ns, value));
 	}
-	snprintf(cells[7], CELL, "%s",
-	         kri_span_text(canvas->language, to_ns - from_ns > day->known_ns ? to_ns - from_ns - day->known_ns : 0,
-	                       value));
+	snprintf(cells[7], CELL, "%s", kri_span_text(canvas->language, day->gap_ns, value));
 	name_alarms(report, channel, index, cells[8]);
 	for (int i = 0; i < 9; i++)
 		texts[i] = cells[i];
@@ -159,8 +163,8 @@ void kri_draw_days(struct kri_canvas *canvas)
 		            KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT },
 		.heads = { kri_say(canvas, KRI_WORD_DAY), kri_say(canvas, KRI_WORD_LOWEST),
 		           kri_say(canvas, KRI_WORD_AT), kri_say(canvas, KRI_WORD_HIGHEST),
-		           kri_say(canvas, KRI_WORD_AT), kri_say(canvas, KRI_WORD_ABOVE),
-		           kri_say(canvas, KRI_WORD_BELOW), kri_say(canvas, KRI_WORD_NOT_MEASURED),
+		           kri_say(canvas, KRI_WORD_AT), kri_say(canvas, KRI_WORD_ABOVE_LIMIT),
+		           kri_say(canvas, KRI_WORD_BELOW_LIMIT), kri_say(canvas, KRI_WORD_NOT_MEASURED),
 		           kri_say(canvas, KRI_WORD_ALARMS) },
 		.size = 7,
 	};
@@ -174,7 +178,8 @@ void kri_draw_days(struct kri_canvas *canvas)
 
 		if (!channel->columns || !channel->is_temperature)
 			continue;
-		at = (size_t)snprintf(text, sizeof(text), "%s: %s", kri_say(canvas, KRI_WORD_DAYS), channel->name);
+		at = (size_t)snprintf(text, sizeof(text), "%s%s%s", kri_say(canvas, KRI_WORD_DAYS),
+		                      kri_say(canvas, KRI_WORD_COLON), channel->name);
 		if (first) {
 			snprintf(number, sizeof(number), "%d", MAX_DAYS);
 			kri_phrase(canvas->language, KRI_WORD_DAYS_LAST, number, "", last, sizeof(last));

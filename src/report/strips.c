@@ -68,7 +68,7 @@ static void draw_tick(struct kri_chart *chart, int64_t t_ns, const char *text)
 	cairo_set_source_rgb(canvas->cr, 0, 0, 0);
 	cairo_set_line_width(canvas->cr, 0.5);
 	cairo_move_to(canvas->cr, x, chart->y + chart->height);
-	cairo_line_to(canvas->cr, x, chart->y + chart->height + 2.5);
+	cairo_line_to(canvas->cr, x, chart->y + chart->height + (*text ? 3 : 1.5));
 	cairo_stroke(canvas->cr);
 	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
 	kri_text(canvas, x - 30, canvas->y + 8, 60, KRI_ALIGN_CENTRE, text);
@@ -100,18 +100,21 @@ static void draw_hours(struct kri_chart *chart, int step)
 static void draw_days(struct kri_chart *chart)
 {
 	const struct kri_report *report = chart->canvas->report;
-	size_t step = (report->day_count + 11) / 12;
+	size_t step = (report->day_count + 11) / 12, labelled = 0;
 	char text[KRI_LOCAL_TEXT];
 
 	if (step > 3)
 		step = (step + 6) / 7 * 7;
-	for (size_t day = 0; day < report->day_count; day += step) {
+	for (size_t day = report->day_starts[0] < report->config.from_ns; day < report->day_count; day++) {
 		int64_t t_ns = report->day_starts[day];
 
-		if (t_ns < report->config.from_ns)
+		if (labelled++ % step) {
+			if (report->day_count <= 62)
+				draw_tick(chart, t_ns, "");
 			continue;
+		}
 		kri_local_date(t_ns, text);
-		draw_tick(chart, t_ns, report->day_count > 300 ? text : text + 5);
+		draw_tick(chart, t_ns, text + 5);
 	}
 }
 

@@ -58,16 +58,22 @@ char *kri_span_text(enum kri_language language, int64_t ns, char *buffer)
 		   *second = kri_word(language, KRI_WORD_UNIT_SECOND);
 	long long seconds = ns / KRYOS_SECONDS(1);
 
-	if (seconds >= 86400)
+	if (seconds >= 86400 && seconds / 3600 % 24)
 		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s %lld %s", seconds / 86400, day, seconds / 3600 % 24, hour);
+	else if (seconds >= 86400)
+		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s", seconds / 86400, day);
+	else if (seconds >= 3600 && seconds / 60 % 60 == 0)
+		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s", seconds / 3600, hour);
 	else if (seconds >= 3600)
 		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s %02lld %s", seconds / 3600, hour, seconds / 60 % 60, minute);
 	else if (seconds >= 60 && seconds % 60 == 0)
 		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s", seconds / 60, minute);
 	else if (seconds >= 60)
 		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s %02lld %s", seconds / 60, minute, seconds % 60, second);
-	else
+	else if (seconds > 0)
 		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s", seconds, second);
+	else
+		snprintf(buffer, KRYOS_TEXT_MAX, "0");
 	return buffer;
 }
 
