@@ -125,7 +125,7 @@ static void draw_gap_table(struct kri_canvas *canvas, struct gap_row *rows, size
 {
 	const struct kri_table table = {
 		.columns = 5,
-		.widths = { 0.21, 0.19, 0.19, 0.11, 0.30 },
+		.widths = { 0.20, 0.18, 0.18, 0.14, 0.30 },
 		.heads = { kri_say(canvas, KRI_WORD_CHANNEL), kri_say(canvas, KRI_WORD_START),
 		           kri_say(canvas, KRI_WORD_END), kri_say(canvas, KRI_WORD_DURATION),
 		           kri_say(canvas, KRI_WORD_REASON) },

@@ -122,7 +122,7 @@ void kri_draw_summary(struct kri_canvas *canvas)
 	const struct kri_report *report = canvas->report;
 	const struct kri_table table = {
 		.columns = 8,
-		.widths = { 0.24, 0.10, 0.10, 0.10, 0.11, 0.12, 0.12, 0.11 },
+		.widths = { 0.20, 0.09, 0.09, 0.09, 0.11, 0.14, 0.14, 0.14 },
 		.aligns = { KRI_ALIGN_LEFT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT,
 		            KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT },
 		.heads = { kri_say(canvas, KRI_WORD_CHANNEL), kri_say(canvas, KRI_WORD_LOWEST),

@@ -261,7 +261,8 @@ int kri_language_find(const char *code);                   /* -EINVAL lists them
 /* The word with {1} and {2} in it replaced. Returns buffer. */
 char *kri_phrase(enum kri_language language, enum kri_word word, const char *one, const char *two, char *buffer,
                  size_t size);
-/* A duration in at most two units, whole minutes from an hour on: "3 d 4 h", "1 h 05 min". buffer of KRYOS_TEXT_MAX. */
+/* A duration, in whole minutes from an hour on: "3 d 4 h 05 min", "1 h 05 min", "4 min 59 s". buffer of KRYOS_TEXT_MAX.
+ */
 char *kri_span_text(enum kri_language language, int64_t ns, char *buffer);
 /* What kind of episode, what ended it, what was wrong with a measurement. */
 const char *kri_kind_word(enum kri_language language, unsigned int kind);

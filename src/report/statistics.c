@@ -158,7 +158,7 @@ void kri_draw_days(struct kri_canvas *canvas)
 {
 	const struct kri_table table = {
 		.columns = 9,
-		.widths = { 0.14, 0.11, 0.08, 0.11, 0.08, 0.12, 0.12, 0.13, 0.11 },
+		.widths = { 0.13, 0.11, 0.08, 0.11, 0.08, 0.13, 0.13, 0.13, 0.10 },
 		.aligns = { KRI_ALIGN_LEFT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT,
 		            KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT },
 		.heads = { kri_say(canvas, KRI_WORD_DAY), kri_say(canvas, KRI_WORD_LOWEST),

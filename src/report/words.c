@@ -58,7 +58,10 @@ char *kri_span_text(enum kri_language language, int64_t ns, char *buffer)
 		   *second = kri_word(language, KRI_WORD_UNIT_SECOND);
 	long long seconds = ns / KRYOS_SECONDS(1);
 
-	if (seconds >= 86400 && seconds / 3600 % 24)
+	if (seconds >= 86400 && seconds / 60 % 60)
+		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s %lld %s %02lld %s", seconds / 86400, day, seconds / 3600 % 24,
+		         hour, seconds / 60 % 60, minute);
+	else if (seconds >= 86400 && seconds / 3600 % 24)
 		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s %lld %s", seconds / 86400, day, seconds / 3600 % 24, hour);
 	else if (seconds >= 86400)
 		snprintf(buffer, KRYOS_TEXT_MAX, "%lld %s", seconds / 86400, day);

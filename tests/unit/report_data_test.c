@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a report makes of records, given one by one. */
+#include "report/report.h"
+#include "support.h"
+#include <errno.h>
+#include <string.h>
+
+#define FROM INT64_C(1793491200000000000) /* 2026-11-01T00:00:00Z */
+#define FRIDGE "fridge.temperature"
+
+struct bench {
+	struct kri_report *report;
+	struct kri_report_config config;
+	int64_t seq;
+};
+
+static int setup(void **state)
+{
+	static struct bench bench;
+
+	memset(&bench, 0, sizeof(bench));
+	assert_ok(kri_zone_use("UTC"));
+	bench.config = (struct kri_report_config){
+		.from_ns = FROM, .to_ns = FROM + KRYOS_DAYS(3), .zone = "UTC", .station = "", .version = "test"
+	};
+	assert_ok(kri_report_new(&bench.report, &bench.config));
+	*state = &bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	kri_report_free(bench->report);
+	return 0;
+}
+
+/* Another config than the usual one. */
+static void again(struct bench *bench)
+{
+	kri_report_free(bench->report);
+	bench->report = NULL;
+	assert_ok(kri_report_new(&bench->report, &bench->config));
+}
+
+static void event(struct bench *bench, enum kryos_event_type type, int64_t minute, const char *name, int code,
+                  int64_t value_ns, const char *text)
+{
+	struct kryos_event happened = {
+		.size = sizeof(happened), .type = type, .name = name, .text = text, .code = code, .value_ns = value_ns
+	};
+	struct kryos_record record = { .size = sizeof(record),
+		                       .seq = ++bench->seq,
+		                       .device = "d",
+		                       .channel = "",
+		                       .unit = "",
+		                       .place = "",
+		                       .event = &happened };
+
+	record.sample.t_wall_ns = FROM + KRYOS_MINUTES(minute);
+	assert_ok(kri_report_take_event(bench->report, &record));
+}
+
+static struct kri_report_channel *begin(struct bench *bench, const char *name, const char *unit)
+{
+	struct kri_report_channel *channel;
+
+	assert_ok(kri_report_channel(bench->report, name, unit, "", &channel));
+	assert_ok(kri_report_begin(bench->report, channel, KRYOS_MINUTES(5)));
+	return channel;
+}
+
+static void sample_as(struct bench *bench, const char *name, int64_t minute, int64_t tenths, unsigned int quality)
+{
+	struct kryos_record record = {
+		.size = sizeof(record), .seq = ++bench->seq, .device = "d", .channel = name, .unit = "Cel", .place = ""
+	};
+
+	record.sample = (struct kryos_sample){ .value_micro = tenths * 100000,
+		                               .quality = (uint16_t)quality,
+		                               .boot = 1,
+		                               .t_boot_ns = KRYOS_MINUTES(minute) + KRYOS_SECONDS(10),
+		                               .t_wall_ns = FROM + KRYOS_MINUTES(minute),
+		                               .trust = KRYOS_TRUST_SYNCED };
+	assert_ok(kri_report_take_sample(bench->report, &record));
+}
+
+static void sample(struct bench *bench, int64_t minute, int64_t tenths)
+{
+	sample_as(bench, FRIDGE, minute, tenths, KRYOS_QUALITY_GOOD);
+}
+
+static void samples(struct bench *bench, int64_t from, int64_t to, int64_t tenths)
+{
+	for (; from < to; from += 5)
+		sample(bench, from, tenths);
+}
+
+static struct kryos_episode episode_at(int64_t minute)
+{
+	struct kryos_episode episode = { .rule = *kryos_profile_rule("who-refrigerator", 0),
+		                         .has_extreme = 1,
+		                         .extreme_micro = 9500000 };
+
+	strcpy(episode.name, episode.rule.name);
+	episode.rule.name = episode.name;
+	episode.rule.gap_limit_ns = KRYOS_MINUTES(10);
+	episode.start = (struct kryos_instant){ .t_boot_ns = KRYOS_MINUTES(minute + 20000),
+		                                .t_wall_ns = FROM + KRYOS_MINUTES(minute),
+		                                .boot = 1,
+		                                .trust = KRYOS_TRUST_RTC };
+	episode.trigger = episode.extreme_at = episode.start;
+	episode.trigger.t_wall_ns += KRYOS_HOURS(10);
+	episode.trigger.t_boot_ns += KRYOS_HOURS(10);
+	episode.duration_ns = KRYOS_HOURS(10);
+	return episode;
+}
+
+static void tell(struct bench *bench, struct kryos_episode *episode, int64_t end)
+{
+	char text[KRYOS_EPISODE_TEXT_MAX];
+
+	episode->rule.name = episode->name;
+	if (end) {
+		episode->ended_by = KRYOS_EPISODE_RECOVERED;
+		episode->end = episode->start;
+		episode->end.t_wall_ns = FROM + KRYOS_MINUTES(end);
+	}
+	event(bench, end ? KRYOS_EVENT_ALARM_OFF : KRYOS_EVENT_ALARM_ON, end, FRIDGE, 0, 0,
+	      kryos_episode_text(episode, text));
+}
+
+static void acknowledge(struct bench *bench, struct kryos_episode *episode, int64_t minute)
+{
+	char text[KRYOS_EPISODE_TEXT_MAX], said[KRYOS_EPISODE_TEXT_MAX + 100], *start;
+
+	start = strstr(kryos_episode_text(episode, text), "start=");
+	assert_non_null(start);
+	snprintf(said, sizeof(said), "rule=heat %.*s by=amina comment=lid was open, by=nobody",
+	         (int)strcspn(start, " "), start);
+	event(bench, KRYOS_EVENT_ACKNOWLEDGED, minute, FRIDGE, 0, 0, said);
+}
+
+static void beginning_end_and_acknowledgement_make_one_episode(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode first = episode_at(100), second = episode_at(2000);
+
+	tell(bench, &first, 0);
+	acknowledge(bench, &first, 800);
+	tell(bench, &first, 900);
+	tell(bench, &second, 0);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->episode_count, 2);
+	assert_true(bench->report->episodes[0].is_acknowledged);
+	assert_string_equal(bench->report->episodes[0].by, "amina");
+	assert_string_equal(bench->report->episodes[0].comment, "lid was open, by=nobody");
+	assert_int_equal(bench->report->episodes[0].episode.ended_by, KRYOS_EPISODE_RECOVERED);
+	assert_int_equal(bench->report->episodes[1].episode.ended_by, KRYOS_EPISODE_OPEN);
+	assert_false(bench->report->episodes[1].is_acknowledged);
+}
+
+static void an_episode_outside_of_the_period_is_left_out_and_one_that_reaches_in_is_not(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode before = episode_at(-3000), into = episode_at(-2000), open = episode_at(-1000),
+			     after = episode_at(3 * 1440 + 5);
+
+	tell(bench, &before, -2100);
+	tell(bench, &into, 30);
+	tell(bench, &open, 0);
+	tell(bench, &after, 0);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->episode_count, 2);
+	assert_int_equal(bench->report->episodes[0].episode.start.t_wall_ns, FROM - KRYOS_MINUTES(2000));
+	assert_int_equal(bench->report->episodes[1].episode.start.t_wall_ns, FROM - KRYOS_MINUTES(1000));
+}
+
+static void what_was_stamped_before_the_clock_was_set_is_corrected_as_its_boot_was(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode episode = episode_at(100);
+
+	episode.start.trust = KRYOS_TRUST_NONE;
+	episode.start.t_wall_ns = KRYOS_MINUTES(100);
+	tell(bench, &episode, 900);
+	event(bench, KRYOS_EVENT_CORRECTED, 1000, "", 1, FROM - KRYOS_MINUTES(20000), "");
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->episode_count, 1);
+	assert_int_equal(bench->report->episodes[0].episode.start.t_wall_ns, FROM + KRYOS_MINUTES(100));
+}
+
+static void a_text_that_is_no_episode_is_no_episode(void **state)
+{
+	struct bench *bench = *state;
+
+	event(bench, KRYOS_EVENT_ALARM_ON, 5, FRIDGE, 0, 0, "it is warm");
+	event(bench, KRYOS_EVENT_ACKNOWLEDGED, 6, FRIDGE, 0, 0, "rule=heat");
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->episode_count, 0);
+}
+
+static void a_gap_has_the_reason_that_is_known_of_it(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+
+	event(bench, KRYOS_EVENT_RESTART, 400, "", 0, 0, "power was lost");
+	channel = begin(bench, FRIDGE, "Cel");
+	samples(bench, 60, 120, 50); /* an hour late; then nothing, until 200 */
+	samples(bench, 200, 300, 50);
+	samples(bench, 405, 500, 50); /* behind the restart */
+	for (int64_t at = 500; at < 560; at += 5)
+		sample_as(bench, FRIDGE, at, 0, KRYOS_QUALITY_CRC);
+	samples(bench, 560, 4000, 50);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(channel->gap_count, 5);
+	assert_int_equal(channel->gaps[0].reason, KRI_GAP_BEFORE);
+	assert_int_equal(channel->gaps[0].to_ns - channel->gaps[0].from_ns, KRYOS_MINUTES(60));
+	assert_int_equal(channel->gaps[1].reason, KRI_GAP_NOTHING);
+	assert_int_equal(channel->gaps[1].from_ns, FROM + KRYOS_MINUTES(115));
+	assert_int_equal(channel->gaps[1].to_ns, FROM + KRYOS_MINUTES(200));
+	assert_int_equal(channel->gaps[2].reason, KRI_GAP_RESTART);
+	assert_int_equal(channel->gaps[3].reason, KRI_GAP_QUALITY);
+	assert_int_equal(channel->gaps[3].quality, KRYOS_QUALITY_CRC);
+	assert_int_equal(channel->gaps[4].reason, KRI_GAP_AFTER);
+	assert_int_equal(channel->gaps[4].to_ns, FROM + KRYOS_DAYS(3));
+	assert_int_equal(channel->days[0].gap_ns, KRYOS_MINUTES(60 + 85 + 110 + 65));
+	assert_int_equal(channel->days[1].gap_ns, 0);
+}
+
+static void samples_that_were_given_up_are_named_as_that(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_event gap = {
+		.size = sizeof(gap), .type = KRYOS_EVENT_GAP, .name = "", .text = "", .first_seq = 30, .last_seq = 60
+	};
+	struct kryos_record record = { .size = sizeof(record), .device = "d", .channel = "", .event = &gap };
+	struct kri_report_channel *channel;
+
+	assert_ok(kri_report_take_event(bench->report, &record));
+	channel = begin(bench, FRIDGE, "Cel");
+	samples(bench, 0, 100, 50); /* seqs 1 to 20 */
+	bench->seq = 80;
+	samples(bench, 500, 4320, 50);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(channel->gap_count, 1);
+	assert_int_equal(channel->gaps[0].reason, KRI_GAP_GIVEN_UP);
+}
+
+static void one_missed_measurement_is_no_gap_and_a_slower_interval_becomes_the_usual_one(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel = begin(bench, FRIDGE, "Cel");
+
+	samples(bench, 0, 100, 50);
+	samples(bench, 105, 1440, 50);
+	for (int64_t at = 1440; at < 4320; at += 15)
+		sample(bench, at, 50);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(channel->interval_ns, KRYOS_MINUTES(15));
+	/* The first few distances are gaps until it is known that they are not. */
+	assert_true(channel->gap_count < KRI_REPORT_DISTANCES);
+}
+
+static void a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode episode = episode_at(-9000);
+	struct kri_report_channel *channel;
+
+	tell(bench, &episode, -8000); /* before the period: only its rule counts */
+	channel = begin(bench, FRIDGE, "Cel");
+	assert_true(channel->has_high);
+	samples(bench, 0, 1430, 50);
+	samples(bench, 1430, 1450, 95); /* over midnight */
+	samples(bench, 1450, 2880, 30);
+	samples(bench, 2880, 4320, 80); /* at the limit is not above it */
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->day_count, 3);
+	assert_int_equal(channel->days[0].max_micro, 9500000);
+	assert_int_equal(channel->days[0].max_ns, FROM + KRYOS_MINUTES(1430));
+	assert_int_equal(channel->days[0].above_ns, KRYOS_MINUTES(10));
+	assert_int_equal(channel->days[1].above_ns, KRYOS_MINUTES(10));
+	assert_int_equal(channel->days[1].min_micro, 3000000);
+	assert_int_equal(channel->days[2].above_ns, 0);
+	assert_int_equal(channel->result.above_ns, KRYOS_MINUTES(20));
+	assert_int_equal(bench->report->episode_count, 0);
+}
+
+static void lowest_and_highest_of_recorded_periods_widen_the_curve_of_their_mean(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel = begin(bench, FRIDGE, "Cel");
+
+	sample(bench, 5, 50);
+	sample_as(bench, FRIDGE ".min", 5, 21, KRYOS_QUALITY_GOOD);
+	sample_as(bench, FRIDGE ".max", 5, 84, KRYOS_QUALITY_GOOD);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(channel->min_micro, 2100000);
+	assert_int_equal(channel->max_micro, 8400000);
+	assert_int_equal(channel->result.samples, 1);
+	assert_int_equal(bench->report->samples, 1);
+}
+
+static void a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode told = episode_at(100);
+
+	bench->config.profile = "who-refrigerator";
+	again(bench);
+	tell(bench, &told, 900);
+	begin(bench, FRIDGE, "Cel");
+	samples(bench, 0, 100, 50);
+	samples(bench, 100, 900, 95); /* told */
+	samples(bench, 900, 2000, 50);
+	samples(bench, 2000, 2060, -5); /* not told: -0.5 for 55 min, which is too short */
+	samples(bench, 2060, 3000, 50);
+	samples(bench, 3000, 3065, -5); /* 60 min */
+	samples(bench, 3065, 4320, 50);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->episode_count, 2);
+	assert_false(bench->report->episodes[0].judged_here);
+	assert_true(bench->report->episodes[1].judged_here);
+	assert_int_equal(bench->report->episodes[1].episode.start.t_wall_ns, FROM + KRYOS_MINUTES(3000));
+	assert_string_equal(bench->report->episodes[1].episode.rule.name, "freeze");
+}
+
+static void a_door_is_counted_from_its_changes_within_the_period(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_contact *door;
+
+	event(bench, KRYOS_EVENT_STATE, -30, "lid.open", 1, 0, "");
+	event(bench, KRYOS_EVENT_STATE, 10, "lid.open", 0, KRYOS_MINUTES(40), "");
+	event(bench, KRYOS_EVENT_STATE, 100, "lid.open", 1, KRYOS_MINUTES(90), "");
+	event(bench, KRYOS_EVENT_STATE, 105, "lid.open", 0, KRYOS_MINUTES(5), "");
+	event(bench, KRYOS_EVENT_STATE, 4300, "lid.open", 1, 0, "");
+	event(bench, KRYOS_EVENT_STATE, 50, "grid.present", 0, 0, "");
+	event(bench, KRYOS_EVENT_STATE, 80, "grid.present", 1, KRYOS_MINUTES(30), "");
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->contact_count, 2);
+	door = &bench->report->contacts[0];
+	assert_int_equal(door->count, 3);
+	assert_int_equal(door->total_ns, KRYOS_MINUTES(10 + 5 + 20)); /* open at the end, until it */
+	assert_int_equal(door->longest_ns, KRYOS_MINUTES(20));
+	assert_true(bench->report->contacts[1].is_power);
+	assert_int_equal(bench->report->contacts[1].total_ns, KRYOS_MINUTES(30));
+}
+
+static void who_took_a_channel_out_of_service_and_why_is_kept(void **state)
+{
+	struct bench *bench = *state;
+
+	event(bench, KRYOS_EVENT_RETIRED, 100, FRIDGE, 0, 0, "by=amina why=emptied, why=defrosted");
+	event(bench, KRYOS_EVENT_RESUMED, 200, FRIDGE, 0, 0, "by=amina why=done");
+	event(bench, KRYOS_EVENT_RETIRED, 300, FRIDGE, 0, 0, "by=joao why=again");
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->retired_count, 2);
+	assert_string_equal(bench->report->retired[0].by, "amina");
+	assert_string_equal(bench->report->retired[0].why, "emptied, why=defrosted");
+	assert_int_equal(bench->report->retired[0].to_ns, FROM + KRYOS_MINUTES(200));
+	assert_true(bench->report->retired[1].to_ns == INT64_MAX);
+}
+
+static void a_period_that_ends_before_it_begins_is_refused(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report *report = NULL;
+
+	bench->config.to_ns = FROM;
+	assert_fails(-EINVAL, kri_report_new(&report, &bench->config));
+	bench->config.to_ns = FROM + KRYOS_DAYS(4000);
+	assert_fails(-EINVAL, kri_report_new(&report, &bench->config));
+	assert_null(report);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(beginning_end_and_acknowledgement_make_one_episode),
+		TEST(an_episode_outside_of_the_period_is_left_out_and_one_that_reaches_in_is_not),
+		TEST(what_was_stamped_before_the_clock_was_set_is_corrected_as_its_boot_was),
+		TEST(a_text_that_is_no_episode_is_no_episode),
+		TEST(a_gap_has_the_reason_that_is_known_of_it),
+		TEST(samples_that_were_given_up_are_named_as_that),
+		TEST(one_missed_measurement_is_no_gap_and_a_slower_interval_becomes_the_usual_one),
+		TEST(a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it),
+		TEST(lowest_and_highest_of_recorded_periods_widen_the_curve_of_their_mean),
+		TEST(a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice),
+		TEST(a_door_is_counted_from_its_changes_within_the_period),
+		TEST(who_took_a_channel_out_of_service_and_why_is_kept),
+		TEST(a_period_that_ends_before_it_begins_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
