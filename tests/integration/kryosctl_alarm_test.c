@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kryosctl alarm and channel: against a station that this test serves, and with its store alone. */
+#include "program.h"
+#include "support.h"
+#include <kryos/testing/bus.h>
+#include <kryos/testing/clock.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NOON INT64_C(1795000000000000000)
+#define WAIT_MS 20000
+
+struct bench {
+	char *folder;
+	char path[300], socket[300];
+	struct kryos_fake_clock *clock;
+	struct kryos_fake_bus *gpio, *w1;
+	struct kryos_model *fridge, *lamp;
+	struct kryos_ctx *ctx;
+	struct kryos_station *station;
+	struct program program;
+	int status;
+	char *out, *err;
+};
+
+static void start_station(struct bench *bench)
+{
+	struct kryos_door *door;
+
+	assert_ok(kryos_ctx_new(&bench->ctx,
+	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = bench->clock)));
+	assert_ok(kryos_fake_bus_attach(bench->gpio, bench->ctx));
+	assert_ok(kryos_fake_bus_attach(bench->w1, bench->ctx));
+	assert_ok(kryos_station_open(&bench->station, bench->ctx, bench->path, KRYOS_STATION_CONFIG(.manual = 1)));
+	assert_ok(kryos_door_open(&door, bench->station, bench->socket));
+}
+
+static void stop_station(struct bench *bench)
+{
+	kryos_ctx_free(bench->ctx);
+	bench->ctx = NULL;
+}
+
+static int setup(void **state)
+{
+	struct bench *bench = calloc(1, sizeof(*bench));
+	char text[2000];
+
+	*state = bench;
+	unsetenv("STATE_DIRECTORY");
+	bench->folder = scratch_new();
+	snprintf(bench->path, sizeof(bench->path), "%s/station.ini", bench->folder);
+	snprintf(bench->socket, sizeof(bench->socket), "%s/control", bench->folder);
+	assert_ok(kryos_fake_clock_new(&bench->clock, NOON));
+	kryos_fake_clock_set_synced(bench->clock, 1);
+	assert_ok(kryos_fake_bus_new(&bench->gpio, "gpio"));
+	assert_ok(kryos_fake_bus_new(&bench->w1, "w1"));
+	assert_ok(kryos_fake_bus_add_ds18b20(bench->w1, "28-000000000001", &bench->fridge));
+	assert_ok(kryos_fake_bus_add_line(bench->gpio, "GPIO22", &bench->lamp));
+	snprintf(text, sizeof(text),
+	         "[sensor fridge]\naddress = ds18b20@w1:28-000000000001\n[rule hot]\nkind = heat\nthreshold = 8\n"
+	         "comparator = gt\nduration = 0s\n[profile own]\nrules = hot\n[alarm fridge]\n"
+	         "channel = fridge.temperature\nprofile = own\n[output lamp]\naddress = lamp@gpio:GPIO22\n"
+	         "shows = alarms\n[watchdog]\ndevice = none\n[store]\npath = %s/store\n",
+	         bench->folder);
+	write_file(bench->path, text);
+	start_station(bench);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	program_end(&bench->program);
+	kryos_ctx_free(bench->ctx);
+	kryos_fake_bus_free(bench->gpio);
+	kryos_fake_bus_free(bench->w1);
+	kryos_fake_clock_free(bench->clock);
+	scratch_free(bench->folder);
+	free(bench->out);
+	free(bench->err);
+	free(bench);
+	return 0;
+}
+
+static bool is_idle(void *data)
+{
+	struct bench *bench = data;
+
+	return kryos_sampler_busy(kryos_station_get_sampler(bench->station)) == 0;
+}
+
+static void measure(struct bench *bench, int celsius)
+{
+	assert_ok(kryos_model_set(bench->fridge, "temperature", celsius * 1000000));
+	kryos_fake_clock_advance(bench->clock, KRYOS_SECONDS(1));
+	assert_ok(kryos_sampler_round(kryos_station_get_sampler(bench->station)));
+	assert_true(process_until(bench->ctx, is_idle, bench, WAIT_MS));
+	process_for(bench->ctx, 20);
+}
+
+static bool has_ended(void *data)
+{
+	struct bench *bench = data;
+	int status;
+
+	if (bench->program.pid > 0 && waitpid(bench->program.pid, &status, WNOHANG) == bench->program.pid) {
+		bench->program.pid = 0;
+		assert_true(WIFEXITED(status));
+		bench->status = WEXITSTATUS(status);
+	}
+	return bench->program.pid == 0;
+}
+
+/* Served meanwhile, where there is a station. */
+static void run(struct bench *bench, const char *const *arguments)
+{
+	const char *argv[16] = { built("examples/kryosctl/kryosctl"), "--socket", bench->socket };
+	size_t count = 3;
+
+	for (; arguments[count - 3]; count++)
+		argv[count] = arguments[count - 3];
+	program_start(&bench->program, bench->folder, ARGV(NULL), argv);
+	if (bench->ctx)
+		assert_true(process_until(bench->ctx, has_ended, bench, WAIT_MS));
+	else
+		bench->status = program_wait(&bench->program, WAIT_MS);
+	free(bench->out);
+	free(bench->err);
+	bench->out = file_text(bench->program.out);
+	bench->err = file_text(bench->program.err);
+}
+
+#define RUN(bench, ...) run(bench, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void expect(struct bench *bench, int status, const char *says)
+{
+	if (bench->status != status || !strstr(status ? bench->err : bench->out, says))
+		fail_msg("exit status %d, not %d with \"%s\"\n%s%s", bench->status, status, says, bench->out,
+		         bench->err);
+}
+
+static unsigned int stored(struct bench *bench, enum kryos_event_type type, const char *name, const char *says)
+{
+	const struct kryos_record *record = NULL;
+	struct kryos_reader *reader;
+	struct kryos_ctx *ctx;
+	unsigned int count = 0;
+
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kryos_reader_open(&reader, ctx, in(bench->folder, "store")));
+	while (kryos_reader_next_event(reader, &record) > 0)
+		count += record->event->type == type && strcmp(record->event->name, name) == 0 &&
+		         strstr(record->event->text, says);
+	kryos_ctx_free(ctx);
+	return count;
+}
+
+static const char *login(void)
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	assert_non_null(user);
+	return user->pw_name;
+}
+
+static void an_alarm_is_listed_and_acknowledged(void **state)
+{
+	struct bench *bench = *state;
+	char by[100];
+
+	measure(bench, 5);
+	RUN(bench, "alarm");
+	expect(bench, 0, "no alarms\n");
+	measure(bench, 12);
+	RUN(bench, "alarm", "list");
+	expect(bench, 0,
+	       "fridge.temperature hot: open since 2026-11-18T11:06:42Z, 12 at worst; nobody has acknowledged it\n");
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot");
+	expect(bench, 2, "--comment TEXT is needed");
+	RUN(bench, "alarm", "ack", "fridge.temperature", "cold", "--comment", "x");
+	expect(bench, 1, "fridge.temperature: cold: there is nothing to acknowledge");
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "door was open");
+	expect(bench, 0, "fridge.temperature hot is acknowledged\n");
+	RUN(bench, "alarm");
+	snprintf(by, sizeof(by), "; acknowledged at 2026-11-18T11:06:42Z by %.40s: door was open\n", login());
+	expect(bench, 0, by);
+	RUN(bench, "--json", "alarm");
+	expect(bench, 0, "{\"alarms\":[{\"channel\":\"fridge.temperature\",\"rule\":\"hot\",\"kind\":\"heat\"");
+	RUN(bench, "status");
+	expect(bench, 0, "  ! fridge.temperature: alarm hot since 2026-11-18T11:06:42Z, 12 at worst; acknowledged by ");
+	assert_int_equal(stored(bench, KRYOS_EVENT_AUDIT, login(), "alarm.acknowledge {\"channel\""), 2 + 1);
+	RUN(bench, "alarm", "silence");
+	expect(bench, 2, "there is no \"silence\"; list, ack and test are");
+}
+
+static void a_test_is_run_by_the_daemon_only(void **state)
+{
+	struct bench *bench = *state;
+
+	measure(bench, 5);
+	RUN(bench, "alarm", "test");
+	expect(bench, 0, "on for 5 s: lamp\none message marked test is on its way\n");
+	RUN(bench, "status");
+	expect(bench, 0, "  tested: 2026-11-18T11:06:41Z\n");
+	stop_station(bench);
+	RUN(bench, "alarm", "test", "--config", bench->path);
+	expect(bench, 1, "only a daemon has the lamps and buzzers");
+	assert_int_equal(stored(bench, KRYOS_EVENT_TEST, "", "outputs=lamp"), 1);
+}
+
+static void a_channel_is_retired_and_resumed(void **state)
+{
+	struct bench *bench = *state;
+
+	measure(bench, 12);
+	RUN(bench, "channel");
+	expect(bench, 0, "fridge.temperature: alarm: heat\n");
+	RUN(bench, "channel", "retire", "fridge.temperature");
+	expect(bench, 2, "--why TEXT is needed");
+	RUN(bench, "channel", "retire", "room.temperature", "--why", "x");
+	expect(bench, 1, "room.temperature: no rules watch this channel");
+	RUN(bench, "channel", "retire", "fridge.temperature", "--why", "empty");
+	expect(bench, 0, "fridge.temperature is retired: it is still recorded, and raises no alarms\n");
+	RUN(bench, "channel");
+	expect(bench, 0, "fridge.temperature: retired since 2026-11-18T11:06:41Z by ");
+	RUN(bench, "channel", "retire", "fridge.temperature", "--why", "again");
+	expect(bench, 1, "it is retired, by ");
+	RUN(bench, "channel", "resume", "fridge.temperature", "--why", "full");
+	expect(bench, 0, "fridge.temperature raises alarms again\n");
+	RUN(bench, "channel");
+	expect(bench, 0, "fridge.temperature: no alarm\n");
+}
+
+/* What is said without a daemon is in force when it comes back. */
+static void without_a_daemon_the_store_is_told(void **state)
+{
+	struct bench *bench = *state;
+	char by[100];
+
+	measure(bench, 12);
+	stop_station(bench);
+	RUN(bench, "alarm", "--config", bench->path);
+	expect(bench, 0, "fridge.temperature hot: open since 2026-11-18T11:06:41Z");
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "seen", "--config", bench->path);
+	expect(bench, 0, "fridge.temperature hot is acknowledged\n");
+	snprintf(by, sizeof(by), " by=%.31s comment=seen", login());
+	assert_int_equal(stored(bench, KRYOS_EVENT_ACKNOWLEDGED, "fridge.temperature", by), 1);
+	assert_int_equal(stored(bench, KRYOS_EVENT_AUDIT, login(), "alarm.acknowledge {\"channel\""), 1);
+	RUN(bench, "channel", "retire", "fridge.temperature", "--why", "empty", "--config", bench->path);
+	expect(bench, 0, "fridge.temperature is retired");
+	/* Told once each, by whoever was the first to know. */
+	assert_int_equal(stored(bench, KRYOS_EVENT_ALARM_ON, "fridge.temperature", ""), 1);
+	assert_int_equal(stored(bench, KRYOS_EVENT_ALARM_OFF, "fridge.temperature", "ended=retired"), 1);
+	start_station(bench);
+	measure(bench, 12);
+	RUN(bench, "channel");
+	expect(bench, 0, "fridge.temperature: retired since ");
+	RUN(bench, "alarm");
+	expect(bench, 0, "no alarms\n");
+	assert_int_equal(stored(bench, KRYOS_EVENT_ALARM_ON, "fridge.temperature", ""), 1);
+	/* Nor without a file, or beside a daemon that does not answer but holds the store. */
+	unlink(bench->socket);
+	RUN(bench, "channel", "--config", in(bench->folder, "none.ini"));
+	expect(bench, 1, "none.ini");
+	RUN(bench, "channel", "--config", bench->path);
+	expect(bench, 1, "store");
+}
+
+static void prometheus_gets_its_numbers(void **state)
+{
+	struct bench *bench = *state;
+
+	measure(bench, 12);
+	RUN(bench, "status", "--prometheus");
+	expect(bench, 0, "\nkryos_alarm_open{channel=\"fridge.temperature\",rule=\"hot\",kind=\"heat\"} 1\n");
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(an_alarm_is_listed_and_acknowledged), CASE(a_test_is_run_by_the_daemon_only),
+		CASE(a_channel_is_retired_and_resumed),    CASE(without_a_daemon_the_store_is_told),
+		CASE(prometheus_gets_its_numbers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
