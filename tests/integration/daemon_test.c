@@ -385,6 +385,28 @@ static void status_json_is_whole_at_every_moment(void **state)
 	assert_int_equal(stop(bench), 0);
 }
 
+static void numbers_for_prometheus_are_there_while_it_runs(void **state)
+{
+	struct bench *bench = *state;
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/kryos.prom", bench->folder);
+	write_station(bench, "Bench", "[button ack]\naddress = button@gpio:GPIO27\n");
+	write_trace(bench, 100000);
+	START(bench, "--simulate", in(bench->folder, "trace.csv"), "--speed", "60000", "--metrics", path);
+	hear(bench, "STATUS=");
+	assert_file_has(path, "# TYPE kryos_store_samples gauge\n");
+	assert_file_has(path, "station=\"Bench\"");
+	assert_int_equal(access(in(bench->folder, "kryos.prom.tmp"), F_OK), -1);
+	assert_int_equal(stop(bench), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	bench->heard[0] = 0;
+	START(bench, "--simulate", in(bench->folder, "trace.csv"), "--metrics", in(bench->folder, "none/kryos.prom"));
+	hear(bench, "STATUS=");
+	assert_int_equal(stop(bench), 0);
+	assert_file_has(bench->program.err, "none/kryos.prom can't be written");
+}
+
 static void a_simulation_gives_every_row_once(void **state)
 {
 	struct bench *bench = *state;
@@ -695,6 +717,7 @@ int main(void)
 		TEST(once_fails_where_another_has_the_store),
 		TEST(without_a_runtime_folder_it_warns_and_goes_on),
 		TEST(status_json_is_whole_at_every_moment),
+		TEST(numbers_for_prometheus_are_there_while_it_runs),
 		TEST(a_simulation_gives_every_row_once),
 		TEST(a_simulation_has_a_model_of_each_thermometer),
 		TEST(a_simulation_has_a_door_and_a_supply),
