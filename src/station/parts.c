@@ -5,7 +5,7 @@
  */
 #include "../clock/clock.h"
 #include "../output/output.h"
-#include "station.h"
+#include "shown.h"
 #include <kryos/clock.h>
 #include <kryos/sensor.h>
 #include <stdlib.h>
@@ -272,6 +272,8 @@ int kri_station_open_parts(struct kryos_station *station, const struct kri_stati
 
 	kri_station_use_rtc(station, file);
 	r = open_store(station, file);
+	if (r >= 0)
+		kri_station_find_test(station);
 	if (r >= 0 && station->config.store_only)
 		return kri_station_open_alarms(station, file);
 	if (r >= 0)

@@ -92,19 +92,17 @@ unsigned int kri_station_acknowledge_shown(struct kryos_station *station, const 
 	return count;
 }
 
-static void look_for_last_test(struct kryos_station *station)
+void kri_station_find_test(struct kryos_station *station)
 {
-	struct kryos_time when;
+	int r = kri_store_get_newest(station->store, KRYOS_EVENT_TEST, &station->tested);
 
-	if (kri_store_get_newest(station->store, KRYOS_EVENT_TEST, &when) >= 0)
-		station->tested = when;
-	station->test_known = true;
+	if (r < 0 && r != -ENOENT)
+		kri_log(station->ctx, KRYOS_LOG_WARNING, "station", r, "when the alarms were tested can't be read: %s",
+		        kryos_strerror(r));
 }
 
-bool kri_station_get_test(struct kryos_station *station, struct kryos_time *ret_when)
+bool kri_station_get_test(const struct kryos_station *station, struct kryos_time *ret_when)
 {
-	if (!station->test_known && station->store)
-		look_for_last_test(station);
 	*ret_when = station->tested;
 	return station->tested.t_wall_ns != 0;
 }
@@ -129,10 +127,8 @@ int kri_station_test_alarms(struct kryos_station *station, const char *who, stru
 	                                                                 .text = text });
 	kri_json_add(result, "outputs", driven);
 	kri_json_add(result, "lost", lost);
-	if (r >= 0 && kryos_clock_now(station->ctx, &station->tested) >= 0) {
-		station->test_known = true;
+	if (r >= 0 && kryos_clock_now(station->ctx, &station->tested) >= 0)
 		kri_json_add_time(result, "time", station->tested.t_wall_ns);
-	}
 	kri_log(station->ctx, KRYOS_LOG_NOTICE, "station", 0, "test of the alarms: %s", text);
 	if (r < 0 || !ret_result)
 		kri_json_free(result);

@@ -22,8 +22,9 @@ unsigned int kri_station_acknowledge_shown(struct kryos_station *station, const 
  * {"outputs":[names driven],"lost":[names that can't be],"time"}; NULL: not wanted. -EAGAIN: the event found no place.
  */
 int kri_station_test_alarms(struct kryos_station *station, const char *who, struct kri_json **ret_result);
-/* When that was done last, by any run; false: never. */
-bool kri_station_get_test(struct kryos_station *station, struct kryos_time *ret_when);
+/* When that was done last, by any run; false: never. What the store knows of it is read when the station opens. */
+bool kri_station_get_test(const struct kryos_station *station, struct kryos_time *ret_when);
+void kri_station_find_test(struct kryos_station *station);
 
 /* alarm_json.c. Of no monitor: empty lists. */
 struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm);

@@ -84,7 +84,6 @@ struct kryos_station {
 	struct kri_station_user *users;
 	int64_t opened_boot_ns;
 	struct kryos_time tested; /* when the alarms were last; t_wall_ns 0: never */
-	bool test_known;          /* the store was asked for it */
 	int watchdog_error;       /* why there is none although the file asks for one */
 	int rtc_error;
 	char rtc_device[160]; /* the clock that is used because the file said so; "": none */
