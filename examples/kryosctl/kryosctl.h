@@ -58,7 +58,7 @@ struct command {
 	int (*run)(const struct options *options, char *const *arguments, int count);
 };
 extern const struct command status_command, read_command, tail_command, export_command, queue_command, verify_command,
-	salvage_command, evaluate_command, report_command, alarm_command, channel_command, command_command,
+	salvage_command, evaluate_command, report_command, collect_command, alarm_command, channel_command, command_command,
 	scan_command, setup_command, doctor_command;
 
 /* "kryosctl: " and the sentence, on stderr; gives EXIT_FAILURE. */

@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&setup_command,    &scan_command,   &doctor_command, &status_command,  &read_command,
-	&tail_command,     &export_command, &queue_command,  &verify_command,  &salvage_command,
-	&evaluate_command, &report_command, &alarm_command,  &channel_command, &command_command,
+	&setup_command,   &scan_command,  &doctor_command,  &status_command,  &read_command,     &tail_command,
+	&export_command,  &queue_command, &verify_command,  &salvage_command, &evaluate_command, &report_command,
+	&collect_command, &alarm_command, &channel_command, &command_command,
 };
 
 static const struct option long_options[] = {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kryosctl alarm and channel: against a station that this test serves, and with its store alone. */
+/* kryosctl alarm, channel and collect: against a station that this test serves, and with its store alone. */
 #include "program.h"
 #include "support.h"
+#include <dirent.h>
 #include <kryos/testing/bus.h>
 #include <kryos/testing/clock.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,7 +65,8 @@ static int setup(void **state)
 	assert_ok(kryos_fake_bus_add_ds18b20(bench->w1, "28-000000000001", &bench->fridge));
 	assert_ok(kryos_fake_bus_add_line(bench->gpio, "GPIO22", &bench->lamp));
 	snprintf(text, sizeof(text),
-	         "[sensor fridge]\naddress = ds18b20@w1:28-000000000001\n[rule hot]\nkind = heat\nthreshold = 8\n"
+	         "[station]\nname = Clinic 1 (north)\n[sensor fridge]\naddress = ds18b20@w1:28-000000000001\n[rule "
+	         "hot]\nkind = heat\nthreshold = 8\n"
 	         "comparator = gt\nduration = 0s\n[profile own]\nrules = hot\n[alarm fridge]\n"
 	         "channel = fridge.temperature\nprofile = own\n[output lamp]\naddress = lamp@gpio:GPIO22\n"
 	         "shows = alarms\n[watchdog]\ndevice = none\n[store]\npath = %s/store\n",
@@ -282,13 +285,83 @@ static void prometheus_gets_its_numbers(void **state)
 	expect(bench, 0, "\nkryos_alarm_open{channel=\"fridge.temperature\",rule=\"hot\",kind=\"heat\"} 1\n");
 }
 
+/* The folder that was written to, by what was said. */
+static char *folder_of(struct bench *bench)
+{
+	const char *end = strstr(bench->out, ": report.pdf");
+
+	assert_non_null(end);
+	return strndup(bench->out, (size_t)(end - bench->out));
+}
+
+static void assert_report(const char *folder)
+{
+	char *text = file_text(in(folder, "report.pdf"));
+
+	assert_true(strncmp(text, "%PDF", 4) == 0);
+	free(text);
+}
+
+static unsigned int count_entries(const char *path)
+{
+	DIR *folder = opendir(path);
+	unsigned int count = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count - 2; /* "." and ".." */
+}
+
+static void a_stick_gets_a_report_and_keeps_what_is_on_it(void **state)
+{
+	struct bench *bench = *state;
+	char stick[300], kryos[320], *first, *second;
+
+	for (int i = 0; i < 5; i++)
+		measure(bench, 5 + i);
+	stop_station(bench);
+	snprintf(stick, sizeof(stick), "%s/stick", bench->folder);
+	snprintf(kryos, sizeof(kryos), "%s/kryos", stick);
+	assert_int_equal(mkdir(stick, 0700), 0);
+	RUN(bench, "collect", stick, "--store", in(bench->folder, "store"), "--config", bench->path);
+	expect(bench, 1, "stick has no folder kryos: nothing was written\n");
+	assert_int_equal(count_entries(stick), 0);
+	assert_int_equal(mkdir(kryos, 0700), 0);
+	RUN(bench, "collect", stick, "--store", in(bench->folder, "store"), "--config", bench->path);
+	if (strstr(bench->err, "was built without reports")) {
+		print_message("skipped: this kryosctl was built without reports\n");
+		skip();
+	}
+	expect(bench, 0, "; the stick may be pulled\n");
+	first = folder_of(bench);
+	assert_non_null(strstr(first, "/kryos/Clinic-1-north-20"));
+	assert_report(first);
+	write_file(in(first, "report.pdf"), "kept");
+	RUN(bench, "collect", stick, "--store", in(bench->folder, "store"), "--config", bench->path);
+	expect(bench, 0, "; the stick may be pulled\n");
+	second = folder_of(bench);
+	assert_string_not_equal(first, second);
+	assert_report(second);
+	assert_file_has(in(first, "report.pdf"), "kept");
+	/* What can't be made leaves nothing. */
+	RUN(bench, "collect", stick, "--store", in(bench->folder, "none"), "--config", bench->path);
+	expect(bench, 1, "nothing was written\n");
+	assert_int_equal(count_entries(kryos), 2);
+	RUN(bench, "collect");
+	expect(bench, 2, "FOLDER is needed");
+	free(first);
+	free(second);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(an_alarm_is_listed_and_acknowledged), CASE(a_test_is_run_by_the_daemon_only),
 		CASE(a_channel_is_retired_and_resumed),    CASE(without_a_daemon_the_store_is_told),
-		CASE(prometheus_gets_its_numbers),
+		CASE(prometheus_gets_its_numbers),         CASE(a_stick_gets_a_report_and_keeps_what_is_on_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
