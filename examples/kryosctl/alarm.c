@@ -12,6 +12,8 @@ static void show_alarm(const struct kri_json *alarm)
 
 	printf("%s %s: %s %s", text_of(alarm, "channel"), text_of(alarm, "rule"), *end ? "from" : "open since",
 	       seconds_of(alarm, "start", start_text));
+	if (strcmp(text_of(alarm, "trust"), "synced") != 0 && strcmp(text_of(alarm, "trust"), "rtc") != 0)
+		printf(" (not trusted)");
 	if (*end)
 		printf(" to %s (%s)", seconds_of(alarm, "end", end_text), text_of(alarm, "ended_by"));
 	printf(", %s at worst; ", decimal_of(alarm, "extreme", extreme));

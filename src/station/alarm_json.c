@@ -31,6 +31,7 @@ struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm)
 	kri_json_add_string(json, "kind", kryos_rule_kind_name(episode->rule.kind));
 	kri_json_add_bool(json, "open", episode->ended_by == KRYOS_EPISODE_OPEN);
 	kri_json_add_time(json, "start", episode->start.t_wall_ns);
+	kri_json_add_string(json, "trust", kryos_trust_name(episode->start.trust));
 	kri_json_add_time(json, "trigger", episode->trigger.t_wall_ns);
 	kri_json_add_time(json, "end", episode->end.t_wall_ns);
 	kri_json_add_string(json, "ended_by", episode->ended_by ? kryos_episode_end_name(episode->ended_by) : NULL);
@@ -161,10 +162,13 @@ struct kri_json *kri_station_test_json(struct kryos_station *station)
 	return json;
 }
 
-/* In whole seconds. */
-static const char *time_text(const struct kryos_instant *instant, char buffer[KRYOS_TEXT_MAX])
+/* In whole seconds, and how far it can be believed. */
+static const char *time_text(const struct kryos_instant *instant, char buffer[KRYOS_TEXT_MAX + 20])
 {
-	return kryos_time_text(instant->t_wall_ns - instant->t_wall_ns % KRYOS_SECONDS(1), buffer);
+	kryos_time_text(instant->t_wall_ns - instant->t_wall_ns % KRYOS_SECONDS(1), buffer);
+	if (instant->trust < KRYOS_TRUST_RTC)
+		strcat(buffer, " (not trusted)");
+	return buffer;
 }
 
 void kri_station_each_alarm(struct kryos_station *station, kri_problem_fn problem, void *data)
@@ -175,7 +179,7 @@ void kri_station_each_alarm(struct kryos_station *station, kri_problem_fn proble
 
 	while (kri_station_next_shown(station, &index, &alarm, channel)) {
 		const struct kryos_episode *episode = &alarm.episode;
-		char text[400], start[KRYOS_TEXT_MAX], end[KRYOS_TEXT_MAX], extreme[KRYOS_TEXT_MAX + 20] = "";
+		char text[400], start[KRYOS_TEXT_MAX + 20], end[KRYOS_TEXT_MAX + 20], extreme[KRYOS_TEXT_MAX + 20] = "";
 
 		if (episode->has_extreme) {
 			char value[KRYOS_TEXT_MAX];
