@@ -167,6 +167,24 @@ static bool is_gap_between(const struct kri_report_channel *channel, size_t *at,
 	return *at < channel->gap_count && channel->gaps[*at].from_ns < to_ns;
 }
 
+/* From lowest to highest of each column, so that nothing is averaged away. */
+static void draw_envelope(struct kri_chart *chart)
+{
+	double width = chart->width / KRI_REPORT_COLUMNS;
+	cairo_t *cr = chart->canvas->cr;
+
+	for (size_t i = 0; i < KRI_REPORT_COLUMNS; i++) {
+		const struct kri_column *column = &chart->channel->columns[i];
+		double top = kri_chart_y(chart, column->max_micro), bottom = kri_chart_y(chart, column->min_micro);
+
+		if (column->count && bottom - top > 0.5)
+			cairo_rectangle(cr, chart->x + (double)i * width, top, width, bottom - top);
+	}
+	cairo_set_source_rgb(cr, 0.55, 0.55, 0.55);
+	cairo_fill(cr);
+}
+
+/* Through the mean of each column; broken where there is a gap. */
 static void draw_curve(struct kri_chart *chart)
 {
 	const struct kri_report_config *config = &chart->canvas->report->config;
@@ -176,30 +194,26 @@ static void draw_curve(struct kri_chart *chart)
 	size_t gap = 0, last = 0;
 	bool has_last = false;
 
-	cairo_set_source_rgb(cr, 0.12, 0.12, 0.12);
-	cairo_set_line_width(cr, 0.55);
-	cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
-	cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
 	for (size_t i = 0; i < KRI_REPORT_COLUMNS; i++) {
 		const struct kri_column *column = &channel->columns[i];
-		double x = chart->x + ((double)i + 0.5) * chart->width / KRI_REPORT_COLUMNS;
+		double x = chart->x + ((double)i + 0.5) * chart->width / KRI_REPORT_COLUMNS, y;
 
 		if (!column->count)
 			continue;
+		y = kri_chart_y(chart, llround(column->sum / column->count));
 		if (!has_last ||
 		    (i > last + 1 &&
 		     is_gap_between(channel, &gap, config->from_ns + (int64_t)((double)(last + 1) * step_ns),
 		                    config->from_ns + (int64_t)((double)i * step_ns))))
-			cairo_move_to(cr, x, kri_chart_y(chart, column->first_micro));
-		cairo_line_to(cr, x, kri_chart_y(chart, column->first_micro));
-		if (column->max_micro > column->min_micro) {
-			cairo_line_to(cr, x, kri_chart_y(chart, column->min_micro));
-			cairo_line_to(cr, x, kri_chart_y(chart, column->max_micro));
-			cairo_line_to(cr, x, kri_chart_y(chart, column->last_micro));
-		}
+			cairo_move_to(cr, x, y);
+		cairo_line_to(cr, x, y);
 		has_last = true;
 		last = i;
 	}
+	cairo_set_source_rgb(cr, 0, 0, 0);
+	cairo_set_line_width(cr, 0.6);
+	cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+	cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
 	cairo_stroke(cr);
 }
 
@@ -266,7 +280,7 @@ static void draw_title(struct kri_canvas *canvas, const struct kri_report_channe
 void kri_draw_chart(struct kri_canvas *canvas, const struct kri_report_channel *channel)
 {
 	struct kri_chart chart = {
-		.canvas = canvas, .channel = channel, .x = KRI_LEFT + 48, .width = KRI_WIDTH - 48 - 46, .height = 150
+		.canvas = canvas, .channel = channel, .x = KRI_LEFT + 48, .width = KRI_WIDTH - 48 - 46, .height = 136
 	};
 	double strips = 13.0 * (double)canvas->report->contact_count;
 
@@ -282,6 +296,7 @@ void kri_draw_chart(struct kri_canvas *canvas, const struct kri_report_channel *
 		draw_limit(&chart, channel->low_micro);
 	if (channel->has_high)
 		draw_limit(&chart, channel->high_micro);
+	draw_envelope(&chart);
 	draw_curve(&chart);
 	draw_numbers(&chart);
 	cairo_set_source_rgb(canvas->cr, 0, 0, 0);

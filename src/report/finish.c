@@ -86,17 +86,16 @@ static void select_episodes(struct kri_report *report)
 	for (size_t i = 0; i < report->episode_count; i++) {
 		if (report->episodes[i].is_left_out)
 			continue;
-		if (kept != i)
-			report->episodes[kept] = report->episodes[i];
-		report->episodes[kept].episode.rule.name = report->episodes[kept].episode.name;
+		report->episodes[kept] = report->episodes[i];
 		kept++;
 	}
 	report->episode_count = kept;
 	if (kept)
 		qsort(report->episodes, kept, sizeof(*report->episodes), by_start);
-	/* Names move with what was sorted. */
-	for (size_t i = 0; i < kept; i++)
+	for (size_t i = 0; i < kept; i++) {
 		report->episodes[i].episode.rule.name = report->episodes[i].episode.name;
+		report->episodes[i].of = kri_report_find(report, report->episodes[i].channel);
+	}
 }
 
 static void select_retired(struct kri_report *report)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CELL 160
+#define CELL 640
 #define MAX_GAP_ROWS 40
 
 static void span(const struct kri_canvas *canvas, int64_t ns, char text[CELL])

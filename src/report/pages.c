@@ -27,12 +27,13 @@ static void describe_zone(struct kri_canvas *canvas)
 	}
 }
 
-static char *period_text(const struct kri_canvas *canvas, char *buffer, size_t size)
+static char *period_text(const struct kri_canvas *canvas, bool with_offset, char *buffer, size_t size)
 {
 	char from[KRI_LOCAL_TEXT], to[KRI_LOCAL_TEXT];
 
-	return kri_phrase(canvas->language, KRI_WORD_TO, kri_moment(canvas, canvas->report->config.from_ns, from),
-	                  kri_moment(canvas, canvas->report->config.to_ns, to), buffer, size);
+	return kri_phrase(canvas->language, KRI_WORD_TO,
+	                  kri_local_text(canvas->report->config.from_ns, with_offset, from),
+	                  kri_local_text(canvas->report->config.to_ns, with_offset, to), buffer, size);
 }
 
 static void draw_head(struct kri_canvas *canvas)
@@ -45,7 +46,7 @@ static void draw_head(struct kri_canvas *canvas)
 	         *report->config.station ? report->config.station : kri_say(canvas, KRI_WORD_TITLE));
 	kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_BLACK);
 	kri_text(canvas, KRI_LEFT + KRI_WIDTH * 0.57, 40, KRI_WIDTH * 0.43, KRI_ALIGN_RIGHT,
-	         period_text(canvas, period, sizeof(period)));
+	         period_text(canvas, false, period, sizeof(period)));
 	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
 	kri_text(canvas, KRI_LEFT, 51, KRI_WIDTH, KRI_ALIGN_RIGHT, canvas->zone);
 	kri_rule_line(canvas, 57, 0.6, KRI_BLACK);
@@ -83,11 +84,10 @@ static void draw_title(struct kri_canvas *canvas)
 	kri_text(canvas, KRI_LEFT, canvas->y + 14, KRI_WIDTH, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_TITLE));
 	canvas->y += 24;
 	kri_type(canvas, 11, KRI_FACE_PLAIN, KRI_BLACK);
-	kri_text(canvas, KRI_LEFT, canvas->y + 11, KRI_WIDTH, KRI_ALIGN_LEFT,
-	         *config->station ? config->station : kri_say(canvas, KRI_WORD_NO_STATION));
-	canvas->y += 19;
+	kri_paragraph(canvas, *config->station ? config->station : kri_say(canvas, KRI_WORD_NO_STATION));
+	canvas->y += 2;
 	kri_type(canvas, 8.5, KRI_FACE_PLAIN, KRI_BLACK);
-	kri_paragraph(canvas, period_text(canvas, text, sizeof(text)));
+	kri_paragraph(canvas, period_text(canvas, canvas->zone_changes, text, sizeof(text)));
 	kri_type(canvas, 8.5, KRI_FACE_PLAIN, KRI_BLACK);
 	kri_paragraph(canvas, canvas->zone);
 	canvas->y += 4;

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define CELL 160
+#define INDENT 22.0 /* of what is said of an excursion, beside its hatch */
+#define PAIR 18.0
+#define PAIR_LINE 10.4
 
 static void reading(const struct kri_canvas *canvas, const struct kri_report_channel *channel, int64_t micro,
                     char text[CELL])
@@ -161,13 +164,16 @@ void kri_draw_summary(struct kri_canvas *canvas)
 	canvas->y += 10;
 }
 
-/* A word in small grey and below it what it is. */
-static void pair(struct kri_canvas *canvas, double x, double width, enum kri_word word, const char *text)
+/* A word in small grey and below it what it is; returns how high that is. */
+static double pair(struct kri_canvas *canvas, double x, double width, enum kri_word word, const char *text)
 {
+	int lines;
+
 	kri_type(canvas, 6, KRI_FACE_PLAIN, KRI_GREY);
 	kri_text(canvas, x, canvas->y + 6, width - 4, KRI_ALIGN_LEFT, kri_say(canvas, word));
 	kri_type(canvas, 7.5, KRI_FACE_PLAIN, KRI_BLACK);
-	kri_text(canvas, x, canvas->y + 15, width - 4, KRI_ALIGN_LEFT, text);
+	lines = kri_text_lines(canvas, x, canvas->y + 15, width - 6, 3, KRI_ALIGN_LEFT, true, text);
+	return PAIR + (lines > 1 ? lines - 1 : 0) * PAIR_LINE;
 }
 
 static void draw_acknowledgement(struct kri_canvas *canvas, const struct kri_report_episode *at)
@@ -188,54 +194,80 @@ static void draw_acknowledgement(struct kri_canvas *canvas, const struct kri_rep
 		         at->comment);
 	}
 	kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_BLACK);
-	lines = kri_text_lines(canvas, KRI_LEFT + 22, canvas->y + 8, KRI_WIDTH - 22, 3, KRI_ALIGN_LEFT, true, text);
+	lines = kri_text_lines(canvas, KRI_LEFT + INDENT, canvas->y + 8, KRI_WIDTH - INDENT, 3, KRI_ALIGN_LEFT, true,
+	                       text);
 	canvas->y += 9.7 * lines + 2;
+}
+
+/* Four beside each other, as high as the highest of them. */
+static void draw_pairs(struct kri_canvas *canvas, const enum kri_word words[4], char texts[4][CELL])
+{
+	double wide = (KRI_WIDTH - INDENT) / 4, high = 0;
+
+	for (int i = 0; i < 4; i++) {
+		double height = pair(canvas, KRI_LEFT + INDENT + i * wide, wide, words[i], texts[i]);
+
+		high = height > high ? height : high;
+	}
+	canvas->y += high;
+}
+
+static void draw_times(struct kri_canvas *canvas, const struct kryos_episode *episode)
+{
+	static const enum kri_word words[] = { KRI_WORD_START, KRI_WORD_ALARM, KRI_WORD_END, KRI_WORD_ENDED_BY };
+	bool is_open = episode->ended_by == KRYOS_EPISODE_OPEN;
+	char texts[4][CELL], when[KRI_LOCAL_TEXT];
+
+	snprintf(texts[0], CELL, "%s", kri_moment(canvas, episode->start.t_wall_ns, when));
+	snprintf(texts[1], CELL, "%s", kri_moment(canvas, episode->trigger.t_wall_ns, when));
+	snprintf(texts[2], CELL, "%s",
+	         is_open ? kri_say(canvas, KRI_WORD_STILL_OPEN) : kri_moment(canvas, episode->end.t_wall_ns, when));
+	snprintf(texts[3], CELL, "%s", is_open ? "–" : kri_end_word(canvas->language, episode->ended_by));
+	draw_pairs(canvas, words, texts);
+}
+
+static void draw_amounts(struct kri_canvas *canvas, const struct kri_report_episode *at)
+{
+	static const enum kri_word words[] = { KRI_WORD_DURATION, KRI_WORD_OUT_IN_ALL, KRI_WORD_INDETERMINATE,
+		                               KRI_WORD_EXTREME };
+	const struct kryos_episode *episode = &at->episode;
+	char texts[4][CELL], value[CELL], when[KRI_LOCAL_TEXT];
+
+	span(canvas, episode->duration_ns, texts[0]);
+	span(canvas, episode->accumulated_ns, texts[1]);
+	span(canvas, episode->indeterminate_ns, texts[2]);
+	snprintf(texts[3], CELL, "–");
+	if (episode->has_extreme && at->of) {
+		reading(canvas, at->of, episode->extreme_micro, value);
+		snprintf(texts[3], CELL, "%.40s, %s", value, kri_moment(canvas, episode->extreme_at.t_wall_ns, when));
+	}
+	draw_pairs(canvas, words, texts);
 }
 
 static void draw_episode(struct kri_canvas *canvas, size_t number, const struct kri_report_episode *at)
 {
-	const struct kri_report_channel *channel = kri_report_find((struct kri_report *)canvas->report, at->channel);
 	const struct kryos_episode *episode = &at->episode;
-	bool is_open = episode->ended_by == KRYOS_EPISODE_OPEN;
-	double x = KRI_LEFT + 22, wide = (KRI_WIDTH - 22) / 4;
-	char text[400], rule[256], value[CELL], when[KRI_LOCAL_TEXT];
+	char text[400], rule[256];
+	double top;
 
-	kri_need(canvas, 78);
-	kri_fill_hatch(canvas, KRI_LEFT, canvas->y + 1, 16, 46, kri_hatch_of(&episode->rule));
-	kri_rule_words(canvas->language, &episode->rule, channel ? channel->unit : "Cel", rule, sizeof(rule));
+	kri_need(canvas, 92);
+	top = canvas->y;
+	kri_rule_words(canvas->language, &episode->rule, at->of ? at->of->unit : "", rule, sizeof(rule));
 	snprintf(text, sizeof(text), "%zu  %s, %s%s%s", number, kri_kind_word(canvas->language, episode->rule.kind),
 	         at->channel, kri_say(canvas, KRI_WORD_COLON), rule);
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
-	kri_text(canvas, x, canvas->y + 8, KRI_WIDTH - 22, KRI_ALIGN_LEFT, text);
-	canvas->y += 12;
-	pair(canvas, x, wide, KRI_WORD_START, kri_moment(canvas, episode->start.t_wall_ns, when));
-	pair(canvas, x + wide, wide, KRI_WORD_ALARM, kri_moment(canvas, episode->trigger.t_wall_ns, when));
-	pair(canvas, x + 2 * wide, wide, KRI_WORD_END,
-	     is_open ? kri_say(canvas, KRI_WORD_STILL_OPEN) : kri_moment(canvas, episode->end.t_wall_ns, when));
-	pair(canvas, x + 3 * wide, wide, KRI_WORD_ENDED_BY,
-	     is_open ? "–" : kri_end_word(canvas->language, episode->ended_by));
-	canvas->y += 18;
-	span(canvas, episode->duration_ns, value);
-	pair(canvas, x, wide, KRI_WORD_DURATION, value);
-	span(canvas, episode->accumulated_ns, value);
-	pair(canvas, x + wide, wide, KRI_WORD_OUT_IN_ALL, value);
-	span(canvas, episode->indeterminate_ns, value);
-	pair(canvas, x + 2 * wide, wide, KRI_WORD_INDETERMINATE, value);
-	if (episode->has_extreme && channel) {
-		reading(canvas, channel, episode->extreme_micro, value);
-		snprintf(text, sizeof(text), "%s, %s", value, kri_moment(canvas, episode->extreme_at.t_wall_ns, when));
-	} else {
-		snprintf(text, sizeof(text), "–");
-	}
-	pair(canvas, x + 3 * wide, wide, KRI_WORD_EXTREME, text);
-	canvas->y += 18;
+	canvas->y += 1 + 11 * kri_text_lines(canvas, KRI_LEFT + INDENT, canvas->y + 8, KRI_WIDTH - INDENT, 3,
+	                                     KRI_ALIGN_LEFT, true, text);
+	draw_times(canvas, episode);
+	draw_amounts(canvas, at);
 	if (episode->uncertain) {
 		phrase_count(canvas, KRI_WORD_UNCERTAIN, episode->uncertain, text, sizeof(text));
 		kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_BLACK);
-		kri_text(canvas, x, canvas->y + 8, KRI_WIDTH - 22, KRI_ALIGN_LEFT, text);
-		canvas->y += 10;
+		canvas->y += 2 + 9.7 * kri_text_lines(canvas, KRI_LEFT + INDENT, canvas->y + 8, KRI_WIDTH - INDENT, 2,
+		                                      KRI_ALIGN_LEFT, true, text);
 	}
 	draw_acknowledgement(canvas, at);
+	kri_fill_hatch(canvas, KRI_LEFT, top + 1, 16, canvas->y - top - 3, kri_hatch_of(&episode->rule));
 	kri_rule_line(canvas, canvas->y + 1, 0.25, 0.7);
 	canvas->y += 5;
 }

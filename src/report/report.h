@@ -67,7 +67,8 @@ struct kri_report_gap {
 
 /* One column of a chart. */
 struct kri_column {
-	int64_t first_micro, min_micro, max_micro, last_micro;
+	int64_t min_micro, max_micro;
+	double sum;
 	uint32_t count;
 	uint32_t states; /* of contacts: bits 1 << 0, 1 << 1 for each that was seen */
 };
@@ -122,6 +123,7 @@ struct kri_report_channel {
 
 struct kri_report_episode {
 	char channel[64];
+	const struct kri_report_channel *of; /* once finished; NULL: nothing else is known of it */
 	struct kryos_episode episode;
 	bool judged_here; /* by the profile that was asked for, not by the device */
 	bool is_left_out;

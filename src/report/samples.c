@@ -193,9 +193,7 @@ static void widen(const struct kri_report *report, struct kri_report_channel *ch
 		column->min_micro = value;
 	if (!column->count || value > column->max_micro)
 		column->max_micro = value;
-	if (!column->count)
-		column->first_micro = value;
-	column->last_micro = value;
+	column->sum += (double)value;
 	column->count++;
 	if (!day->count || value < day->min_micro) {
 		day->min_micro = value;

@@ -128,6 +128,21 @@ static void time_of_day(int64_t t_ns, char *text, size_t size)
 	snprintf(text, size, "%02d:%02d", local.hour, local.minute);
 }
 
+/* The day on which the clock changes has an hour twice, or lacks one. */
+static void name_day(const struct kri_report *report, size_t day, char text[CELL])
+{
+	char date[KRI_LOCAL_TEXT], before[KRI_LOCAL_TEXT], after[KRI_LOCAL_TEXT];
+	struct kri_local begin, end;
+
+	kri_local_date(report->day_starts[day], date);
+	kri_local(report->day_starts[day], &begin);
+	kri_local(report->day_starts[day + 1], &end);
+	snprintf(text, CELL, "%s", date);
+	if (begin.offset_s != end.offset_s)
+		snprintf(text, CELL, "%s %s, %s", date, kri_offset_text(begin.offset_s, before),
+		         kri_offset_text(end.offset_s, after));
+}
+
 static void draw_day(struct kri_canvas *canvas, const struct kri_table *table, const struct kri_report_channel *channel,
                      size_t index)
 {
@@ -136,7 +151,7 @@ static void draw_day(struct kri_canvas *canvas, const struct kri_table *table, c
 	char cells[9][CELL] = { "", "–", "", "–", "", "–", "–", "", "" }, value[KRYOS_TEXT_MAX];
 	const char *texts[9];
 
-	kri_local_date(report->day_starts[index], cells[0]);
+	name_day(report, index, cells[0]);
 	if (day->count) {
 		snprintf(cells[1], CELL, "%s", kri_reading_text(canvas->language, channel, day->min_micro, value));
 		time_of_day(day->min_ns, cells[2], CELL);

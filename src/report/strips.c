@@ -6,7 +6,7 @@
 
 #define STRIP 9.0
 
-/* Where samples saw the contact so without a change that told of it: at the period's beginning, or with no edges. */
+/* Where samples saw the contact so and no change told of it: it was so all the time, or its changes are not told. */
 static void draw_seen(struct kri_chart *chart, const struct kri_report_contact *contact, double y)
 {
 	const struct kri_report *report = chart->canvas->report;
@@ -32,12 +32,13 @@ static void draw_strip(struct kri_chart *chart, const struct kri_report_contact 
 	double y = canvas->y + 2;
 
 	cairo_set_source_rgb(canvas->cr, 0.2, 0.2, 0.2);
-	draw_seen(chart, contact, y);
+	if (!contact->count)
+		draw_seen(chart, contact, y);
 	for (size_t i = 0; i < contact->count; i++) {
 		double x = kri_chart_x(chart, contact->spans[i].from_ns);
 		double width = kri_chart_x(chart, contact->spans[i].to_ns) - x;
 
-		cairo_rectangle(canvas->cr, x, y, width < 0.5 ? 0.5 : width, STRIP);
+		cairo_rectangle(canvas->cr, x, y, width < 0.3 ? 0.3 : width, STRIP);
 	}
 	cairo_fill(canvas->cr);
 	cairo_set_source_rgb(canvas->cr, 0.5, 0.5, 0.5);
