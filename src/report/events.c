@@ -293,6 +293,8 @@ int kri_report_take_event(struct kri_report *report, const struct kryos_record *
 		return take_given_up(report, event);
 	case KRYOS_EVENT_CORRECTED:
 		return take_offset(report, event);
+	case KRYOS_EVENT_CONFIGURED:
+		return is_past ? kri_report_take_rules(report, record) : 0;
 	case KRYOS_EVENT_TEST:
 		if (!is_past)
 			return 0;

@@ -103,6 +103,7 @@ struct kri_report_channel {
 	struct kryos_rule rules[KRI_REPORT_MAX_RULES];
 	char rule_names[KRI_REPORT_MAX_RULES][KRYOS_RULE_NAME_MAX];
 	unsigned int rule_count;
+	bool is_watched; /* the device said by which rules, so the station file of now is not asked */
 	bool has_low, has_high;
 	int64_t low_micro, high_micro; /* thresholds */
 	int64_t low_edge, high_edge;   /* values below, or above, are out of range */
@@ -212,6 +213,9 @@ int kri_report_end_contact(struct kri_report *report, struct kri_report_contact 
 
 /* rules.c: a rule that is known of the channel. */
 void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name);
+/* All rules that are in force from now on, as the monitor has them in an event: "every=5min heat kind=heat ..., ...".
+ */
+int kri_report_take_rules(struct kri_report *report, const struct kryos_record *record);
 bool kri_rule_words_same(const struct kryos_rule *a, const struct kryos_rule *b);
 /* Has the channel judged by the profile that was asked for, if it is one of its kind. */
 int kri_report_judge_by(struct kri_report *report, struct kri_report_channel *channel);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules that are known of a channel, the range that they leave, and the judging by a profile. */
+#include "../alarm/alarm.h"
 #include "report.h"
 #include <errno.h>
 #include <stdio.h>
@@ -44,6 +45,55 @@ void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_
 	channel->rule_count++;
 	if (rule->has & KRYOS_RULE_THRESHOLD)
 		narrow(channel, rule);
+}
+
+/* "heat kind=heat comparator=gt threshold=8 ...": false: it is not that. */
+static bool parse_rule(char *text, struct kryos_rule *rule)
+{
+	char *rest = NULL;
+
+	*rule = (struct kryos_rule){ .size = sizeof(*rule), .name = strtok_r(text, " ", &rest) };
+	if (!rule->name || strchr(rule->name, '='))
+		return false;
+	for (char *word = strtok_r(NULL, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		char *value = strchr(word, '=');
+
+		if (!value)
+			return false;
+		*value++ = 0;
+		if (kri_rule_set(rule, word, value))
+			return false;
+	}
+	return rule->kind != 0;
+}
+
+int kri_report_take_rules(struct kri_report *report, const struct kryos_record *record)
+{
+	const struct kryos_event *event = record->event;
+	const char *is = strstr(event->text, "; is ");
+	char text[1001], *rest = NULL, *at;
+	struct kri_report_channel *channel;
+	int r;
+
+	if (strncmp(event->name, "alarm ", 6) != 0 || !is || strncmp(is + 5, "every=", 6) != 0)
+		return 0;
+	r = kri_report_channel(report, event->name + 6, "", "", &channel);
+	if (r < 0)
+		return r;
+	/* What was changed within the period was in force in a part of it. */
+	if (record->sample.t_wall_ns <= report->config.from_ns || !channel->is_watched) {
+		channel->rule_count = 0;
+		channel->has_low = channel->has_high = false;
+	}
+	channel->is_watched = true;
+	snprintf(text, sizeof(text), "%s", is + 5 + strcspn(is + 5, " "));
+	for (at = strtok_r(text, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
+		struct kryos_rule rule;
+
+		if (parse_rule(at, &rule))
+			kri_report_add_rule(channel, &rule, rule.name);
+	}
+	return 0;
 }
 
 int kri_report_judge_by(struct kri_report *report, struct kri_report_channel *channel)

@@ -328,6 +328,42 @@ static void a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice(
 	assert_string_equal(bench->report->episodes[1].episode.rule.name, "freeze");
 }
 
+static void limits_are_those_that_the_device_said_were_in_force(void **state)
+{
+	static const struct kri_report_rule other = { .channel = FRIDGE,
+		                                      .rule = { .size = sizeof(struct kryos_rule),
+		                                                .name = "now",
+		                                                .has = 3,
+		                                                .kind = KRYOS_RULE_HEAT,
+		                                                .comparator = KRYOS_COMPARATOR_GT,
+		                                                .threshold_micro = 30000000 } };
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+
+	bench->config.rules = &other;
+	bench->config.rule_count = 1;
+	again(bench);
+	event(bench, KRYOS_EVENT_CONFIGURED, -200, "alarm " FRIDGE, 0, 0,
+	      "by station; was not known; is every=5min hot kind=heat comparator=gt threshold=12 duration=1h "
+	      "mode=consecutive "
+	      "gap=hold");
+	event(bench, KRYOS_EVENT_CONFIGURED, -100, "alarm " FRIDGE, 0, 0,
+	      "by station; was every=5min hot kind=heat; is every=5min heat kind=heat comparator=gt threshold=8 "
+	      "duration=10h "
+	      "mode=consecutive gap=hold:10min, freeze kind=freeze comparator=le threshold=-0.5 duration=1h "
+	      "mode=consecutive "
+	      "gap=hold, 3 more, crc32c=01234567");
+	event(bench, KRYOS_EVENT_CONFIGURED, -50, "alarm fridge", 0, 0, "by station; was nothing; is channel=" FRIDGE);
+	channel = begin(bench, FRIDGE, "Cel");
+	assert_int_equal(channel->rule_count, 2);
+	assert_int_equal(channel->high_micro, 8000000);
+	assert_int_equal(channel->low_micro, -500000);
+	assert_int_equal(channel->rules[0].duration_ns, KRYOS_HOURS(10));
+	assert_string_equal(channel->rules[1].name, "freeze");
+	channel = begin(bench, "other.temperature", "Cel");
+	assert_int_equal(channel->rule_count, 0);
+}
+
 static void a_door_is_counted_from_its_changes_within_the_period(void **state)
 {
 	struct bench *bench = *state;
@@ -392,6 +428,7 @@ int main(void)
 		TEST(a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it),
 		TEST(lowest_and_highest_of_recorded_periods_widen_the_curve_of_their_mean),
 		TEST(a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice),
+		TEST(limits_are_those_that_the_device_said_were_in_force),
 		TEST(a_door_is_counted_from_its_changes_within_the_period),
 		TEST(who_took_a_channel_out_of_service_and_why_is_kept),
 		TEST(a_period_that_ends_before_it_begins_is_refused),
