@@ -66,8 +66,10 @@ static int read_station(const struct options *options, struct kryos_ctx *ctx, st
 	int r = kri_station_file_read(&known->file, ctx, options->config ? options->config : DEFAULT_CONFIG, &errors);
 
 	if (r < 0) {
-		if (options->config)
-			complain("%s", errors && *errors ? errors : kryos_strerror(r));
+		if (options->config || (r != -ENOENT && r != -EACCES))
+			complain("%s%s", errors && *errors ? errors : kryos_strerror(r),
+			         options->config ? ""
+			                         : "; the report goes without name, time zone and limits from there");
 		free(errors);
 		return options->config ? r : 0;
 	}
@@ -164,6 +166,12 @@ int write_report(const struct options *options, const char *path)
 	config.rules = known.rules;
 	config.rule_count = known.rule_count;
 	r = kri_zone_use(config.zone);
+	if (r < 0 && !options->timezone) {
+		/* A small system without zone files: a report in UTC, which it says, is better than none. */
+		complain("%s; times are UTC", kryos_strerror(r));
+		config.zone = "UTC";
+		r = kri_zone_use(config.zone);
+	}
 	status = r < 0 ? complain("%s", kryos_strerror(r)) : make(options, ctx, &config, form, path);
 free_ctx:
 	free(known.rules);

@@ -21,15 +21,19 @@ static bool word_of(const char *text, const char *key, char *buffer, size_t size
 	return false;
 }
 
-/* All behind the first " key=". */
-static void rest_of(const char *text, const char *key, char *buffer, size_t size)
+/* Who did it, behind "by=", and what is said at last, behind " key=", both with blanks in them. */
+static void people_of(const char *text, const char *key, char *who, size_t who_size, char *said, size_t said_size)
 {
 	char mark[16];
-	const char *at;
+	const char *by = strstr(text, "by="), *at;
+	size_t count;
 
 	snprintf(mark, sizeof(mark), " %s=", key);
 	at = strstr(text, mark);
-	snprintf(buffer, size, "%s", at ? at + strlen(mark) : "");
+	snprintf(said, said_size, "%s", at ? at + strlen(mark) : "");
+	by = by ? by + 3 : "";
+	count = at && at > by ? (size_t)(at - by) : strlen(by);
+	snprintf(who, who_size, "%.*s", (int)count, by);
 }
 
 static bool is_same_instant(const struct kryos_instant *a, const struct kryos_instant *b)
@@ -101,8 +105,7 @@ static void take_acknowledgement(struct kri_report *report, const struct kryos_r
 			continue;
 		at->is_acknowledged = true;
 		at->acknowledged_ns = record->sample.t_wall_ns;
-		word_of(event->text, "by", at->by, sizeof(at->by));
-		rest_of(event->text, "comment", at->comment, sizeof(at->comment));
+		people_of(event->text, "comment", at->by, sizeof(at->by), at->comment, sizeof(at->comment));
 		return;
 	}
 }
@@ -195,8 +198,7 @@ static int take_retired(struct kri_report *report, const struct kryos_record *re
 	at = &report->retired[report->retired_count++];
 	memset(at, 0, sizeof(*at));
 	snprintf(at->channel, sizeof(at->channel), "%s", event->name);
-	word_of(event->text, "by", at->by, sizeof(at->by));
-	rest_of(event->text, "why", at->why, sizeof(at->why));
+	people_of(event->text, "why", at->by, sizeof(at->by), at->why, sizeof(at->why));
 	at->from_ns = record->sample.t_wall_ns;
 	at->to_ns = INT64_MAX;
 	return 0;
@@ -207,7 +209,7 @@ static int take_calibration(struct kri_report *report, const struct kryos_event 
 {
 	struct kri_report_channel *channel;
 	const char *is = strstr(event->text, "; is ");
-	char text[200];
+	char text[200], nobody[2];
 	int r;
 
 	if (!is)
@@ -219,7 +221,7 @@ static int take_calibration(struct kri_report *report, const struct kryos_event 
 	free(channel->calibration);
 	free(channel->certificate);
 	channel->calibration = strdup(is);
-	rest_of(is, "certificate", text, sizeof(text));
+	people_of(is, "certificate", nobody, sizeof(nobody), text, sizeof(text));
 	channel->certificate = *text ? strdup(text) : NULL;
 	channel->expires_ns = channel->calibrated_ns = 0;
 	if (word_of(is, "expires", text, sizeof(text)) && kri_parse_time(text, &channel->expires_ns) < 0)
@@ -299,9 +301,7 @@ int kri_report_take_event(struct kri_report *report, const struct kryos_record *
 		if (!is_past)
 			return 0;
 		report->test_ns = record->sample.t_wall_ns;
-		word_of(event->text, "by", report->test_by, sizeof(report->test_by));
-		if (!word_of(event->text, "outputs", outputs, sizeof(outputs)))
-			outputs[0] = 0;
+		people_of(event->text, "outputs", report->test_by, sizeof(report->test_by), outputs, sizeof(outputs));
 		return keep(&report->test, outputs);
 	case KRYOS_EVENT_START:
 		if (!is_past)

@@ -114,6 +114,10 @@ static void draw_warnings(struct kri_canvas *canvas)
 		phrase_count(canvas, KRI_WORD_TIMES_NOT_TRUSTED, unsure, text, sizeof(text));
 		kri_paragraph(canvas, text);
 	}
+	if (report->unplaced) {
+		phrase_count(canvas, KRI_WORD_TIMES_UNKNOWN, report->unplaced, text, sizeof(text));
+		kri_paragraph(canvas, text);
+	}
 	if (report->damaged) {
 		phrase_count(canvas, KRI_WORD_DAMAGED, report->damaged, text, sizeof(text));
 		kri_paragraph(canvas, text);

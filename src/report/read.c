@@ -146,8 +146,10 @@ static int read_samples(struct kri_report *report, struct kryos_reader *reader)
 		/* A clock that was wrong may have been ahead of what comes next, but not one that is trusted. */
 		if (record->sample.trust >= KRYOS_TRUST_RTC && t_ns - KRYOS_DAYS(1) >= config->to_ns)
 			break;
-		if (t_ns < config->from_ns || t_ns >= config->to_ns)
+		if (t_ns < config->from_ns || t_ns >= config->to_ns) {
+			report->unplaced += record->sample.trust < KRYOS_TRUST_RTC;
 			continue;
+		}
 		r = begin_late(report, record);
 		if (r >= 0)
 			r = kri_report_take_sample(report, record);

@@ -188,6 +188,7 @@ struct kri_report {
 	char *test, test_by[32];     /* of the newest test: its outputs */
 	int64_t start_ns, test_ns;
 	uint64_t samples, damaged;
+	uint64_t unplaced;           /* samples stored about then whose time is not trusted, and not of the period */
 	int64_t first_seq, last_seq; /* of samples in the period */
 	size_t looked_at;
 };

@@ -75,25 +75,25 @@ static void draw_tick(struct kri_chart *chart, int64_t t_ns, const char *text)
 	kri_text(canvas, x - 30, canvas->y + 8, 60, KRI_ALIGN_CENTRE, text);
 }
 
-static void draw_hours(struct kri_chart *chart, int step)
+static void draw_hours(struct kri_chart *chart, int step_minutes)
 {
 	const struct kri_report *report = chart->canvas->report;
 	char text[KRI_LOCAL_TEXT];
 
 	for (size_t day = 0; day < report->day_count; day++) {
-		for (int hour = 0; hour < 24; hour += step) {
-			int64_t t_ns = report->day_starts[day] + KRYOS_HOURS(hour);
+		for (int minute = 0; minute < 24 * 60; minute += step_minutes) {
+			int64_t t_ns = report->day_starts[day] + KRYOS_MINUTES(minute);
 			struct kri_local local;
 
 			if (t_ns < report->config.from_ns || t_ns >= report->config.to_ns ||
 			    t_ns >= report->day_starts[day + 1])
 				continue;
 			kri_local(t_ns, &local);
-			if (hour == 0)
+			if (minute == 0)
 				kri_local_date(t_ns, text);
 			else
 				snprintf(text, sizeof(text), "%02d:%02d", local.hour, local.minute);
-			draw_tick(chart, t_ns, hour == 0 ? text + 5 : text);
+			draw_tick(chart, t_ns, minute == 0 ? text + 5 : text);
 		}
 	}
 }
@@ -140,12 +140,14 @@ static void draw_months(struct kri_chart *chart)
 void kri_draw_time_axis(struct kri_chart *chart)
 {
 	const struct kri_report *report = chart->canvas->report;
-	int64_t hours = (report->config.to_ns - report->config.from_ns) / KRYOS_HOURS(1);
+	int64_t minutes = (report->config.to_ns - report->config.from_ns) / KRYOS_MINUTES(1);
 
-	if (hours <= 30)
-		draw_hours(chart, 3);
-	else if (hours <= 72)
-		draw_hours(chart, 6);
+	if (minutes <= 72 * 60)
+		draw_hours(chart, minutes <= 60        ? 5
+		                  : minutes <= 3 * 60  ? 15
+		                  : minutes <= 12 * 60 ? 60
+		                  : minutes <= 30 * 60 ? 180
+		                                       : 360);
 	else if (report->day_count <= 120)
 		draw_days(chart);
 	else

@@ -390,12 +390,12 @@ static void who_took_a_channel_out_of_service_and_why_is_kept(void **state)
 {
 	struct bench *bench = *state;
 
-	event(bench, KRYOS_EVENT_RETIRED, 100, FRIDGE, 0, 0, "by=amina why=emptied, why=defrosted");
+	event(bench, KRYOS_EVENT_RETIRED, 100, FRIDGE, 0, 0, "by=amina k. why=emptied, why=defrosted");
 	event(bench, KRYOS_EVENT_RESUMED, 200, FRIDGE, 0, 0, "by=amina why=done");
 	event(bench, KRYOS_EVENT_RETIRED, 300, FRIDGE, 0, 0, "by=joao why=again");
 	assert_ok(kri_report_finish(bench->report));
 	assert_int_equal(bench->report->retired_count, 2);
-	assert_string_equal(bench->report->retired[0].by, "amina");
+	assert_string_equal(bench->report->retired[0].by, "amina k.");
 	assert_string_equal(bench->report->retired[0].why, "emptied, why=defrosted");
 	assert_int_equal(bench->report->retired[0].to_ns, FROM + KRYOS_MINUTES(200));
 	assert_true(bench->report->retired[1].to_ns == INT64_MAX);
