@@ -243,15 +243,17 @@ void kri_fill_hatch(struct kri_canvas *canvas, double x, double y, double width,
 	static const double tints[][3] = { [KRI_HATCH_HEAT] = { 0.98, 0.86, 0.82 },
 		                           [KRI_HATCH_FREEZE] = { 0.82, 0.90, 0.98 },
 		                           [KRI_HATCH_OTHER] = { 0.95, 0.92, 0.80 },
-		                           [KRI_HATCH_GAP] = { 0.93, 0.93, 0.93 },
-		                           [KRI_HATCH_RETIRED] = { 1, 1, 1 } };
+		                           [KRI_HATCH_GAP] = { 0.93, 0.93, 0.93 } };
 	cairo_t *cr = canvas->cr;
 
 	cairo_save(cr);
 	cairo_rectangle(cr, x, y, width, height);
 	cairo_clip(cr);
-	cairo_set_source_rgb(cr, tints[hatch][0], tints[hatch][1], tints[hatch][2]);
-	cairo_paint(cr);
+	/* Out of service may be any of the others too. */
+	if (hatch != KRI_HATCH_RETIRED) {
+		cairo_set_source_rgb(cr, tints[hatch][0], tints[hatch][1], tints[hatch][2]);
+		cairo_paint(cr);
+	}
 	cairo_set_source_rgb(cr, 0.45, 0.45, 0.45);
 	cairo_set_line_width(cr, 0.4);
 	switch (hatch) {

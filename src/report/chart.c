@@ -124,9 +124,6 @@ static void draw_spans(struct kri_chart *chart)
 	const struct kri_report *report = chart->canvas->report;
 	const struct kri_report_channel *channel = chart->channel;
 
-	for (size_t i = 0; i < report->retired_count; i++)
-		if (strcmp(report->retired[i].channel, channel->name) == 0)
-			draw_span(chart, report->retired[i].from_ns, report->retired[i].to_ns, KRI_HATCH_RETIRED);
 	for (size_t i = 0; i < report->episode_count; i++) {
 		const struct kri_report_episode *at = &report->episodes[i];
 		bool is_open = at->episode.ended_by == KRYOS_EPISODE_OPEN;
@@ -137,6 +134,9 @@ static void draw_spans(struct kri_chart *chart)
 	}
 	for (size_t i = 0; i < channel->gap_count; i++)
 		draw_span(chart, channel->gaps[i].from_ns, channel->gaps[i].to_ns, KRI_HATCH_GAP);
+	for (size_t i = 0; i < report->retired_count; i++)
+		if (strcmp(report->retired[i].channel, channel->name) == 0)
+			draw_span(chart, report->retired[i].from_ns, report->retired[i].to_ns, KRI_HATCH_RETIRED);
 }
 
 /* Each excursion has its number, by which it is found in the table; one that would cover another's is left out. */

@@ -108,6 +108,7 @@ struct kri_report_channel {
 	int64_t low_micro, high_micro; /* thresholds */
 	int64_t low_edge, high_edge;   /* values below, or above, are out of range */
 	struct kryos_evaluator *evaluator;
+	bool is_out_of_service; /* as of the last sample that was judged */
 
 	char *calibration; /* as its event says; NULL: nothing is known */
 	char *certificate;

@@ -125,10 +125,30 @@ static int take_news(struct kri_report *report, struct kri_report_channel *chann
 	return r;
 }
 
+static bool was_retired(const struct kri_report *report, const char *channel, int64_t t_ns)
+{
+	for (size_t i = 0; i < report->retired_count; i++) {
+		const struct kri_report_retired *at = &report->retired[i];
+
+		if (t_ns >= at->from_ns && t_ns < at->to_ns && strcmp(at->channel, channel) == 0)
+			return true;
+	}
+	return false;
+}
+
 int kri_report_judge(struct kri_report *report, struct kri_report_channel *channel, const struct kryos_sample *sample)
 {
-	int r = kryos_evaluator_take(channel->evaluator, sample);
+	bool is_retired = was_retired(report, channel->name, sample->t_wall_ns),
+	     begins = is_retired && !channel->is_out_of_service;
+	int r;
 
+	/* As on the device: out of service nothing is judged, and what was open ends. */
+	channel->is_out_of_service = is_retired;
+	if (is_retired) {
+		r = begins ? kryos_evaluator_end(channel->evaluator, KRYOS_EPISODE_RETIRED) : 0;
+		return r < 0 ? r : take_news(report, channel);
+	}
+	r = kryos_evaluator_take(channel->evaluator, sample);
 	/* Out of order within a boot: an evaluator takes what came first. */
 	if (r == -EINVAL)
 		return 0;

@@ -38,7 +38,7 @@ static void draw_strip(struct kri_chart *chart, const struct kri_report_contact 
 		double x = kri_chart_x(chart, contact->spans[i].from_ns);
 		double width = kri_chart_x(chart, contact->spans[i].to_ns) - x;
 
-		cairo_rectangle(canvas->cr, x, y, width < 0.3 ? 0.3 : width, STRIP);
+		cairo_rectangle(canvas->cr, x, y, width < 0.4 ? 0.4 : width, STRIP);
 	}
 	cairo_fill(canvas->cr);
 	cairo_set_source_rgb(canvas->cr, 0.5, 0.5, 0.5);

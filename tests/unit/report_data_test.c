@@ -328,6 +328,26 @@ static void a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice(
 	assert_string_equal(bench->report->episodes[1].episode.rule.name, "freeze");
 }
 
+static void a_channel_out_of_service_is_not_judged(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->config.profile = "who-refrigerator";
+	again(bench);
+	event(bench, KRYOS_EVENT_RETIRED, 1000, FRIDGE, 0, 0, "by=amina why=defrosted");
+	event(bench, KRYOS_EVENT_RESUMED, 2500, FRIDGE, 0, 0, "by=amina why=done");
+	begin(bench, FRIDGE, "Cel");
+	samples(bench, 0, 1200, 95); /* ends with the service */
+	samples(bench, 1200, 2400, 50);
+	samples(bench, 2400, 3200, 95); /* 11 h 40 min, begun anew at its end */
+	samples(bench, 3200, 4320, 50);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->episode_count, 2);
+	assert_int_equal(bench->report->episodes[0].episode.ended_by, KRYOS_EPISODE_RETIRED);
+	assert_int_equal(bench->report->episodes[0].episode.end.t_wall_ns, FROM + KRYOS_MINUTES(995));
+	assert_int_equal(bench->report->episodes[1].episode.start.t_wall_ns, FROM + KRYOS_MINUTES(2500));
+}
+
 static void limits_are_those_that_the_device_said_were_in_force(void **state)
 {
 	static const struct kri_report_rule other = { .channel = FRIDGE,
@@ -428,6 +448,7 @@ int main(void)
 		TEST(a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it),
 		TEST(lowest_and_highest_of_recorded_periods_widen_the_curve_of_their_mean),
 		TEST(a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice),
+		TEST(a_channel_out_of_service_is_not_judged),
 		TEST(limits_are_those_that_the_device_said_were_in_force),
 		TEST(a_door_is_counted_from_its_changes_within_the_period),
 		TEST(who_took_a_channel_out_of_service_and_why_is_kept),
