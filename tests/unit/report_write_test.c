@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is drawn of records that nobody would wish for. */
+#include "config/config.h"
+#include "report/report.h"
+#include "support.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FROM INT64_C(1793491200000000000) /* 2026-11-01T00:00:00Z */
+#define FRIDGE "fridge.temperature"
+
+struct bench {
+	char *folder;
+	struct kri_report *report;
+	struct kri_report_config config;
+};
+
+static int setup(void **state)
+{
+	static struct bench bench;
+
+	assert_ok(kri_zone_use("UTC"));
+	bench = (struct bench){ .folder = scratch_new(),
+		                .config = { .from_ns = FROM,
+		                            .to_ns = FROM + KRYOS_DAYS(30),
+		                            .printed_ns = FROM,
+		                            .zone = "UTC",
+		                            .station = "",
+		                            .version = "test" } };
+	assert_ok(kri_report_new(&bench.report, &bench.config));
+	*state = &bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	kri_report_free(bench->report);
+	scratch_free(bench->folder);
+	return 0;
+}
+
+static void event(struct bench *bench, enum kryos_event_type type, int64_t minute, const char *name, const char *text)
+{
+	struct kryos_event happened = { .size = sizeof(happened), .type = type, .name = name, .text = text };
+	struct kryos_record record = { .size = sizeof(record), .device = "d", .channel = "", .event = &happened };
+
+	record.sample.t_wall_ns = FROM + KRYOS_MINUTES(minute);
+	assert_ok(kri_report_take_event(bench->report, &record));
+}
+
+static struct kri_report_channel *begin(struct bench *bench, const char *name)
+{
+	struct kri_report_channel *channel;
+
+	assert_ok(kri_report_channel(bench->report, name, "Cel", "", &channel));
+	assert_ok(kri_report_begin(bench->report, channel, KRYOS_MINUTES(5)));
+	return channel;
+}
+
+static void sample(struct bench *bench, const char *name, int64_t minute, int64_t micro)
+{
+	struct kryos_record record = {
+		.size = sizeof(record), .seq = minute + 1, .device = "d", .channel = name, .unit = "Cel", .place = ""
+	};
+
+	record.sample = (struct kryos_sample){ .value_micro = micro,
+		                               .boot = 1,
+		                               .t_boot_ns = KRYOS_MINUTES(minute),
+		                               .t_wall_ns = FROM + KRYOS_MINUTES(minute),
+		                               .trust = KRYOS_TRUST_SYNCED };
+	assert_ok(kri_report_take_sample(bench->report, &record));
+}
+
+static void add_episode(struct bench *bench, const char *channel, int64_t minute)
+{
+	struct kryos_episode episode = { .rule = *kryos_profile_rule("who-refrigerator", 0),
+		                         .has_extreme = 1,
+		                         .ended_by = KRYOS_EPISODE_RECOVERED,
+		                         .uncertain = 3 };
+
+	strcpy(episode.name, "heat");
+	episode.start.t_wall_ns = episode.trigger.t_wall_ns = FROM + KRYOS_MINUTES(minute);
+	episode.start.trust = episode.trigger.trust = episode.end.trust = KRYOS_TRUST_SYNCED;
+	episode.end.t_wall_ns = FROM + KRYOS_MINUTES(minute + 30);
+	assert_ok(kri_report_add_episode(bench->report, channel, &episode, false));
+}
+
+/* As HTML, whose parts are text; PDF and SVG are made too. */
+static char *write_all(struct bench *bench)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file;
+
+	assert_ok(kri_report_finish(bench->report));
+	assert_ok(kri_report_write(bench->report, KRI_REPORT_PDF, in(bench->folder, "a.pdf")));
+	assert_ok(kri_report_write(bench->report, KRI_REPORT_SVG, in(bench->folder, "a.svg")));
+	assert_ok(kri_report_write(bench->report, KRI_REPORT_HTML, in(bench->folder, "a.html")));
+	file = fopen(in(bench->folder, "a.html"), "re");
+	assert_non_null(file);
+	assert_true(getdelim(&text, &size, 0, file) > 0);
+	fclose(file);
+	return text;
+}
+
+static int count_of(const char *text, const char *part)
+{
+	int count = 0;
+
+	for (; (text = strstr(text, part)); text += strlen(part))
+		count++;
+	return count;
+}
+
+static void assert_is_clean(const char *text)
+{
+	size_t count = strlen(text), step;
+
+	for (size_t at = 0; at < count; at += step) {
+		step = kri_utf8_step(text + at, count - at);
+		if (step == 0 || (step == 1 && (unsigned char)text[at] < ' ' && text[at] != '\n'))
+			fail_msg("byte 0x%02x at %zu", (unsigned char)text[at], at);
+	}
+}
+
+static void bytes_that_are_no_text_stop_nothing(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	event(bench, KRYOS_EVENT_RETIRED, 10, FRIDGE,
+	      "by=a\xff\xc3 why=\x01\x1b[31m]]><script>alert(1)</script>\xf5&\xef\xbf\xbf");
+	event(bench, KRYOS_EVENT_TEST, 20, "", "by=\x80 outputs=\xc3");
+	event(bench, KRYOS_EVENT_CALIBRATION, 20, FRIDGE, "by x; was nothing; is certificate=\xe2\x82");
+	begin(bench, FRIDGE);
+	for (int64_t minute = 0; minute < 4000; minute += 5)
+		sample(bench, FRIDGE, minute, 5000000);
+	html = write_all(bench);
+	assert_is_clean(html);
+	assert_int_equal(count_of(html, "<script"), 0);
+	assert_int_equal(count_of(html, "&lt;script&gt;alert(1)&lt;/script&gt;"), 1);
+	free(html);
+}
+
+static void words_without_end_are_broken_and_pages_are_counted_as_they_are_drawn(void **state)
+{
+	struct bench *bench = *state;
+	char text[1001], pages[64], *html;
+	int sections;
+
+	memset(text, 'W', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	memcpy(text, "by=x why=", 9);
+	event(bench, KRYOS_EVENT_RETIRED, 10, FRIDGE, text);
+	event(bench, KRYOS_EVENT_START, 20, "0.1.0", text);
+	begin(bench, FRIDGE);
+	for (int64_t minute = 0; minute < 43200; minute += 15) /* nothing but gaps */
+		sample(bench, FRIDGE, minute, minute % 2 ? 9000000 : -9000000);
+	for (int i = 0; i < 300; i++)
+		add_episode(bench, FRIDGE, i * 100);
+	html = write_all(bench);
+	sections = count_of(html, "<section");
+	assert_true(sections > 30);
+	snprintf(pages, sizeof(pages), ">Page %d of %d<", sections, sections);
+	assert_int_equal(count_of(html, pages), 1);
+	assert_int_equal(count_of(html, ">300  Heat, fridge.temperature: above 8 °C for 10 h<"), 1);
+	free(html);
+}
+
+static void as_many_channels_as_there_may_be_are_drawn_and_one_more_is_refused(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+	char name[64], *html;
+
+	for (int i = 0; i < KRI_REPORT_MAX_CHANNELS; i++) {
+		snprintf(name, sizeof(name), "probe%d.temperature", i);
+		begin(bench, name);
+		sample(bench, name, 0, INT64_C(9223372036854775807) / (i + 1));
+		sample(bench, name, 5, -INT64_C(9223372036854775807) / (i + 1));
+	}
+	assert_fails(-E2BIG, kri_report_channel(bench->report, "one.more", "Cel", "", &channel));
+	html = write_all(bench);
+	assert_is_clean(html);
+	assert_true(count_of(html, ">probe63.temperature<") > 0);
+	free(html);
+}
+
+static void a_file_that_cannot_be_written_is_named_and_nothing_is_left(void **state)
+{
+	struct bench *bench = *state;
+	struct stat status;
+
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(mkdir(in(bench->folder, "a.pdf"), 0700), 0);
+	assert_fails(-EISDIR, kri_report_write(bench->report, KRI_REPORT_PDF, in(bench->folder, "a.pdf")));
+	assert_says(-EISDIR, "a.pdf");
+	assert_int_equal(stat(in(bench->folder, "a.pdf.part"), &status), -1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(bytes_that_are_no_text_stop_nothing),
+		TEST(words_without_end_are_broken_and_pages_are_counted_as_they_are_drawn),
+		TEST(as_many_channels_as_there_may_be_are_drawn_and_one_more_is_refused),
+		TEST(a_file_that_cannot_be_written_is_named_and_nothing_is_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
