@@ -9,9 +9,11 @@ static int sign_of(int64_t a, int64_t b)
 	return (a > b) - (a < b);
 }
 
-/* To the nearest multiple of step, ties away from zero. */
+/* To the nearest multiple of step, ties away from zero; at the ends of what there is, to the next towards zero. */
 static int64_t round_to(int64_t micro, int64_t step)
 {
+	if (micro > INT64_MAX - step || micro < INT64_MIN + step)
+		return micro / step * step;
 	return kri_divide_rounded(micro, step) * step;
 }
 
