@@ -122,7 +122,7 @@ int kri_watched_put_state(struct kri_watched *watched, const struct kryos_event 
 	return r;
 }
 
-/* What is read, line by line; the bytes have a NUL behind them. */
+/* What is read, line by line. */
 struct text {
 	char *at, *end;
 };
@@ -149,14 +149,37 @@ static bool next_into(struct text *text, char *to, size_t size)
 	return true;
 }
 
-static bool read_instant(const char *line, const char *word, struct kryos_instant *ret_instant)
+/* A word, then count numbers, blanks between, and nothing else. */
+static bool read_numbers(const char *line, const char *word, int64_t *ret_numbers, int count)
 {
 	size_t length = strlen(word);
-	char rest;
+	char *end;
 
-	return strncmp(line, word, length) == 0 && line[length] == ' ' &&
-	       sscanf(line + length, " %" SCNu32 " %" SCNd64 " %" SCNd64 " %" SCNu32 "%c", &ret_instant->boot,
-	              &ret_instant->t_boot_ns, &ret_instant->t_wall_ns, &ret_instant->trust, &rest) == 4;
+	if (strncmp(line, word, length) != 0)
+		return false;
+	line += length;
+	for (int i = 0; i < count; i++) {
+		errno = 0;
+		ret_numbers[i] = strtoll(line, &end, 10);
+		if (*line != ' ' || errno || end == line)
+			return false;
+		line = end;
+	}
+	return !*line;
+}
+
+static bool read_instant(const char *line, const char *word, struct kryos_instant *ret_instant)
+{
+	int64_t numbers[4];
+
+	if (!read_numbers(line, word, numbers, 4) || numbers[0] < 0 || numbers[0] > UINT32_MAX || numbers[1] < 0 ||
+	    numbers[3] < 0 || numbers[3] > KRYOS_TRUST_SYNCED)
+		return false;
+	*ret_instant = (struct kryos_instant){ .boot = (uint32_t)numbers[0],
+		                               .t_boot_ns = numbers[1],
+		                               .t_wall_ns = numbers[2],
+		                               .trust = (uint32_t)numbers[3] };
+	return true;
 }
 
 static bool read_alarm(struct kri_watched *watched, struct text *text, const struct kryos_instant *at,
@@ -187,20 +210,18 @@ static int64_t read_head(struct kri_watched *watched, struct text *text, int64_t
 	char *line = next_line(text);
 	struct kryos_instant instant;
 	int64_t number;
-	char rest;
 
 	if (!line || strcmp(line, HEAD) != 0)
 		return -1;
 	while ((line = next_line(text))) {
-		if (sscanf(line, "evaluator %" SCNd64 "%c", &number, &rest) == 1)
+		if (read_numbers(line, "evaluator", &number, 1))
 			return number == text->end - text->at - *ret_exposed ? number : -1;
-		if (sscanf(line, "exposure %" SCNd64 "%c", &number, &rest) == 1 && number >= 0 &&
-		    number <= text->end - text->at) {
+		if (read_numbers(line, "exposure", &number, 1) && number >= 0 && number <= text->end - text->at) {
 			*ret_exposed = number;
 		} else if (read_instant(line, "judged", &instant)) {
 			watched->has_judged = true;
 			watched->judged = instant;
-		} else if (sscanf(line, "seq %" SCNd64 "%c", &number, &rest) == 1 && number > 0) {
+		} else if (read_numbers(line, "seq", &number, 1) && number > 0) {
 			watched->replayed_seq = number;
 		} else if (read_instant(line, "retired", &watched->retired_at)) {
 			watched->retired = true;
