@@ -24,6 +24,8 @@ static const struct kryos_rule cold = { .size = sizeof(cold),
 static void an_episode_is_told_once_stored_once_and_on_every_sample(void **state)
 {
 	struct watch *watch = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
 	struct kryos_episode on, off;
 	int64_t start;
 
@@ -49,6 +51,12 @@ static void an_episode_is_told_once_stored_once_and_on_every_sample(void **state
 	assert_int_equal(off.start.t_boot_ns, start);
 	assert_int_equal(off.extreme_micro, 9500000);
 	assert_int_equal(off.ended_by, KRYOS_EPISODE_RECOVERED);
+	assert_ok(kryos_reader_open(&reader, watch->rig->ctx, watch->rig->path));
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(kryos_reader_next(reader, &record), 1);
+		assert_int_equal(record->sample.alarm, i == 6 || i == 7 ? 1 << KRYOS_RULE_HEAT : 0);
+	}
+	kryos_reader_close(reader);
 	watch_stop(watch);
 }
 
