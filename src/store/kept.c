@@ -284,9 +284,10 @@ int64_t kri_kept_due(const struct kryos_store *store)
 int kri_kept_list(struct kri_state *state, int (*each)(void *data, const char *key, const char *text), void *data)
 {
 	sqlite3_stmt *row;
-	int r = kri_sql_prepare(state->db, &row,
-	                        "SELECT key, seq||' '||lower(hex(bytes)) FROM state WHERE crc IS " KRI_KEPT_CRC
-	                        " ORDER BY key"),
+	int r = kri_sql_prepare(
+		    state->db, &row,
+		    "SELECT key, seq||' '||crc||' '||lower(hex(bytes)) FROM state WHERE crc IS " KRI_KEPT_CRC
+		    " ORDER BY key"),
 	    code = SQLITE_DONE;
 
 	if (r < 0)
@@ -299,7 +300,8 @@ int kri_kept_list(struct kri_state *state, int (*each)(void *data, const char *k
 	return r;
 }
 
-static int restore(struct kri_state *state, const char *key, int64_t seq, const void *bytes, size_t count)
+/* Where nothing is of that key, and only what its checksum vouches for: of a header nobody else has looked at it. */
+static int restore(struct kri_state *state, const char *key, int64_t seq, int64_t crc, const void *bytes, size_t count)
 {
 	sqlite3_stmt *put;
 	int r;
@@ -307,12 +309,14 @@ static int restore(struct kri_state *state, const char *key, int64_t seq, const 
 	if (!is_key(key) || !count || count > KRI_STATE_BYTES_MAX || seq < 0 || seq > KRI_MAX_SEQ)
 		return 0;
 	r = kri_sql_prepare(state->db, &put,
-	                    "INSERT OR IGNORE INTO state VALUES(?1,?2,?3,row_crc('state',?1,?2,lower(hex(?3))))");
+	                    "INSERT OR IGNORE INTO state SELECT ?1,?2,?3,?4"
+	                    " WHERE ?4 IS row_crc('state',?1,?2,lower(hex(?3)))");
 	if (r < 0)
 		return r;
 	kri_sql_bind_text(put, 1, key);
 	sqlite3_bind_int64(put, 2, seq);
 	sqlite3_bind_blob(put, 3, bytes, (int)count, SQLITE_STATIC);
+	sqlite3_bind_int64(put, 4, crc);
 	r = kri_sql_run(put);
 	sqlite3_finalize(put);
 	return r;
@@ -320,19 +324,19 @@ static int restore(struct kri_state *state, const char *key, int64_t seq, const 
 
 int kri_kept_restore(struct kri_state *state, const char *key, const char *text)
 {
-	size_t digits = strspn(text, "0123456789"), count;
-	const char *hex = text + digits + 1;
+	long long seq = -1, crc = -1;
 	uint8_t *bytes;
-	int r = 0;
+	size_t count;
+	int at = 0, r = 0;
 
-	if (!digits || digits > 18 || text[digits] != ' ' || strlen(hex) % 2)
+	if (sscanf(text, "%18lld %18lld %n", &seq, &crc, &at) != 2 || !at || strlen(text + at) % 2)
 		return 0;
-	count = strlen(hex) / 2;
+	count = strlen(text + at) / 2;
 	bytes = malloc(count + 1);
 	if (!bytes)
 		return -ENOMEM;
-	if (kri_unhex(hex, bytes, count) >= 0)
-		r = restore(state, key, strtoll(text, NULL, 10), bytes, count);
+	if (kri_unhex(text + at, bytes, count) >= 0)
+		r = restore(state, key, seq, crc, bytes, count);
 	free(bytes);
 	return r;
 }
@@ -343,11 +347,11 @@ int kri_kept_rescue(struct kri_state *state, sqlite3 *aside)
 	int r = 0;
 
 	/* What can't be read is lost; that is known already. */
-	if (kri_sql_prepare(aside, &row, "SELECT key, seq, bytes FROM state WHERE crc IS " KRI_KEPT_CRC) < 0)
+	if (kri_sql_prepare(aside, &row, "SELECT key, seq, crc, bytes FROM state") < 0)
 		return 0;
 	while (r >= 0 && sqlite3_step(row) == SQLITE_ROW)
-		r = restore(state, kri_sql_text(row, 0), sqlite3_column_int64(row, 1), sqlite3_column_blob(row, 2),
-		            (size_t)sqlite3_column_bytes(row, 2));
+		r = restore(state, kri_sql_text(row, 0), sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2),
+		            sqlite3_column_blob(row, 3), (size_t)sqlite3_column_bytes(row, 3));
 	sqlite3_finalize(row);
 	return r;
 }

@@ -5,7 +5,7 @@
 
 #include "private.h"
 
-/* Its row's checksum; in a segment's header the same, "seq hex". */
+/* Its row's checksum; a segment's header has "seq crc hex" of it. */
 #define KRI_KEPT_CRC "row_crc('state',key,seq,lower(hex(bytes)))"
 
 /* At open, once state.db is what it will be. */
@@ -19,7 +19,7 @@ void kri_kept_settle(struct kryos_store *store, bool well); /* store->lock held 
 int64_t kri_kept_due(const struct kryos_store *store);
 /* What state.db has of it, as a segment's header repeats it; a result below 0 ends it. */
 int kri_kept_list(struct kri_state *state, int (*each)(void *data, const char *key, const char *text), void *data);
-/* From such a header, where state.db has nothing of that key. A text that is none is passed over. */
+/* From such a header, where state.db has nothing of that key. What its checksum does not hold for is passed over. */
 int kri_kept_restore(struct kri_state *state, const char *key, const char *text);
 /* From a state.db that was set aside, inside an open transaction: what can be read of it. */
 int kri_kept_rescue(struct kri_state *state, sqlite3 *aside);

@@ -426,6 +426,39 @@ static void a_lost_state_comes_from_the_newest_segment(void **state)
 	assert_int_equal(rig_verify(rig).bad_links, 0);
 }
 
+/* A header's lines have no checksum of their own, and nobody looks at the chain before it goes on. */
+static void a_header_with_a_flipped_bit_tells_nothing(void **state)
+{
+	static const char *const changes[] = {
+		"UPDATE header SET value=replace(value,'312030','332030') WHERE key='state:" KEY "'",
+		"UPDATE header SET value='2'||substr(value,2) WHERE key='state:" KEY "'",
+		"UPDATE header SET key='state:monitor:freezer.temperature' WHERE key='state:" KEY "'",
+		"UPDATE header SET value=substr(value,1,length(value)-1) WHERE key='state:" KEY "'",
+		"UPDATE header SET value='' WHERE key='state:" KEY "'",
+	};
+	struct rig *rig = *state;
+	char segment[sizeof(rig->path) + 64];
+	int64_t seq;
+
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(changes); i++) {
+		start(rig);
+		rig_append(rig, rig->fridge, 0);
+		assert_ok(put(rig, 1, 0));
+		flush(rig);
+		rig_rotate(rig);
+		rig_append(rig, rig->fridge, 1);
+		snprintf(segment, sizeof(segment), "%s", rig_segment_path(rig, 0));
+		rig_stop(rig);
+		assert_int_equal(rig_sql(segment, changes[i]), 1);
+		remove_state(rig);
+		start(rig);
+		assert_string_equal(get(rig, KEY, &seq), "");
+		assert_string_equal(get(rig, "monitor:freezer.temperature", &seq), "");
+		rig_stop(rig);
+		rig_remove(rig);
+	}
+}
+
 /* Of one that is set aside what can be read is taken over, as its events are. */
 static void a_damaged_state_db_still_tells(void **state)
 {
@@ -496,6 +529,7 @@ int main(void)
 		CASE(a_cut_leaves_the_state_that_the_events_tell_of),
 		CASE(while_the_disk_is_away_state_and_events_wait_and_agree_when_it_is_back),
 		CASE(a_lost_state_comes_from_the_newest_segment),
+		CASE(a_header_with_a_flipped_bit_tells_nothing),
 		CASE(a_damaged_state_db_still_tells),
 		CASE(a_row_with_a_wrong_checksum_is_as_good_as_lost),
 	};
