@@ -236,7 +236,7 @@ static void what_cannot_be_done_is_one_sentence_and_leaves_no_file(void **state)
 	assert_int_equal(RUN("--lang", "de", "-o", in(folder, "b.pdf")), 2);
 	assert_said("there is no language \"de\"; en, fr, es and pt are allowed");
 	assert_int_equal(RUN("--vvm", "vvm99", "-o", in(folder, "b.pdf")), 2);
-	assert_said("vvm2, vvm7, vvm14 and vvm30 are allowed");
+	assert_said("vvm2, vvm7, vvm14, vvm30 with commas between are allowed");
 	assert_int_equal(RUN("--profile", "who", "-o", in(folder, "b.pdf")), 2);
 	assert_said("there is no profile \"who\"");
 	assert_int_equal(RUN("--timezone", "Mars/Olympus", "-o", in(folder, "b.pdf")), 1);
