@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes seeds/segment, salvage, wal and state below the folder given: what a real store made, as pages. */
+/* Writes seeds/segment, salvage, wal, state and bundle below the folder given: what a real store made, as pages. */
 #include "fuzz_sql.h"
+#include <kryos/kryos.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,21 @@ static void write_wal(const char *folder, const struct fuzz_image *image)
 	write_pages(to, "segment", 0, &alone, false);
 }
 
+/* Not signed: a mutator that can't sign would not come further with one that is. */
+static void write_bundle(const char *folder, const struct fuzz_image *segment, const struct fuzz_image *state)
+{
+	const char *store = fuzz_folder();
+	struct kryos_ctx *ctx;
+	char path[4096];
+
+	fuzz_write_image(store, FUZZ_SEGMENT, segment);
+	fuzz_write_image(store, "state.db", state);
+	snprintf(path, sizeof(path), "%s/bundle/unsigned", folder);
+	FUZZ_MUST(kryos_ctx_new(&ctx, NULL) == 0);
+	FUZZ_MUST(kryos_bundle_write(ctx, store, path, KRYOS_BUNDLE_CONFIG(.is_unsigned = 1), NULL) == 0);
+	kryos_ctx_free(ctx);
+}
+
 int main(int argc, char **argv)
 {
 	struct fuzz_image segment, state;
@@ -70,6 +86,7 @@ int main(int argc, char **argv)
 	write_seeds(argv[1], "salvage", FUZZ_SEGMENT, &segment);
 	write_wal(argv[1], &segment);
 	write_seeds(argv[1], "state", "state.db", &state);
+	write_bundle(argv[1], &segment, &state);
 	free(segment.db);
 	free(segment.wal);
 	free(state.db);

@@ -4,7 +4,8 @@
 #include "store/private.h"
 #include <kryos/kryos.h>
 
-static const char *const tables[] = { "meta", "boot", "queue", "dead", "gap", "event", "seal", "channel", "state" };
+static const char *const tables[] = { "meta",  "boot", "queue",      "dead",    "gap",
+	                              "event", "seal", "audit_seal", "channel", "state" };
 
 static const char fix[] =
 	"UPDATE event SET crc=row_crc(epoch, "
@@ -15,7 +16,9 @@ static const char fix[] =
 	"coalesce(trust,'')||'|'||device_ns||'|'||coalesce(before_ns,''));"
 	"UPDATE queue SET crc=row_crc('queue|'||name||'|'||samples||'|'||events||'|'||acked||'|'||rejected);"
 	"UPDATE seal SET crc=row_crc('seal|'||first_seq||'|'||last_seq||'|'||epoch||'|'||device||'|'||hash"
-	"||'|'||signature||'|'||bytes||'|'||last_wall_ns||'|'||last_trust||'|'||samples||'|'||dropped);"
+	"||'|'||signature||'|'||bytes||'|'||last_wall_ns||'|'||last_trust||'|'||samples||'|'||dropped||'|'||removed);"
+	"UPDATE audit_seal SET crc=row_crc('audit_seal|'||last_seq||'|'||first_seq||'|'||device||'|'||public_key||'|'||"
+	"hash||'|'||signature);"
 	"UPDATE channel SET crc=row_crc('channel|'||segment||'|'||channel||'|'||since||'|'||name||'|'||"
 	"unit||'|'||place);"
 	"UPDATE state SET crc=row_crc('state|'||key||'|'||seq||'|'||lower(hex(bytes)));";
