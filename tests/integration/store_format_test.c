@@ -112,6 +112,8 @@ static void the_documents_commands_verify_a_sealed_segment(void **state)
 	(void)state;
 	if (!strstr(output, "Signature Verified Successfully") || strstr(output, "broken") || strstr(output, "rror"))
 		fail_msg("%s", output);
+	/* The segment's seal and the newest one over events. */
+	assert_non_null(strstr(strstr(output, "Verified Successfully") + 1, "Verified Successfully"));
 	/* Fingerprint, then device: one begins with the other. */
 	line = output;
 	assert_int_equal(sscanf(line, "%64s", hash), 1);
@@ -135,8 +137,10 @@ static uint32_t crc32c(const char *text, size_t length)
 
 static void the_documents_words_give_the_checksums_of_the_delivery_state(void **state)
 {
-	static const char *const tables[] = { "meta|", "boot|", "queue|", "seal|", "channel|", "state|" };
-	int found[6] = { 0 };
+	static const char *const tables[] = {
+		"meta|", "boot|", "queue|", "seal|", "channel|", "state|", "audit_seal|"
+	};
+	int found[7] = { 0 };
 	char line[8192];
 	FILE *file;
 
@@ -173,6 +177,20 @@ static void the_documents_commands_find_a_changed_value(void **state)
 		fail_msg("%s", output);
 }
 
+static void the_documents_commands_find_a_changed_event(void **state)
+{
+	char command[8192], *output;
+
+	(void)state;
+	snprintf(command, sizeof(command),
+	         "sqlite3 '%s/store/state.db' \"UPDATE event SET text='x' WHERE seq=(SELECT min(seq) FROM event)\"",
+	         folder);
+	assert_int_equal(system(command), 0);
+	output = run_script();
+	if (!strstr(output, "broken at event"))
+		fail_msg("%s", output);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +198,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_documents_words_give_the_checksums_of_the_delivery_state, setup,
 		                                teardown),
 		cmocka_unit_test_setup_teardown(the_documents_commands_find_a_changed_value, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_documents_commands_find_a_changed_event, setup, teardown),
 	};
 
 	skip_without_tools();
