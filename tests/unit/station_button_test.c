@@ -236,7 +236,8 @@ static void what_is_over_is_shown_until_somebody_acknowledges_it(void **state)
 
 	open_station(bench, FRIDGE HANDS);
 	measure(bench, 12);
-	expect_rhythm(bench, bench->buzzer, DOUBLE);
+	/* It goes on while what is shown is looked at anew, every five seconds. */
+	expect_rhythm(bench, bench->buzzer, DOUBLE DOUBLE DOUBLE DOUBLE);
 	measure(bench, 5);
 	expect_rhythm(bench, bench->lamp, SLOW);
 	expect_level(bench, bench->buzzer, 0);
