@@ -105,7 +105,7 @@ static unsigned int write_parts(const struct options *options, const char *folde
 	static const struct {
 		const char *name;
 		int (*write)(const struct options *options, const char *path);
-	} parts[] = { { "report.pdf", write_report } };
+	} parts[] = { { "report.pdf", write_report }, { "bundle.tar", write_bundle } };
 	char path[MAX_PATH + 32];
 	unsigned int failed = 0;
 
@@ -199,10 +199,11 @@ static int run(const struct options *options, char *const *arguments, int count)
 const struct command collect_command = {
 	.name = "collect",
 	.arguments = "FOLDER",
-	.summary = "a report onto a USB stick",
-	.help = "Writes report.pdf into FOLDER/kryos/<station>-<day>/, if there is a folder kryos on the stick; else\n"
-		"nothing is written. What is there stays as it is. When it says that the stick may be pulled, all of\n"
-		"it is on the stick. Exit status 1: nothing was written, or not all.",
+	.summary = "report and bundle onto a USB stick",
+	.help = "Writes report.pdf and bundle.tar into FOLDER/kryos/<station>-<day>/, if there is a folder kryos on\n"
+		"the stick; else nothing is written. What is there stays as it is. When it says that the stick may\n"
+		"be pulled, all of it is on the stick. The device's key signs the bundle: run it as the store's\n"
+		"owner. Exit status 1: nothing was written, or not both.",
 	.options = TAKES_STORE | TAKES_RANGE | TAKES_REPORT | TAKES_CONFIG,
 	.run = run,
 };

@@ -334,10 +334,12 @@ static void a_stick_gets_a_report_and_keeps_what_is_on_it(void **state)
 		print_message("skipped: this kryosctl was built without reports\n");
 		skip();
 	}
-	expect(bench, 0, "; the stick may be pulled\n");
+	expect(bench, 0, ": report.pdf and bundle.tar; the stick may be pulled\n");
 	first = folder_of(bench);
 	assert_non_null(strstr(first, "/kryos/Clinic-1-north-20"));
 	assert_report(first);
+	RUN(bench, "verify", in(first, "bundle.tar"));
+	expect(bench, 0, "");
 	write_file(in(first, "report.pdf"), "kept");
 	RUN(bench, "collect", stick, "--store", in(bench->folder, "store"), "--config", bench->path);
 	expect(bench, 0, "; the stick may be pulled\n");
