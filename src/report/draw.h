@@ -87,6 +87,8 @@ void kri_draw_report(struct kri_canvas *canvas);
 void kri_draw_summary(struct kri_canvas *canvas);
 void kri_draw_episodes(struct kri_canvas *canvas);
 void kri_draw_contacts(struct kri_canvas *canvas);
+/* holdover.c */
+void kri_draw_holdover(struct kri_canvas *canvas);
 /* gaps.c */
 void kri_draw_gaps(struct kri_canvas *canvas);
 /* statistics.c */

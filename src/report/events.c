@@ -112,7 +112,6 @@ static void take_acknowledgement(struct kri_report *report, const struct kryos_r
 
 struct kri_report_contact *kri_report_contact(struct kri_report *report, const char *name)
 {
-	const char *quantity = strrchr(name, '.');
 	struct kri_report_contact *contact;
 
 	for (size_t i = 0; i < report->contact_count; i++)
@@ -123,7 +122,7 @@ struct kri_report_contact *kri_report_contact(struct kri_report *report, const c
 	contact = &report->contacts[report->contact_count++];
 	memset(contact, 0, sizeof(*contact));
 	snprintf(contact->name, sizeof(contact->name), "%s", name);
-	contact->is_power = quantity && strcmp(quantity, ".present") == 0;
+	contact->is_power = kri_is_supply(name);
 	contact->since_ns = INT64_MIN;
 	return contact;
 }

@@ -126,6 +126,8 @@ int kri_report_finish(struct kri_report *report)
 			            : kryos_fail(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < report->contact_count && r >= 0; i++)
 		r = kri_report_end_contact(report, &report->contacts[i]);
+	if (r >= 0)
+		r = kri_report_end_losses(report);
 	if (r < 0)
 		return r;
 	select_episodes(report);

@@ -124,6 +124,7 @@ void kri_draw_report(struct kri_canvas *canvas)
 	if (report->samples) {
 		kri_draw_gaps(canvas);
 		kri_draw_contacts(canvas);
+		kri_draw_holdover(canvas);
 		kri_draw_statistics(canvas);
 		kri_draw_days(canvas);
 	}

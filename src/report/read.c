@@ -24,7 +24,8 @@ static bool is_measurement_of(const struct kri_report_config *config, const char
 
 	if (count > 4 && (strcmp(channel + count - 4, ".min") == 0 || strcmp(channel + count - 4, ".max") == 0))
 		return false;
-	return !config->wanted || config->wanted(config->wanted_data, channel);
+	/* Power has its strip, and its losses, below every curve. */
+	return !config->wanted || config->wanted(config->wanted_data, channel) || kri_is_supply(channel);
 }
 
 /* The newest sample's time: behind the last seal, which is at most a segment back. 0: there is no sample. */

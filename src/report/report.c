@@ -66,6 +66,7 @@ static void free_channel(struct kri_report_channel *channel)
 		return;
 	kryos_exposure_free(channel->exposure);
 	kryos_evaluator_free(channel->evaluator);
+	kryos_holdover_free(channel->holdover);
 	free(channel->columns);
 	free(channel->days);
 	free(channel->gaps);
@@ -86,6 +87,7 @@ void kri_report_free(struct kri_report *report)
 	free(report->day_starts);
 	free(report->episodes);
 	free(report->contacts);
+	free(report->losses);
 	free(report->retired);
 	free(report->seals);
 	free(report->given_up);

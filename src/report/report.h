@@ -14,6 +14,7 @@
 #include "../core/core.h"
 #include <kryos/alarm.h>
 #include <kryos/exposure.h>
+#include <kryos/holdover.h>
 #include <kryos/queue.h>
 
 #define KRI_REPORT_COLUMNS 960
@@ -98,6 +99,7 @@ struct kri_report_channel {
 	int64_t min_micro, max_micro, min_ns, max_ns;
 	struct kryos_exposure *exposure;
 	struct kryos_exposure_result result;
+	struct kryos_holdover *holdover; /* NULL: not of vaccines, or no limits are known */
 
 	/* The rules that are known of it, each once; the safe range between them. */
 	struct kryos_rule rules[KRI_REPORT_MAX_RULES];
@@ -145,6 +147,12 @@ struct kri_report_contact {
 	int64_t since_ns; /* INT64_MIN: not in that state */
 };
 
+/* What became of a channel while the supply was away. */
+struct kri_report_loss {
+	const struct kri_report_channel *channel;
+	struct kryos_power_loss loss;
+};
+
 struct kri_report_retired {
 	char channel[64], by[32], why[204];
 	int64_t from_ns, to_ns; /* INT64_MAX: still */
@@ -174,6 +182,9 @@ struct kri_report {
 	size_t episode_count;
 	struct kri_report_contact *contacts;
 	size_t contact_count;
+	const struct kri_report_channel *supply; /* NULL: none is measured */
+	struct kri_report_loss *losses;
+	size_t loss_count;
 	struct kri_report_retired *retired;
 	size_t retired_count;
 	struct kri_report_seal *seals;
@@ -231,6 +242,14 @@ int kri_report_take_sample(struct kri_report *report, const struct kryos_record 
 int kri_report_end(struct kri_report *report, struct kri_report_channel *channel);
 /* Of 1 to KRI_REPORT_DISTANCES. */
 int64_t kri_median(const int64_t *distances, size_t count);
+
+/* losses.c: holdover of the channels, by the supply that was measured first. */
+int kri_report_watch_supply(struct kri_report_channel *channel);
+int kri_report_take_loss(struct kri_report *report, struct kri_report_channel *channel,
+                         const struct kryos_sample *sample);
+int kri_report_end_losses(struct kri_report *report);
+/* Whether a channel of that name tells whether a supply is there. */
+bool kri_is_supply(const char *channel);
 
 /* finish.c: ends channels and contacts, and leaves what is of the period and the wanted channels, in order of time. */
 int kri_report_finish(struct kri_report *report);

@@ -57,7 +57,8 @@ int kri_report_begin(struct kri_report *report, struct kri_report_channel *chann
 		config.has |= KRYOS_EXPOSURE_HIGH;
 		config.high_micro = channel->high_edge;
 	}
-	return kryos_exposure_new(&channel->exposure, &config);
+	r = kryos_exposure_new(&channel->exposure, &config);
+	return r < 0 ? r : kri_report_watch_supply(channel);
 }
 
 /* How often it is measured may change within the period; the last few distances tell. */
@@ -284,6 +285,9 @@ int kri_report_take_sample(struct kri_report *report, const struct kryos_record 
 	channel->last_any_ns = sample->t_wall_ns;
 	if (channel->is_judged)
 		r = kri_report_judge(report, channel, sample);
+	if (r < 0)
+		return r;
+	r = kri_report_take_loss(report, channel, sample);
 	if (r < 0)
 		return r;
 	if (kryos_quality_is_measured(sample->quality))

@@ -114,6 +114,8 @@ static void html_has_every_fact_as_text_that_can_be_searched(void **state)
 	assert_has(html, "certificate ISO 17025 no. 4711/2026, valid until 2027-03-01");
 	assert_has(html, ": lamp,buzzer<");
 	assert_has(html, ">23 h 20 min<"); /* the door was open */
+	assert_has(html, ">Holdover after loss of power<");
+	assert_has(html, ">2026-11-12 22:00<");
 	assert_has(html, "Local time UTC, UTC+00:00");
 	assert_has(html, "NUMBER:HASH");
 	/* Nothing is asked of anybody else. */

@@ -406,6 +406,34 @@ static void a_door_is_counted_from_its_changes_within_the_period(void **state)
 	assert_int_equal(bench->report->contacts[1].total_ns, KRYOS_MINUTES(30));
 }
 
+static void a_loss_of_power_tells_how_long_the_range_was_kept(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode episode = episode_at(-9000);
+	struct kri_report_channel *supply;
+	const struct kryos_power_loss *loss;
+
+	tell(bench, &episode, -8000); /* above 8 is out */
+	begin(bench, FRIDGE, "Cel");
+	assert_ok(kri_report_channel(bench->report, "grid.present", "/", "", &supply));
+	assert_ok(kri_report_begin(bench->report, supply, KRYOS_MINUTES(5)));
+	for (int64_t at = 0; at < 1000; at += 5) {
+		sample_as(bench, "grid.present", at, at < 100 || at >= 400 ? 10 : 0, KRYOS_QUALITY_GOOD);
+		sample(bench, at, at < 300 ? 50 : at < 450 ? 81 : 50);
+	}
+	sample_as(bench, "grid.present", 1000, 0, KRYOS_QUALITY_GOOD);
+	sample(bench, 1000, 50);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->loss_count, 2);
+	loss = &bench->report->losses[0].loss;
+	assert_int_equal(loss->known, KRYOS_LOSS_ENDED | KRYOS_LOSS_VALUE | KRYOS_LOSS_EXTREMES | KRYOS_LOSS_LEFT);
+	assert_int_equal(loss->length_ns, KRYOS_MINUTES(300));
+	assert_int_equal(loss->held_ns, KRYOS_MINUTES(195));
+	assert_int_equal(loss->left_ns, KRYOS_MINUTES(200));
+	assert_int_equal(loss->max_micro, 8100000);
+	assert_false(bench->report->losses[1].loss.known & (KRYOS_LOSS_ENDED | KRYOS_LOSS_LEFT));
+}
+
 static void who_took_a_channel_out_of_service_and_why_is_kept(void **state)
 {
 	struct bench *bench = *state;
@@ -451,6 +479,7 @@ int main(void)
 		TEST(a_channel_out_of_service_is_not_judged),
 		TEST(limits_are_those_that_the_device_said_were_in_force),
 		TEST(a_door_is_counted_from_its_changes_within_the_period),
+		TEST(a_loss_of_power_tells_how_long_the_range_was_kept),
 		TEST(who_took_a_channel_out_of_service_and_why_is_kept),
 		TEST(a_period_that_ends_before_it_begins_is_refused),
 	};
