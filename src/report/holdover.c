@@ -44,7 +44,7 @@ void kri_draw_holdover(struct kri_canvas *canvas)
 {
 	const struct kri_table table = {
 		.columns = 8,
-		.widths = { 0.20, 0.18, 0.11, 0.08, 0.15, 0.12, 0.08, 0.08 },
+		.widths = { 0.19, 0.16, 0.09, 0.08, 0.16, 0.12, 0.10, 0.10 },
 		.aligns = { KRI_ALIGN_LEFT, KRI_ALIGN_LEFT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT,
 		            KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT, KRI_ALIGN_RIGHT },
 		.heads = { kri_say(canvas, KRI_WORD_CHANNEL), kri_say(canvas, KRI_WORD_POWER_LOST),
