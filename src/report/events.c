@@ -237,6 +237,19 @@ static int keep(char **at, const char *text)
 	return *at ? 0 : kryos_fail(-ENOMEM, "out of memory");
 }
 
+/* Over events, code is 1; what is said of segments the reader knows better. One stands for all before it. */
+static void take_event_seal(struct kri_report *report, const struct kryos_record *record)
+{
+	const struct kryos_event *event = record->event;
+
+	if (event->code != 1)
+		return;
+	report->event_seal = (struct kri_report_seal){ .number = event->last_seq,
+		                                       .last_seq = event->last_seq,
+		                                       .t_ns = record->sample.t_wall_ns };
+	snprintf(report->event_seal.hash, sizeof(report->event_seal.hash), "%s", event->text);
+}
+
 static int take_moment(struct kri_report *report, int64_t t_ns)
 {
 	int r = kri_report_grow(&report->restarts, report->restart_count, sizeof(*report->restarts));
@@ -296,6 +309,9 @@ int kri_report_take_event(struct kri_report *report, const struct kryos_record *
 		return take_offset(report, event);
 	case KRYOS_EVENT_CONFIGURED:
 		return is_past ? kri_report_take_rules(report, record) : 0;
+	case KRYOS_EVENT_SEALED:
+		take_event_seal(report, record);
+		return 0;
 	case KRYOS_EVENT_TEST:
 		if (!is_past)
 			return 0;

@@ -282,7 +282,7 @@ void kri_draw_episodes(struct kri_canvas *canvas)
 
 	if (!report->episode_count)
 		return;
-	kri_heading(canvas, kri_say(canvas, KRI_WORD_EXCURSIONS_AND_ALARMS), 70);
+	kri_heading(canvas, kri_say(canvas, KRI_WORD_EXCURSIONS_AND_ALARMS), 92);
 	for (size_t i = 0; i < report->episode_count; i++)
 		draw_episode(canvas, i + 1, &report->episodes[i]);
 }

@@ -84,38 +84,45 @@ void kri_draw_device(struct kri_canvas *canvas)
 }
 
 /* Each hash whole: it is for comparing. */
+static void draw_seal(struct kri_canvas *canvas, const struct kri_report_seal *seal, const char *until)
+{
+	char number[24];
+
+	kri_need(canvas, 9.5);
+	kri_type(canvas, 6.8, KRI_FACE_MONO, KRI_BLACK);
+	snprintf(number, sizeof(number), "%" PRId64, seal->number);
+	kri_text(canvas, KRI_LEFT, canvas->y + 7, 60, KRI_ALIGN_RIGHT, number);
+	kri_text(canvas, KRI_LEFT + 70, canvas->y + 7, 280, KRI_ALIGN_LEFT, seal->hash);
+	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
+	kri_text(canvas, KRI_LEFT + 352, canvas->y + 7, KRI_WIDTH - 352, KRI_ALIGN_RIGHT, until);
+	canvas->y += 9.5;
+}
+
 void kri_draw_seals(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
+	char text[160], when[KRI_LOCAL_TEXT];
 
 	kri_heading(canvas, kri_say(canvas, KRI_WORD_SEALS), 60);
 	kri_type(canvas, 7.5, KRI_FACE_PLAIN, KRI_BLACK);
-	if (!report->seal_count) {
+	if (!report->seal_count)
 		kri_paragraph(canvas, kri_say(canvas, KRI_WORD_NO_SEALS));
+	if (!report->seal_count && !report->event_seal.number)
 		return;
-	}
 	kri_paragraph(canvas, kri_say(canvas, KRI_WORD_SEALS_NOTE));
 	canvas->y += 3;
 	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
 	kri_text(canvas, KRI_LEFT, canvas->y + 7, 60, KRI_ALIGN_RIGHT, kri_say(canvas, KRI_WORD_SEAL_NUMBER));
-	kri_text(canvas, KRI_LEFT + 70, canvas->y + 7, 290, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_SEAL_HASH));
-	kri_text(canvas, KRI_LEFT + 360, canvas->y + 7, KRI_WIDTH - 360, KRI_ALIGN_RIGHT,
+	kri_text(canvas, KRI_LEFT + 70, canvas->y + 7, 280, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_SEAL_HASH));
+	kri_text(canvas, KRI_LEFT + 352, canvas->y + 7, KRI_WIDTH - 352, KRI_ALIGN_RIGHT,
 	         kri_say(canvas, KRI_WORD_SEAL_UNTIL));
 	canvas->y += 10;
-	for (size_t i = 0; i < report->seal_count; i++) {
-		const struct kri_report_seal *seal = &report->seals[i];
-		char text[160], when[KRI_LOCAL_TEXT];
-
-		kri_need(canvas, 9.5);
-		kri_type(canvas, 6.8, KRI_FACE_MONO, KRI_BLACK);
-		snprintf(text, sizeof(text), "%" PRId64, seal->number);
-		kri_text(canvas, KRI_LEFT, canvas->y + 7, 60, KRI_ALIGN_RIGHT, text);
-		kri_text(canvas, KRI_LEFT + 70, canvas->y + 7, 300, KRI_ALIGN_LEFT, seal->hash);
-		kri_type(canvas, 6.8, KRI_FACE_PLAIN, KRI_GREY);
-		kri_text(canvas, KRI_LEFT + 370, canvas->y + 7, KRI_WIDTH - 370, KRI_ALIGN_RIGHT,
-		         kri_moment(canvas, seal->t_ns, when));
-		canvas->y += 9.5;
-	}
+	if (report->event_seal.number)
+		draw_seal(canvas, &report->event_seal,
+		          kri_phrase(canvas->language, KRI_WORD_SEAL_OF_EVENTS,
+		                     kri_moment(canvas, report->event_seal.t_ns, when), "", text, sizeof(text)));
+	for (size_t i = 0; i < report->seal_count; i++)
+		draw_seal(canvas, &report->seals[i], kri_moment(canvas, report->seals[i].t_ns, when));
 }
 
 void kri_draw_signature(struct kri_canvas *canvas)

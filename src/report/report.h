@@ -189,6 +189,7 @@ struct kri_report {
 	size_t retired_count;
 	struct kri_report_seal *seals;
 	size_t seal_count;
+	struct kri_report_seal event_seal; /* the newest over events, whose number is its last seq; 0: none */
 	struct kri_span_of_time *given_up; /* seqs, both included */
 	size_t given_up_count;
 	int64_t *restarts;

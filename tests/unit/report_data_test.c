@@ -384,6 +384,30 @@ static void limits_are_those_that_the_device_said_were_in_force(void **state)
 	assert_int_equal(channel->rule_count, 0);
 }
 
+static void the_newest_seal_over_events_is_kept(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_event sealed = { .size = sizeof(sealed),
+		                      .type = KRYOS_EVENT_SEALED,
+		                      .name = "d",
+		                      .text = "aa",
+		                      .code = 1,
+		                      .first_seq = 1,
+		                      .last_seq = 7 };
+	struct kryos_record record = { .size = sizeof(record), .device = "d", .channel = "", .event = &sealed };
+
+	assert_ok(kri_report_take_event(bench->report, &record));
+	sealed.text = "bb";
+	sealed.last_seq = 12;
+	assert_ok(kri_report_take_event(bench->report, &record));
+	sealed.text = "cc"; /* of a segment */
+	sealed.code = 0;
+	assert_ok(kri_report_take_event(bench->report, &record));
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(bench->report->event_seal.number, 12);
+	assert_string_equal(bench->report->event_seal.hash, "bb");
+}
+
 static void a_door_is_counted_from_its_changes_within_the_period(void **state)
 {
 	struct bench *bench = *state;
@@ -478,6 +502,7 @@ int main(void)
 		TEST(a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice),
 		TEST(a_channel_out_of_service_is_not_judged),
 		TEST(limits_are_those_that_the_device_said_were_in_force),
+		TEST(the_newest_seal_over_events_is_kept),
 		TEST(a_door_is_counted_from_its_changes_within_the_period),
 		TEST(a_loss_of_power_tells_how_long_the_range_was_kept),
 		TEST(who_took_a_channel_out_of_service_and_why_is_kept),
