@@ -256,7 +256,8 @@ static void draw_title(struct kri_canvas *canvas, const struct kri_report_channe
 	double x = KRI_LEFT;
 
 	kri_type(canvas, 9, KRI_FACE_BOLD, KRI_BLACK);
-	snprintf(text, sizeof(text), "%s%s%s", channel->name, *channel->place ? ", " : "", channel->place);
+	snprintf(text, sizeof(text), "%s%s%s", channel->name, *channel->place ? ", " : "",
+	         kri_place_word(canvas->language, channel->place));
 	kri_text(canvas, x, canvas->y + 9, KRI_WIDTH, KRI_ALIGN_LEFT, text);
 	canvas->y += 13;
 	kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_BLACK);

@@ -296,6 +296,8 @@ char *kri_span_text(enum kri_language language, int64_t ns, char *buffer);
 const char *kri_kind_word(enum kri_language language, unsigned int kind);
 const char *kri_end_word(enum kri_language language, unsigned int ended_by);
 const char *kri_quality_word(enum kri_language language, unsigned int quality);
+/* What a channel measures of, where it is one of the usual places; else as it is. */
+const char *kri_place_word(enum kri_language language, const char *place);
 /* "above 8 °C for 10 h" */
 char *kri_rule_words(enum kri_language language, const struct kryos_rule *rule, const char *unit, char *buffer,
                      size_t size);

@@ -110,6 +110,24 @@ const char *kri_quality_word(enum kri_language language, unsigned int quality)
 	return kri_word(language, quality < KRI_ARRAY_SIZE(qualities) ? qualities[quality] : KRI_WORD_NOT_KNOWN);
 }
 
+const char *kri_place_word(enum kri_language language, const char *place)
+{
+	static const struct {
+		const char *place;
+		enum kri_word word;
+	} places[] = {
+		{ "vaccine", KRI_WORD_PLACE_VACCINE },
+		{ "freezer", KRI_WORD_PLACE_FREEZER },
+		{ "ambient", KRI_WORD_PLACE_AMBIENT },
+		{ "condenser", KRI_WORD_PLACE_CONDENSER },
+	};
+
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(places); i++)
+		if (strcmp(places[i].place, place) == 0)
+			return kri_word(language, places[i].word);
+	return place;
+}
+
 /* What is out of range, without its duration. */
 static void condition(enum kri_language language, const struct kryos_rule *rule, const char *unit, char *buffer,
                       size_t size)

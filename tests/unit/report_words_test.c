@@ -108,6 +108,13 @@ static void a_duration_is_written_to_the_minute_from_an_hour_on(void **state)
 	assert_span(KRI_LANGUAGE_FR, KRYOS_DAYS(40) + KRYOS_HOURS(3), "40 j 3 h");
 }
 
+static void a_place_has_its_word_and_one_of_ones_own_stays_as_it_is(void **state)
+{
+	(void)state;
+	assert_string_equal(kri_place_word(KRI_LANGUAGE_FR, "vaccine"), "vaccins");
+	assert_string_equal(kri_place_word(KRI_LANGUAGE_FR, "cold-room-2"), "cold-room-2");
+}
+
 static void a_rule_is_said_in_words_with_its_comparator(void **state)
 {
 	const struct kryos_rule *who = kryos_profile_rule("who-refrigerator", 0),
@@ -135,6 +142,7 @@ int main(void)
 		cmocka_unit_test(a_number_has_as_many_decimals_as_tell_it_from_the_threshold),
 		cmocka_unit_test(whatever_the_value_its_text_stands_to_the_threshold_as_it_does),
 		cmocka_unit_test(a_duration_is_written_to_the_minute_from_an_hour_on),
+		cmocka_unit_test(a_place_has_its_word_and_one_of_ones_own_stays_as_it_is),
 		cmocka_unit_test(a_rule_is_said_in_words_with_its_comparator),
 	};
 
