@@ -80,6 +80,24 @@ static void bare_key(const char *pem, char key[64])
 	snprintf(key, 64, "%.*s", line ? (int)strcspn(line + 1, "\n") : 0, line ? line + 1 : "");
 }
 
+/* On record, and so upstream; to the program it is no news. */
+static int tell(struct kryos_store *store, int64_t first, int64_t last, const char *hash)
+{
+	const struct kryos_event event = { .type = KRYOS_EVENT_SEALED,
+		                           .code = KRI_AUDIT_SEAL,
+		                           .first_seq = first,
+		                           .last_seq = last,
+		                           .name = store->device,
+		                           .text = hash };
+	struct kryos_time now = kri_store_now(store);
+	int r;
+
+	pthread_mutex_lock(&store->lock);
+	r = kri_store_put_event(store, &event, now);
+	pthread_mutex_unlock(&store->lock);
+	return r == -EAGAIN ? 0 : r;
+}
+
 static int put(struct kryos_store *store, int64_t first, int64_t last, const char *hash)
 {
 	char text[256], key[64], signature_text[2 * KRI_SIGNATURE_SIZE + 1];
@@ -105,14 +123,7 @@ static int put(struct kryos_store *store, int64_t first, int64_t last, const cha
 		r = kri_sql_run(insert);
 	}
 	sqlite3_finalize(insert);
-	if (r >= 0)
-		kri_store_announce(store, &(struct kryos_event){ .type = KRYOS_EVENT_SEALED,
-		                                                 .code = KRI_AUDIT_SEAL,
-		                                                 .first_seq = first,
-		                                                 .last_seq = last,
-		                                                 .name = store->device,
-		                                                 .text = hash });
-	return r;
+	return r < 0 ? r : tell(store, first, last, hash);
 }
 
 /* The stored events after audit_seq and before seq: the first, the last and the last one's hash. 0: there are none. */
