@@ -237,6 +237,18 @@ static int keep(char **at, const char *text)
 	return *at ? 0 : kryos_fail(-ENOMEM, "out of memory");
 }
 
+/* The station file's section as the device noted it: "... is name = WHAT, timezone = ...". A name may have commas. */
+static void take_station(struct kri_report *report, const char *text)
+{
+	const char *is = strstr(text, "; is name = "), *end;
+
+	if (*report->config.station || !is)
+		return;
+	is += strlen("; is name = ");
+	end = strstr(is, ", timezone = ");
+	snprintf(report->station, sizeof(report->station), "%.*s", (int)(end ? (size_t)(end - is) : strlen(is)), is);
+}
+
 /* Over events, code is 1; what is said of segments the reader knows better. One stands for all before it. */
 static void take_event_seal(struct kri_report *report, const struct kryos_record *record)
 {
@@ -308,6 +320,8 @@ int kri_report_take_event(struct kri_report *report, const struct kryos_record *
 	case KRYOS_EVENT_CORRECTED:
 		return take_offset(report, event);
 	case KRYOS_EVENT_CONFIGURED:
+		if (is_past && strcmp(event->name, "section station") == 0)
+			take_station(report, event->text);
 		return is_past ? kri_report_take_rules(report, record) : 0;
 	case KRYOS_EVENT_SEALED:
 		take_event_seal(report, record);

@@ -43,7 +43,7 @@ static void draw_head(struct kri_canvas *canvas)
 
 	kri_type(canvas, 7, KRI_FACE_BOLD, KRI_BLACK);
 	kri_text(canvas, KRI_LEFT, 40, KRI_WIDTH * 0.55, KRI_ALIGN_LEFT,
-	         *report->config.station ? report->config.station : kri_say(canvas, KRI_WORD_TITLE));
+	         *report->station ? report->station : kri_say(canvas, KRI_WORD_TITLE));
 	kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_BLACK);
 	kri_text(canvas, KRI_LEFT + KRI_WIDTH * 0.57, 40, KRI_WIDTH * 0.43, KRI_ALIGN_RIGHT,
 	         period_text(canvas, false, period, sizeof(period)));
@@ -77,14 +77,14 @@ void kri_draw_frame(struct kri_canvas *canvas)
 
 static void draw_title(struct kri_canvas *canvas)
 {
-	const struct kri_report_config *config = &canvas->report->config;
+	const struct kri_report *report = canvas->report;
 	char text[200];
 
 	kri_type(canvas, 17, KRI_FACE_BOLD, KRI_BLACK);
 	kri_text(canvas, KRI_LEFT, canvas->y + 14, KRI_WIDTH, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_TITLE));
 	canvas->y += 24;
 	kri_type(canvas, 11, KRI_FACE_PLAIN, KRI_BLACK);
-	kri_paragraph(canvas, *config->station ? config->station : kri_say(canvas, KRI_WORD_NO_STATION));
+	kri_paragraph(canvas, *report->station ? report->station : kri_say(canvas, KRI_WORD_NO_STATION));
 	canvas->y += 2;
 	kri_type(canvas, 8.5, KRI_FACE_PLAIN, KRI_BLACK);
 	kri_paragraph(canvas, period_text(canvas, canvas->zone_changes, text, sizeof(text)));

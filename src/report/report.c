@@ -50,6 +50,7 @@ int kri_report_new(struct kri_report **ret_report, const struct kri_report_confi
 	if (!report)
 		return kryos_fail(-ENOMEM, "out of memory");
 	report->config = *config;
+	snprintf(report->station, sizeof(report->station), "%s", config->station);
 	report->channels = calloc(KRI_REPORT_MAX_CHANNELS, sizeof(*report->channels));
 	r = report->channels ? lay_out_days(report) : kryos_fail(-ENOMEM, "out of memory");
 	if (r < 0) {

@@ -37,7 +37,7 @@ struct kri_report_config {
 	int64_t printed_ns;     /* when it is made; says "printed", and is the only date in the file */
 	enum kri_language language;
 	const char *zone;                    /* of the tz database; what kri_zone_use was given */
-	const char *station;                 /* its name; "": not known */
+	const char *station;                 /* its name; "": as the device noted it */
 	const char *profile;                 /* judges channels of temperature by it too; NULL: none */
 	uint32_t vvm;                        /* vial monitors of which the age is estimated: bits 1 << enum kryos_vvm */
 	const struct kri_report_rule *rules; /* of the station; outlive the report */
@@ -172,8 +172,8 @@ struct kri_report_offset {
 
 struct kri_report {
 	struct kri_report_config config;
-	char device[33], fingerprint[65];     /* "": not known */
-	struct kri_report_channel **channels; /* by name */
+	char device[33], fingerprint[65], station[256]; /* "": not known */
+	struct kri_report_channel **channels;           /* by name */
 	size_t channel_count;
 	size_t day_count;
 	int64_t *day_starts; /* day_count + 1 */

@@ -384,6 +384,19 @@ static void limits_are_those_that_the_device_said_were_in_force(void **state)
 	assert_int_equal(channel->rule_count, 0);
 }
 
+static void the_station_has_the_name_that_the_device_noted(void **state)
+{
+	struct bench *bench = *state;
+
+	event(bench, KRYOS_EVENT_CONFIGURED, 5, "section station", 0, 0,
+	      "by station file; was not known; is name = Clinic 3, Mawlai, timezone = Asia/Kolkata");
+	assert_string_equal(bench->report->station, "Clinic 3, Mawlai");
+	bench->config.station = "As the file has it now";
+	again(bench);
+	event(bench, KRYOS_EVENT_CONFIGURED, 5, "section station", 0, 0, "by x; was nothing; is name = Other");
+	assert_string_equal(bench->report->station, "As the file has it now");
+}
+
 static void the_newest_seal_over_events_is_kept(void **state)
 {
 	struct bench *bench = *state;
@@ -502,6 +515,7 @@ int main(void)
 		TEST(a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice),
 		TEST(a_channel_out_of_service_is_not_judged),
 		TEST(limits_are_those_that_the_device_said_were_in_force),
+		TEST(the_station_has_the_name_that_the_device_noted),
 		TEST(the_newest_seal_over_events_is_kept),
 		TEST(a_door_is_counted_from_its_changes_within_the_period),
 		TEST(a_loss_of_power_tells_how_long_the_range_was_kept),
