@@ -103,9 +103,10 @@ struct kryos_verify_config {
 #define KRYOS_VERIFY_CONFIG(...) KRYOS_CONFIG_OF(kryos_verify_config, __VA_ARGS__)
 
 /*
- * Checks row checksums, hash chains and seals of samples and events of a store's folder or of one segment file. Fill
- * size. 0: checked, see the counts; < 0: could not look (-EACCES: not for this user, as above; KRYOS_EFORMAT: a newer
- * version's). Reads everything: waits for the disk.
+ * Checks row checksums, hash chains and seals of samples and events of a store's folder, of one segment file, or of a
+ * bundle (kryos/bundle.h), which is unpacked in $TMPDIR meanwhile. Fill size. 0: checked, see the counts; < 0: could
+ * not look (-EACCES: not for this user, as above; KRYOS_EFORMAT: a newer version's). Reads everything: waits for the
+ * disk.
  */
 KRYOS_API int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryos_verify_config *config,
                                 struct kryos_verify_result *ret_result);

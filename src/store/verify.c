@@ -205,6 +205,14 @@ static int check_folder(struct kri_check *check, const char *path)
 	return r < 0 ? r : kri_verify_state(check, path, check->part ? "events.db" : "state.db");
 }
 
+/* By its name too: one whose first bytes were changed is not to be called a segment. */
+static bool is_bundle(const char *path)
+{
+	size_t length = strlen(path);
+
+	return kri_tar_is(path) || (length > 4 && strcmp(path + length - 4, ".tar") == 0);
+}
+
 int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryos_verify_config *config,
                       struct kryos_verify_result *ret_result)
 {
@@ -229,7 +237,7 @@ int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryo
 		r = kri_chain_new(&check.chain);
 	if (r >= 0 && S_ISDIR(status.st_mode)) {
 		r = check_folder(&check, path);
-	} else if (r >= 0 && kri_tar_is(path)) {
+	} else if (r >= 0 && is_bundle(path)) {
 		r = kri_bundle_open(path, folder, sizeof(folder));
 		if (r >= 0) {
 			r = kri_bundle_check(&check, folder);
