@@ -30,19 +30,20 @@ enum kryos_power_loss_field {
 	KRYOS_LOSS_EARLIER = 2, /* it was lost at the first sample of it already: since when is not known */
 	KRYOS_LOSS_VALUE = 4,   /* what was measured at its beginning */
 	KRYOS_LOSS_EXTREMES = 8,
-	KRYOS_LOSS_LEFT = 16 /* the channel left its range; without it, it held throughout as far as was measured */
+	KRYOS_LOSS_LEFT = 16,  /* the channel left its range; without it, it held throughout as far as was measured */
+	KRYOS_LOSS_UNSEEN = 32 /* nothing was measured for longer than the limit before that: it is not known of then */
 };
 
 struct kryos_power_loss {
 	uint32_t size; /* set by the caller */
 	uint32_t known;
-	struct kryos_instant start;   /* the first sample without supply */
-	struct kryos_instant end;     /* the first with it */
-	struct kryos_instant left;    /* the first sample of the channel out of range; start where it was so then */
-	int64_t length_ns;            /* to its end, or so far */
-	int64_t value_micro;          /* the newest measurement before it, at most the limit older */
-	int64_t held_ns;              /* from start to the last sample in range: for so long it held at least */
-	int64_t left_ns;              /* from start to left: for no longer */
+	struct kryos_instant start; /* the first sample without supply */
+	struct kryos_instant end;   /* the first with it */
+	struct kryos_instant left;  /* the first sample of the channel out of range; start where it was so then */
+	int64_t length_ns;          /* to its end, or so far */
+	int64_t value_micro;        /* the newest measurement before it, at most the limit older */
+	int64_t held_ns; /* to the last sample in range before it left or was not seen: for so long it held at least */
+	int64_t left_ns; /* from start to left: for no longer */
 	int64_t min_micro, max_micro; /* of the samples from start to end */
 	uint32_t uncertain;           /* reboots in it after which it is not known how long the device was off */
 	uint32_t reserved;

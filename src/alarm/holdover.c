@@ -53,6 +53,13 @@ static bool is_in_range(const struct kryos_holdover *holdover, int64_t micro)
 	       (!(config->has & KRYOS_EXPOSURE_HIGH) || micro <= config->high_micro);
 }
 
+/* Nobody knows what it was meanwhile: it is not said to have held. */
+static void miss(struct kryos_holdover *holdover)
+{
+	if (holdover->lost && !(holdover->loss.known & KRYOS_LOSS_LEFT))
+		holdover->loss.known |= KRYOS_LOSS_UNSEEN;
+}
+
 static int advance(struct kryos_holdover *holdover, const struct kryos_sample *sample)
 {
 	struct kri_time next;
@@ -71,8 +78,17 @@ static int advance(struct kryos_holdover *holdover, const struct kryos_sample *s
 	if (cut) {
 		holdover->has_last = false;
 		holdover->loss.uncertain += holdover->lost;
+		miss(holdover);
 	}
 	return 0;
+}
+
+/* What was measured before the loss and was too old to stand for its beginning is nothing to go on from. */
+static int64_t seen_until(const struct kryos_holdover *holdover)
+{
+	bool is_of_it = holdover->loss.known & (KRYOS_LOSS_VALUE | KRYOS_LOSS_EXTREMES);
+
+	return holdover->has_last && is_of_it ? holdover->last_ns : holdover->start_ns;
 }
 
 int kryos_holdover_take(struct kryos_holdover *holdover, const struct kryos_sample *sample)
@@ -82,6 +98,8 @@ int kryos_holdover_take(struct kryos_holdover *holdover, const struct kryos_samp
 
 	if (r < 0 || !kryos_quality_is_measured(sample->quality))
 		return r;
+	if (holdover->time.ns - seen_until(holdover) > holdover->config.gap_limit_ns)
+		miss(holdover);
 	holdover->has_last = true;
 	holdover->last_ns = holdover->time.ns;
 	holdover->last_micro = sample->value_micro;
@@ -96,7 +114,8 @@ int kryos_holdover_take(struct kryos_holdover *holdover, const struct kryos_samp
 	if (loss->known & KRYOS_LOSS_LEFT)
 		return 0;
 	if (is_in_range(holdover, sample->value_micro)) {
-		loss->held_ns = holdover->time.ns - holdover->start_ns;
+		if (!(loss->known & KRYOS_LOSS_UNSEEN))
+			loss->held_ns = holdover->time.ns - holdover->start_ns;
 	} else {
 		loss->known |= KRYOS_LOSS_LEFT;
 		loss->left = holdover->time.at;
@@ -170,7 +189,7 @@ int kryos_holdover_look(const struct kryos_holdover *holdover, struct kryos_powe
 static void pass_loss(struct kri_pass *pass, struct kryos_power_loss *loss, int64_t most_ns)
 {
 	loss->size = sizeof(*loss);
-	loss->known = (uint32_t)kri_pass_within(pass, loss->known, 0, 2 * KRYOS_LOSS_LEFT - 1);
+	loss->known = (uint32_t)kri_pass_within(pass, loss->known, 0, 2 * KRYOS_LOSS_UNSEEN - 1);
 	kri_pass_instant(pass, &loss->start);
 	kri_pass_instant(pass, &loss->left);
 	kri_pass_number(pass, &loss->value_micro);

@@ -30,9 +30,12 @@ static void draw_loss(struct kri_canvas *canvas, const struct kri_table *table, 
 	reading(canvas, at, KRYOS_LOSS_VALUE, loss->value_micro, cells[3]);
 	kri_phrase(canvas->language, KRI_WORD_HELD_AT_LEAST, kri_span_text(canvas->language, loss->held_ns, span), "",
 	           cells[4], CELL);
-	snprintf(cells[5], CELL, "%s",
-	         loss->known & KRYOS_LOSS_LEFT ? kri_span_text(canvas->language, loss->left_ns, span)
-	                                       : kri_say(canvas, KRI_WORD_NEVER_OUT));
+	if (loss->known & KRYOS_LOSS_LEFT)
+		kri_span_text(canvas->language, loss->left_ns, span);
+	else
+		snprintf(span, sizeof(span), "%s",
+		         kri_say(canvas, loss->known & KRYOS_LOSS_UNSEEN ? KRI_WORD_NOT_KNOWN : KRI_WORD_NEVER_OUT));
+	snprintf(cells[5], CELL, "%s", span);
 	reading(canvas, at, KRYOS_LOSS_EXTREMES, loss->min_micro, cells[6]);
 	reading(canvas, at, KRYOS_LOSS_EXTREMES, loss->max_micro, cells[7]);
 	for (int i = 0; i < 8; i++)

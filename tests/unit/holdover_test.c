@@ -62,7 +62,8 @@ static void the_holdover_ends_between_two_readings(void **state)
 	take(holdover, 1, 4.5);
 	supply(holdover, 5, 0, 0);
 	supply(holdover, 6, 0, 0);
-	take(holdover, 11, 3.5);
+	for (int64_t minute = 11; minute < 71; minute += 20)
+		take(holdover, minute, 3.5);
 	take(holdover, 71, 10); /* not above */
 	loss = look(holdover);
 	assert_int_equal(loss.known, KRYOS_LOSS_VALUE | KRYOS_LOSS_EXTREMES);
@@ -83,6 +84,36 @@ static void the_holdover_ends_between_two_readings(void **state)
 	assert_int_equal(loss.min_micro, 3500000);
 	assert_int_equal(loss.max_micro, 12000000);
 	assert_int_equal(kryos_holdover_look(holdover, &loss), 0);
+	kryos_holdover_free(holdover);
+}
+
+static void what_was_not_seen_is_not_said_to_have_held(void **state)
+{
+	struct kryos_holdover *holdover = make();
+	struct kryos_power_loss loss;
+
+	(void)state;
+	supply(holdover, 0, 1, 0);
+	take(holdover, 1, 4.5);
+	supply(holdover, 5, 0, 0);
+	take(holdover, 21, 5); /* twenty minutes after the one before */
+	assert_int_equal(look(holdover).held_ns, 16 * MINUTE);
+	take(holdover, 42, 6); /* ... twenty-one */
+	take(holdover, 50, 6);
+	loss = look(holdover);
+	assert_true(loss.known & KRYOS_LOSS_UNSEEN);
+	assert_false(loss.known & KRYOS_LOSS_LEFT);
+	assert_int_equal(loss.held_ns, 16 * MINUTE);
+	take(holdover, 60, 11);
+	loss = supply(holdover, 90, 1, 1);
+	assert_true(loss.known & KRYOS_LOSS_LEFT);
+	assert_int_equal(loss.held_ns, 16 * MINUTE);
+	assert_int_equal(loss.left_ns, 55 * MINUTE);
+	supply(holdover, 200, 0, 0);
+	take(holdover, 220, 5); /* what was before is too old to count from */
+	loss = look(holdover);
+	assert_int_equal(loss.known, KRYOS_LOSS_EXTREMES);
+	assert_int_equal(loss.held_ns, 20 * MINUTE);
 	kryos_holdover_free(holdover);
 }
 
@@ -160,7 +191,8 @@ static void losses_follow_their_definition_and_a_state_goes_on(void **state)
 	for (unsigned int n = 0; n < TRACES; n++) {
 		struct kryos_holdover *holdover = make();
 		uint64_t random = seed + n;
-		int64_t minute = 0, start = -1, last = -1, held = 0, gone = -1;
+		int64_t minute = 0, start = -1, last = -1, held = 0, gone = -1, from = 0;
+		bool unseen = false;
 		double value = 5, last_value = 0;
 		bool on = true;
 
@@ -181,9 +213,11 @@ static void losses_follow_their_definition_and_a_state_goes_on(void **state)
 				take(holdover, minute, value);
 				last = minute;
 				last_value = value;
+				unseen = unseen || (start >= 0 && gone < 0 && minute - from > 20);
+				from = minute;
 				if (start >= 0 && gone < 0 && value > 10)
 					gone = minute;
-				else if (start >= 0 && gone < 0)
+				else if (start >= 0 && gone < 0 && !unseen)
 					held = minute - start;
 				continue;
 			}
@@ -194,6 +228,7 @@ static void losses_follow_their_definition_and_a_state_goes_on(void **state)
 
 				if (loss.length_ns != (minute - start) * MINUTE || loss.held_ns != held * MINUTE ||
 				    !(loss.known & KRYOS_LOSS_LEFT) != (gone < 0) ||
+				    !(loss.known & KRYOS_LOSS_UNSEEN) != !unseen ||
 				    (gone >= 0 && loss.left_ns != (gone - start) * MINUTE))
 					fail_msg("KRYOS_SEED=%" PRIu64 ": the loss is not as defined", seed + n);
 				losses++;
@@ -204,6 +239,8 @@ static void losses_follow_their_definition_and_a_state_goes_on(void **state)
 				if (!on && start < 0) {
 					start = minute;
 					held = 0;
+					unseen = false;
+					from = last >= 0 && minute - last <= 20 ? last : minute;
 					gone = last >= 0 && minute - last <= 20 && last_value > 10 ? minute : -1;
 				}
 			}
@@ -254,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_holdover_ends_between_two_readings),
+		cmocka_unit_test(what_was_not_seen_is_not_said_to_have_held),
 		cmocka_unit_test(what_was_warm_before_holds_nothing),
 		cmocka_unit_test(a_loss_that_was_there_at_first_began_earlier),
 		cmocka_unit_test(a_device_that_was_off_counts_by_trusted_time_only),
