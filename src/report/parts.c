@@ -241,7 +241,8 @@ static void draw_amounts(struct kri_canvas *canvas, const struct kri_report_epis
 	span(canvas, episode->accumulated_ns, texts[1]);
 	span(canvas, episode->indeterminate_ns, texts[2]);
 	snprintf(texts[3], CELL, "–");
-	if (episode->has_extreme && at->of) {
+	/* Of a door, that it was open says the rule. */
+	if (episode->has_extreme && at->of && !at->of->is_contact) {
 		reading(canvas, at->of, episode->extreme_micro, value);
 		snprintf(texts[3], CELL, "%.40s, %s", value, kri_moment(canvas, episode->extreme_at.t_wall_ns, when));
 	}

@@ -180,7 +180,7 @@ void kri_draw_days(struct kri_canvas *canvas)
 		           kri_say(canvas, KRI_WORD_AT), kri_say(canvas, KRI_WORD_HIGHEST),
 		           kri_say(canvas, KRI_WORD_AT), kri_say(canvas, KRI_WORD_ABOVE_LIMIT),
 		           kri_say(canvas, KRI_WORD_BELOW_LIMIT), kri_say(canvas, KRI_WORD_NOT_MEASURED),
-		           kri_say(canvas, KRI_WORD_ALARMS) },
+		           kri_say(canvas, KRI_WORD_ALARM_NUMBERS) },
 		.size = 7,
 	};
 	const struct kri_report *report = canvas->report;
