@@ -206,7 +206,7 @@ static int count_entries(const char *path)
 static void quickstart_loses_nothing(void **state)
 {
 	struct bench *bench = *state;
-	int64_t accepted = 0, delivered = 0, duplicates = -1, lost = -1;
+	int64_t accepted = 0, delivered = 0, duplicates = -1, lost = -1, episodes = -1;
 	struct kri_json *json = NULL;
 	double syncs = 0, bytes = -1;
 	char *text, *last;
@@ -226,12 +226,16 @@ static void quickstart_loses_nothing(void **state)
 	assert_true(kri_json_get_int(json, "delivered", &delivered));
 	assert_true(kri_json_get_int(json, "duplicates", &duplicates));
 	assert_true(kri_json_get_int(json, "lost", &lost));
+	assert_true(kri_json_get_int(json, "episodes", &episodes));
 	assert_true(kri_json_get_double(json, "syncs_per_append", &syncs));
 	assert_true(kri_json_get_double(json, "bytes_per_sample", &bytes));
-	/* 270 rows of the built-in day, four channels each. */
-	assert_int_equal(accepted, 1080);
-	assert_int_equal(delivered, 1080);
+	/* 279 rows of the built-in day, six channels each; a warm hour, and a door that was left open. */
+	assert_int_equal(accepted, 1674);
+	assert_int_equal(delivered, 1674);
 	assert_int_equal(lost, 0);
+	assert_int_equal(episodes, 2);
+	assert_file_has(bench->program.out, "fridge.temperature, heat: out of range for 80min, over at 10:30:00");
+	assert_file_has(bench->program.out, "door.open, door-open: out of range for 20min, over at 09:25:00");
 	assert_true(duplicates >= 0 && syncs >= 1.0 && bytes >= 0);
 	assert_int_equal(count_entries(in(bench->folder, "temporary")), 0);
 	kri_json_free(json);
