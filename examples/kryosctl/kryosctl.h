@@ -58,8 +58,8 @@ struct command {
 	int (*run)(const struct options *options, char *const *arguments, int count);
 };
 extern const struct command status_command, read_command, tail_command, export_command, queue_command, verify_command,
-	salvage_command, evaluate_command, report_command, collect_command, alarm_command, channel_command, command_command,
-	scan_command, setup_command, doctor_command;
+	salvage_command, evaluate_command, report_command, collect_command, alarm_command, channel_command,
+	command_command, scan_command, setup_command, doctor_command;
 
 /* "kryosctl: " and the sentence, on stderr; gives EXIT_FAILURE. */
 int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
