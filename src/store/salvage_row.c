@@ -238,7 +238,7 @@ bool kri_salvage_is_key(const uint8_t *key, size_t have, size_t length)
 {
 	static const char *const keys[] = { "format", "device",        "epoch",   "first_seq",  "previous_segment",
 		                            "boot",   "previous_hash", "created", "public_key", "created_trust",
-		                            "events", "queue:",        "boot:",    "state:" };
+		                            "events", "queue:",        "boot:",   "state:" };
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		size_t size = strlen(keys[i]);
