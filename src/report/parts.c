@@ -43,15 +43,6 @@ static void row(struct kri_canvas *canvas, const struct kri_table *table, char (
 	kri_table_row(canvas, table, texts);
 }
 
-static size_t count_episodes(const struct kri_report *report, const char *channel)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < report->episode_count; i++)
-		count += strcmp(report->episodes[i].channel, channel) == 0;
-	return count;
-}
-
 static void phrase_count(struct kri_canvas *canvas, enum kri_word word, uint64_t count, char *text, size_t size)
 {
 	char number[24];
@@ -61,10 +52,28 @@ static void phrase_count(struct kri_canvas *canvas, enum kri_word word, uint64_t
 }
 
 /* An alarm that says nothing of a temperature. */
-static bool is_other(const struct kryos_episode *episode)
+static bool is_other(const struct kryos_rule *rule)
 {
-	return episode->rule.kind == KRYOS_RULE_DOOR || episode->rule.kind == KRYOS_RULE_POWER ||
-	       episode->rule.kind == KRYOS_RULE_SENSOR;
+	return rule->kind == KRYOS_RULE_DOOR || rule->kind == KRYOS_RULE_POWER || rule->kind == KRYOS_RULE_SENSOR;
+}
+
+static size_t count_excursions(const struct kri_report *report, const char *channel)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->episode_count; i++)
+		count += !is_other(&report->episodes[i].episode.rule) &&
+		         strcmp(report->episodes[i].channel, channel) == 0;
+	return count;
+}
+
+/* Without a rule there is no excursion, whatever was measured. */
+static bool can_have_excursions(const struct kri_report_channel *channel)
+{
+	for (unsigned int i = 0; i < channel->rule_count; i++)
+		if (!is_other(&channel->rules[i]))
+			return true;
+	return false;
 }
 
 static void draw_verdict(struct kri_canvas *canvas)
@@ -74,7 +83,7 @@ static void draw_verdict(struct kri_canvas *canvas)
 	char text[300];
 
 	for (size_t i = 0; i < report->episode_count; i++) {
-		excursions += !is_other(&report->episodes[i].episode);
+		excursions += !is_other(&report->episodes[i].episode.rule);
 		open += report->episodes[i].episode.ended_by == KRYOS_EPISODE_OPEN;
 		waiting += !report->episodes[i].is_acknowledged && !report->episodes[i].judged_here;
 	}
@@ -110,6 +119,14 @@ static void draw_warnings(struct kri_canvas *canvas)
 	for (size_t i = 0; i < report->channel_count; i++)
 		unsure += report->channels[i]->unsure;
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
+	for (size_t i = 0; i < report->channel_count; i++) {
+		const struct kri_report_channel *channel = report->channels[i];
+
+		if (!channel->columns || !channel->is_of_vaccines || can_have_excursions(channel))
+			continue;
+		kri_phrase(canvas->language, KRI_WORD_NOT_JUDGED, channel->name, "", text, sizeof(text));
+		kri_paragraph(canvas, text);
+	}
 	if (unsure) {
 		phrase_count(canvas, KRI_WORD_TIMES_NOT_TRUSTED, unsure, text, sizeof(text));
 		kri_paragraph(canvas, text);
@@ -146,7 +163,7 @@ void kri_draw_summary(struct kri_canvas *canvas)
 	kri_table_begin(canvas, &table);
 	for (size_t i = 0; i < report->channel_count; i++) {
 		const struct kri_report_channel *channel = report->channels[i];
-		char cells[8][CELL] = { "", "–", "–", "–", "", "–", "–", "" };
+		char cells[8][CELL] = { "", "–", "–", "–", "–", "–", "–", "" };
 
 		if (!channel->columns || channel->is_contact)
 			continue;
@@ -161,7 +178,8 @@ void kri_draw_summary(struct kri_canvas *canvas)
 			beyond(canvas, channel->has_high, channel->result.above_ns, cells[5]);
 			beyond(canvas, channel->has_low, channel->result.below_ns, cells[6]);
 		}
-		snprintf(cells[4], CELL, "%zu", count_episodes(report, channel->name));
+		if (can_have_excursions(channel))
+			snprintf(cells[4], CELL, "%zu", count_excursions(report, channel->name));
 		span(canvas, channel->gap_ns, cells[7]);
 		row(canvas, &table, cells);
 	}
@@ -232,14 +250,15 @@ static void draw_times(struct kri_canvas *canvas, const struct kryos_episode *ep
 
 static void draw_amounts(struct kri_canvas *canvas, const struct kri_report_episode *at)
 {
-	static const enum kri_word words[] = { KRI_WORD_DURATION, KRI_WORD_OUT_IN_ALL, KRI_WORD_INDETERMINATE,
+	/* What is not known is part of the duration, and not of the time out of limits. */
+	static const enum kri_word words[] = { KRI_WORD_DURATION, KRI_WORD_INDETERMINATE, KRI_WORD_OUT_IN_ALL,
 		                               KRI_WORD_EXTREME };
 	const struct kryos_episode *episode = &at->episode;
 	char texts[4][CELL], value[CELL], when[KRI_LOCAL_TEXT];
 
 	span(canvas, episode->duration_ns, texts[0]);
-	span(canvas, episode->accumulated_ns, texts[1]);
-	span(canvas, episode->indeterminate_ns, texts[2]);
+	span(canvas, episode->indeterminate_ns, texts[1]);
+	span(canvas, episode->accumulated_ns, texts[2]);
 	snprintf(texts[3], CELL, "–");
 	/* Of a door, that it was open says the rule. */
 	if (episode->has_extreme && at->of && !at->of->is_contact) {

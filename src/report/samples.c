@@ -307,5 +307,13 @@ int kri_report_end(struct kri_report *report, struct kri_report_channel *channel
 	channel->result.size = sizeof(channel->result);
 	if (r >= 0 && channel->exposure)
 		r = kryos_exposure_get(channel->exposure, &channel->result);
-	return r;
+	if (r < 0)
+		return r;
+	/* As the days have it, to the end of the period: a sum on paper is added up. */
+	channel->result.above_ns = channel->result.below_ns = 0;
+	for (size_t i = 0; i < report->day_count; i++) {
+		channel->result.above_ns += channel->days[i].above_ns;
+		channel->result.below_ns += channel->days[i].below_ns;
+	}
+	return 0;
 }

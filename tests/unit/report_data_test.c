@@ -289,6 +289,23 @@ static void a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it(void *
 	assert_int_equal(bench->report->episode_count, 0);
 }
 
+static void time_above_is_the_sum_of_the_days_to_the_end_of_the_period(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode episode = episode_at(-9000);
+	struct kri_report_channel *channel;
+	int64_t sum = 0;
+
+	tell(bench, &episode, -8000);
+	channel = begin(bench, FRIDGE, "Cel");
+	samples(bench, 4300, 4317, 95); /* each 5 min, the last of them 5 min before the end */
+	assert_ok(kri_report_finish(bench->report));
+	for (size_t i = 0; i < bench->report->day_count; i++)
+		sum += channel->days[i].above_ns;
+	assert_int_equal(channel->result.above_ns, KRYOS_MINUTES(20));
+	assert_int_equal(channel->result.above_ns, sum);
+}
+
 static void lowest_and_highest_of_recorded_periods_widen_the_curve_of_their_mean(void **state)
 {
 	struct bench *bench = *state;
@@ -511,6 +528,7 @@ int main(void)
 		TEST(samples_that_were_given_up_are_named_as_that),
 		TEST(one_missed_measurement_is_no_gap_and_a_slower_interval_becomes_the_usual_one),
 		TEST(a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it),
+		TEST(time_above_is_the_sum_of_the_days_to_the_end_of_the_period),
 		TEST(lowest_and_highest_of_recorded_periods_widen_the_curve_of_their_mean),
 		TEST(a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice),
 		TEST(a_channel_out_of_service_is_not_judged),

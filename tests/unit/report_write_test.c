@@ -192,6 +192,52 @@ static void as_many_channels_as_there_may_be_are_drawn_and_one_more_is_refused(v
 	free(html);
 }
 
+static void of_a_channel_without_limits_no_number_of_excursions_is_given(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 27000000);
+	begin(bench, "freezer.temperature");
+	add_episode(bench, "freezer.temperature", 100);
+	kri_report_add_rule(kri_report_find(bench->report, "freezer.temperature"),
+	                    kryos_profile_rule("who-refrigerator", 0), "heat");
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">No limits are known of fridge.temperature: no excursion of it would be "
+	                                "recorded.<"),
+	                 1);
+	assert_int_equal(count_of(html, ">No limits are known of freezer.temperature:"), 0);
+	free(html);
+}
+
+/* "Of which not known" is said of what stands before it. */
+static void an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration(void **state)
+{
+	struct kryos_episode episode = { .rule = { .kind = KRYOS_RULE_DOOR, .has = KRYOS_RULE_THRESHOLD },
+		                         .has_extreme = 1,
+		                         .extreme_micro = 1000000,
+		                         .ended_by = KRYOS_EPISODE_RECOVERED };
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+	const char *duration, *unknown, *in_all;
+	char *html;
+
+	assert_ok(kri_report_channel(bench->report, "lid.open", "/", "", &channel));
+	assert_ok(kri_report_begin(bench->report, channel, KRYOS_MINUTES(5)));
+	strcpy(episode.name, "door");
+	episode.start.t_wall_ns = episode.trigger.t_wall_ns = episode.extreme_at.t_wall_ns = FROM;
+	episode.end.t_wall_ns = FROM + KRYOS_MINUTES(30);
+	assert_ok(kri_report_add_episode(bench->report, "lid.open", &episode, false));
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">1, 2026-11-01 00:00<"), 0);
+	duration = strstr(html, ">Duration<");
+	unknown = strstr(html, ">Of which not known<");
+	in_all = strstr(html, ">Out of limits in all<");
+	assert_true(duration && unknown && in_all && duration < unknown && unknown < in_all);
+	free(html);
+}
+
 static void a_file_that_cannot_be_written_is_named_and_nothing_is_left(void **state)
 {
 	struct bench *bench = *state;
@@ -212,6 +258,8 @@ int main(void)
 		TEST(bytes_that_are_no_text_stop_nothing),
 		TEST(words_without_end_are_broken_and_pages_are_counted_as_they_are_drawn),
 		TEST(as_many_channels_as_there_may_be_are_drawn_and_one_more_is_refused),
+		TEST(of_a_channel_without_limits_no_number_of_excursions_is_given),
+		TEST(an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration),
 		TEST(a_file_that_cannot_be_written_is_named_and_nothing_is_left),
 	};
 
