@@ -11,6 +11,8 @@
 /* Where a channel appears only later, what its distances are is learned on the way. */
 #define DEFAULT_INTERVAL KRYOS_MINUTES(15)
 #define LEARN_RECORDS 4096
+/* What a profile is judged by before the period: an excursion that goes on at its beginning began some time. */
+#define LOOK_BACK_NS KRYOS_DAYS(30)
 
 struct learner {
 	char name[64], unit[16], place[64];
@@ -131,6 +133,27 @@ static int begin_late(struct kri_report *report, const struct kryos_record *reco
 	return r < 0 ? r : kri_report_begin(report, channel, DEFAULT_INTERVAL);
 }
 
+static int judge_before(struct kri_report *report, struct kryos_reader *reader)
+{
+	int64_t from_ns = report->config.from_ns;
+	const struct kryos_record *record;
+	int r;
+
+	if (!report->config.profile)
+		return 0;
+	r = kryos_reader_seek_time(reader, from_ns > LOOK_BACK_NS ? from_ns - LOOK_BACK_NS : 0);
+	while (r >= 0 && (r = kryos_reader_next(reader, &record)) > 0) {
+		const struct kryos_sample *sample = &record->sample;
+		struct kri_report_channel *channel = kri_report_find(report, record->channel);
+
+		if (sample->t_wall_ns < from_ns && channel && channel->is_judged)
+			r = kri_report_judge(report, channel, sample);
+		else if (sample->t_wall_ns >= from_ns && sample->trust >= KRYOS_TRUST_RTC)
+			break;
+	}
+	return r < 0 ? r : 0;
+}
+
 static int read_samples(struct kri_report *report, struct kryos_reader *reader)
 {
 	const struct kri_report_config *config = &report->config;
@@ -139,6 +162,8 @@ static int read_samples(struct kri_report *report, struct kryos_reader *reader)
 
 	if (r >= 0)
 		r = begin_channels(report, reader);
+	if (r >= 0)
+		r = judge_before(report, reader);
 	if (r >= 0)
 		r = kryos_reader_seek_time(reader, config->from_ns);
 	while (r >= 0 && (r = kryos_reader_next(reader, &record)) > 0) {

@@ -214,6 +214,20 @@ static void one_channel_and_a_profile_are_what_was_asked_for(void **state)
 	free(html);
 }
 
+static void a_profile_knows_of_an_excursion_that_began_before_the_period(void **state)
+{
+	char *html;
+
+	(void)state;
+	assert_int_equal(RUN("-c", "room.temperature", "--profile", "fridge-2-8", "--from", "2026-11-10T00:00:00Z",
+	                     "--to", "2026-11-10T00:30:00Z", "-o", in(folder, "p.html")),
+	                 0);
+	html = file_text(in(folder, "p.html"));
+	assert_has(html, ">1 excursion is recorded in this period.<");
+	assert_has(html, ">2026-11-01 00:00<");
+	free(html);
+}
+
 static int count_files(void)
 {
 	DIR *directory = opendir(folder);
@@ -298,6 +312,7 @@ int main(void)
 		cmocka_unit_test(a_change_of_the_clock_within_the_period_is_said_and_every_time_has_its_offset),
 		cmocka_unit_test(a_period_without_data_is_a_page_that_says_so),
 		cmocka_unit_test(one_channel_and_a_profile_are_what_was_asked_for),
+		cmocka_unit_test(a_profile_knows_of_an_excursion_that_began_before_the_period),
 		cmocka_unit_test(what_cannot_be_done_is_one_sentence_and_leaves_no_file),
 		cmocka_unit_test(a_disk_that_is_full_leaves_the_older_report_as_it_was),
 	};
