@@ -84,7 +84,8 @@ static void draw_verdict(struct kri_canvas *canvas)
 
 	for (size_t i = 0; i < report->episode_count; i++) {
 		excursions += !is_other(&report->episodes[i].episode.rule);
-		open += report->episodes[i].episode.ended_by == KRYOS_EPISODE_OPEN;
+		open += report->episodes[i].episode.ended_by == KRYOS_EPISODE_OPEN ||
+		        report->episodes[i].episode.end.t_wall_ns >= report->config.to_ns;
 		waiting += !report->episodes[i].is_acknowledged && !report->episodes[i].judged_here;
 	}
 	kri_type(canvas, 11, KRI_FACE_BOLD, KRI_BLACK);

@@ -238,6 +238,20 @@ static void an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_o
 	free(html);
 }
 
+static void an_alarm_that_ended_after_the_period_went_on_at_its_end(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 5000000);
+	add_episode(bench, FRIDGE, 1000);
+	add_episode(bench, FRIDGE, 30 * 24 * 60 - 10);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">Still going on at its end: 1.<"), 1);
+	free(html);
+}
+
 static void a_file_that_cannot_be_written_is_named_and_nothing_is_left(void **state)
 {
 	struct bench *bench = *state;
@@ -260,6 +274,7 @@ int main(void)
 		TEST(as_many_channels_as_there_may_be_are_drawn_and_one_more_is_refused),
 		TEST(of_a_channel_without_limits_no_number_of_excursions_is_given),
 		TEST(an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration),
+		TEST(an_alarm_that_ended_after_the_period_went_on_at_its_end),
 		TEST(a_file_that_cannot_be_written_is_named_and_nothing_is_left),
 	};
 
