@@ -49,6 +49,7 @@ static void print_names(const struct kri_json *names)
 static void show_test(const struct kri_json *result)
 {
 	const struct kri_json *driven = kri_json_get(result, "outputs"), *lost = kri_json_get(result, "lost");
+	bool sent = false;
 
 	if (kri_json_at(driven, 0, NULL)) {
 		printf("on for 5 s: ");
@@ -62,7 +63,10 @@ static void show_test(const struct kri_json *result)
 		print_names(lost);
 		putchar('\n');
 	}
-	printf("one message marked test is on its way\n");
+	if (kri_json_get_bool(result, "sent", &sent) && sent)
+		printf("one message marked test is on its way\n");
+	else
+		printf("no message: the station has no relay\n");
 }
 
 static void show_channels(const struct kri_json *result)
@@ -107,7 +111,10 @@ static int finish_with(const struct options *options, int status, struct kri_jso
 
 static void show_acknowledged(const struct kri_json *result)
 {
-	printf("%s %s is acknowledged\n", text_of(result, "channel"), text_of(result, "rule"));
+	char when[KRYOS_TEXT_MAX];
+
+	printf("%s %s of %s is acknowledged\n", text_of(result, "channel"), text_of(result, "rule"),
+	       seconds_of(result, "start", when));
 }
 
 static int acknowledge(const struct options *options, const char *channel, const char *rule)
@@ -198,9 +205,10 @@ const struct command alarm_command = {
 	.arguments = "[list | ack CHANNEL RULE | test]",
 	.summary = "alarms: which there are, acknowledging, testing",
 	.help = "list              alarms that are open, and those over that nobody has acknowledged (the default)\n"
-		"ack CHANNEL RULE  says that somebody knows of it: the buzzer falls silent. --comment is needed. It "
-		"is\n"
-		"                  recorded who said so\n"
+		"ack CHANNEL RULE  says that somebody knows of it: the buzzer falls silent. --comment is needed. Of\n"
+		"                  several by one rule it is the one that is open, else the newest. It is recorded "
+	        "who\n"
+		"                  said so\n"
 		"test              drives all lamps and buzzers for 5 s and sends one message marked test; its date\n"
 		"                  is on the report. Exit status 1: one of them is lost\n"
 		"Asks the daemon; where none runs, list and ack open the store of the station file under its lock.",

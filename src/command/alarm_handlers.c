@@ -35,24 +35,44 @@ int kri_run_channel_list(struct kryos_station *station, const struct kri_json *a
 	return 0;
 }
 
+/* Which of several by one rule kryos_monitor_acknowledge takes: what is open, else the newest. */
+static int64_t find_start(struct kryos_monitor *monitor, const char *channel, const char *rule)
+{
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	int64_t start_ns = 0;
+	bool is_open = false;
+
+	for (unsigned int i = 0; !is_open && kryos_monitor_get_alarm(monitor, i, &alarm) >= 0; i++) {
+		if (alarm.acknowledged || strcmp(alarm.channel, channel) != 0 || strcmp(alarm.episode.name, rule) != 0)
+			continue;
+		is_open = alarm.episode.ended_by == KRYOS_EPISODE_OPEN;
+		start_ns = alarm.episode.start.t_wall_ns;
+	}
+	return start_ns;
+}
+
 int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_json *arguments, const char *who,
                               struct kri_json **ret_result)
 {
 	const char *channel = "", *rule = "", *comment = "";
 	char by[WHO_MAX + 1];
+	int64_t start_ns = 0;
 	int r = check_monitor(station);
 
 	(void)(kri_json_get_string(arguments, "channel", &channel) && kri_json_get_string(arguments, "rule", &rule) &&
 	       kri_json_get_string(arguments, "comment", &comment));
 	take_who(who, by);
-	if (r >= 0)
+	if (r >= 0) {
+		start_ns = find_start(station->monitor, channel, rule);
 		r = kryos_monitor_acknowledge(station->monitor, channel, rule, by, comment);
+	}
 	if (r < 0)
 		return r;
 	kri_station_look_outputs(station);
 	*ret_result = kri_json_object();
 	kri_json_add_string(*ret_result, "channel", channel);
 	kri_json_add_string(*ret_result, "rule", rule);
+	kri_json_add_time(*ret_result, "start", start_ns);
 	return 0;
 }
 

@@ -127,6 +127,7 @@ int kri_station_test_alarms(struct kryos_station *station, const char *who, stru
 	                                                                 .text = text });
 	kri_json_add(result, "outputs", driven);
 	kri_json_add(result, "lost", lost);
+	kri_json_add_bool(result, "sent", station->relays != NULL);
 	if (r >= 0 && kryos_clock_now(station->ctx, &station->tested) >= 0)
 		kri_json_add_time(result, "time", station->tested.t_wall_ns);
 	kri_log(station->ctx, KRYOS_LOG_NOTICE, "station", 0, "test of the alarms: %s", text);

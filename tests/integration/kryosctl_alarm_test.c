@@ -190,7 +190,7 @@ static void an_alarm_is_listed_and_acknowledged(void **state)
 	RUN(bench, "alarm", "ack", "fridge.temperature", "cold", "--comment", "x");
 	expect(bench, 1, "fridge.temperature: cold: there is nothing to acknowledge");
 	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "door was open");
-	expect(bench, 0, "fridge.temperature hot is acknowledged\n");
+	expect(bench, 0, "fridge.temperature hot of 2026-11-18T11:06:42Z is acknowledged\n");
 	RUN(bench, "alarm");
 	snprintf(by, sizeof(by), "; acknowledged at 2026-11-18T11:06:42Z by %.40s: door was open\n", login());
 	expect(bench, 0, by);
@@ -203,13 +203,29 @@ static void an_alarm_is_listed_and_acknowledged(void **state)
 	expect(bench, 2, "there is no \"silence\"; list, ack and test are");
 }
 
+static void of_several_alarms_the_newest_is_acknowledged_and_named(void **state)
+{
+	struct bench *bench = *state;
+
+	measure(bench, 12);
+	measure(bench, 5);
+	measure(bench, 13);
+	measure(bench, 5);
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "the second");
+	expect(bench, 0, "fridge.temperature hot of 2026-11-18T11:06:43Z is acknowledged\n");
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "the first");
+	expect(bench, 0, "fridge.temperature hot of 2026-11-18T11:06:41Z is acknowledged\n");
+	RUN(bench, "alarm");
+	expect(bench, 0, "no alarms\n");
+}
+
 static void a_test_is_run_by_the_daemon_only(void **state)
 {
 	struct bench *bench = *state;
 
 	measure(bench, 5);
 	RUN(bench, "alarm", "test");
-	expect(bench, 0, "on for 5 s: lamp\none message marked test is on its way\n");
+	expect(bench, 0, "on for 5 s: lamp\nno message: the station has no relay\n");
 	RUN(bench, "status");
 	expect(bench, 0, "  tested: 2026-11-18T11:06:41Z\n");
 	stop_station(bench);
@@ -252,7 +268,7 @@ static void without_a_daemon_the_store_is_told(void **state)
 	RUN(bench, "alarm", "--config", bench->path);
 	expect(bench, 0, "fridge.temperature hot: open since 2026-11-18T11:06:41Z");
 	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "seen", "--config", bench->path);
-	expect(bench, 0, "fridge.temperature hot is acknowledged\n");
+	expect(bench, 0, "fridge.temperature hot of 2026-11-18T11:06:41Z is acknowledged\n");
 	snprintf(by, sizeof(by), " by=%.31s comment=seen", login());
 	assert_int_equal(stored(bench, KRYOS_EVENT_ACKNOWLEDGED, "fridge.temperature", by), 1);
 	assert_int_equal(stored(bench, KRYOS_EVENT_AUDIT, login(), "alarm.acknowledge {\"channel\""), 1);
@@ -361,9 +377,13 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(an_alarm_is_listed_and_acknowledged), CASE(a_test_is_run_by_the_daemon_only),
-		CASE(a_channel_is_retired_and_resumed),    CASE(without_a_daemon_the_store_is_told),
-		CASE(prometheus_gets_its_numbers),         CASE(a_stick_gets_a_report_and_keeps_what_is_on_it),
+		CASE(of_several_alarms_the_newest_is_acknowledged_and_named),
+		CASE(an_alarm_is_listed_and_acknowledged),
+		CASE(a_test_is_run_by_the_daemon_only),
+		CASE(a_channel_is_retired_and_resumed),
+		CASE(without_a_daemon_the_store_is_told),
+		CASE(prometheus_gets_its_numbers),
+		CASE(a_stick_gets_a_report_and_keeps_what_is_on_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -391,7 +391,8 @@ static void a_test_says_which_outputs_are_lost(void **state)
 	kryos_model_hold(bench->buzzer, "led0");
 	open_station(bench, FRIDGE HANDS);
 	measure(bench, 5);
-	command_says(bench, "{\"command\":\"alarm.test\"}", "{\"outputs\":[\"lamp\"],\"lost\":[\"buzzer\"],\"time\":");
+	command_says(bench, "{\"command\":\"alarm.test\"}",
+	             "{\"outputs\":[\"lamp\"],\"lost\":[\"buzzer\"],\"sent\":false,\"time\":");
 	expect_level(bench, bench->lamp, 1);
 	stored = stored_of(bench, KRYOS_EVENT_TEST);
 	assert_string_equal(stored.text, "by=nurse outputs=lamp");
