@@ -84,6 +84,7 @@ enum kri_hatch kri_hatch_of(const struct kryos_rule *rule);
 void kri_draw_frame(struct kri_canvas *canvas);
 void kri_draw_report(struct kri_canvas *canvas);
 /* parts.c */
+void kri_draw_verdict(struct kri_canvas *canvas); /* how many excursions */
 void kri_draw_summary(struct kri_canvas *canvas);
 void kri_draw_episodes(struct kri_canvas *canvas);
 void kri_draw_contacts(struct kri_canvas *canvas);

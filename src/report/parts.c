@@ -76,7 +76,7 @@ static bool can_have_excursions(const struct kri_report_channel *channel)
 	return false;
 }
 
-static void draw_verdict(struct kri_canvas *canvas)
+void kri_draw_verdict(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
 	size_t excursions = 0, open = 0, waiting = 0;
@@ -158,7 +158,7 @@ void kri_draw_summary(struct kri_canvas *canvas)
 		.first_face = KRI_FACE_BOLD,
 	};
 
-	draw_verdict(canvas);
+	kri_draw_verdict(canvas);
 	draw_warnings(canvas);
 	canvas->y += 8;
 	kri_table_begin(canvas, &table);

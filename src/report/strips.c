@@ -26,6 +26,21 @@ static void draw_seen(struct kri_chart *chart, const struct kri_report_contact *
 	cairo_fill(chart->canvas->cr);
 }
 
+/* What it is of stands at the other end: the name of the sensor is enough, and smaller where it is long. */
+static void draw_name(struct kri_chart *chart, const char *channel, double y)
+{
+	double width = chart->x - KRI_LEFT - 4, size = 6.5;
+	const char *quantity = strrchr(channel, '.');
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(quantity ? (size_t)(quantity - channel) : strlen(channel)), channel);
+	do {
+		kri_type(chart->canvas, size, KRI_FACE_PLAIN, KRI_BLACK);
+		size -= 0.5;
+	} while (size >= 4.5 && kri_text_width(chart->canvas, name) > width);
+	kri_text(chart->canvas, KRI_LEFT, y, width, KRI_ALIGN_RIGHT, name);
+}
+
 static void draw_strip(struct kri_chart *chart, const struct kri_report_contact *contact)
 {
 	struct kri_canvas *canvas = chart->canvas;
@@ -45,8 +60,7 @@ static void draw_strip(struct kri_chart *chart, const struct kri_report_contact 
 	cairo_set_line_width(canvas->cr, 0.4);
 	cairo_rectangle(canvas->cr, chart->x, y, chart->width, STRIP);
 	cairo_stroke(canvas->cr);
-	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_BLACK);
-	kri_text(canvas, KRI_LEFT, y + 6.8, chart->x - KRI_LEFT - 4, KRI_ALIGN_RIGHT, contact->name);
+	draw_name(chart, contact->name, y + 6.8);
 	kri_type(canvas, 5.5, KRI_FACE_PLAIN, KRI_GREY);
 	kri_text(canvas, chart->x + chart->width + 3, y + 6.5, KRI_RIGHT - chart->x - chart->width - 3, KRI_ALIGN_LEFT,
 	         kri_say(canvas, contact->is_power ? KRI_WORD_POWER_ABSENT : KRI_WORD_DOOR_OPEN));

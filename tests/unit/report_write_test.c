@@ -252,6 +252,35 @@ static void an_alarm_that_ended_after_the_period_went_on_at_its_end(void **state
 	free(html);
 }
 
+static void alarms_outlive_what_was_measured(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	add_episode(bench, FRIDGE, 1000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">Nothing is stored for this period.<"), 1);
+	assert_int_equal(count_of(html, ">1 excursion is recorded in this period.<"), 1);
+	assert_int_equal(count_of(html, "says nothing about what was kept"), 0);
+	free(html);
+}
+
+static void the_strip_of_a_contact_has_the_whole_name_of_its_sensor(void **state)
+{
+	struct kri_report_channel *channel;
+	struct bench *bench = *state;
+	char *html;
+
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 5000000);
+	assert_ok(kri_report_channel(bench->report, "mains-supply-2.present", "/", "", &channel));
+	assert_ok(kri_report_begin(bench->report, channel, KRYOS_MINUTES(5)));
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">mains-supply-2<"), 1);
+	assert_int_equal(count_of(html, "…"), 0);
+	free(html);
+}
+
 static void a_file_that_cannot_be_written_is_named_and_nothing_is_left(void **state)
 {
 	struct bench *bench = *state;
@@ -275,6 +304,8 @@ int main(void)
 		TEST(of_a_channel_without_limits_no_number_of_excursions_is_given),
 		TEST(an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration),
 		TEST(an_alarm_that_ended_after_the_period_went_on_at_its_end),
+		TEST(alarms_outlive_what_was_measured),
+		TEST(the_strip_of_a_contact_has_the_whole_name_of_its_sensor),
 		TEST(a_file_that_cannot_be_written_is_named_and_nothing_is_left),
 	};
 
