@@ -117,12 +117,30 @@ static int check_words(const struct options *options, struct kri_report_config *
 	return EXIT_SUCCESS;
 }
 
+/* A name that is spelt wrongly must not give pages without an excursion. */
+static int check_channels(const struct options *options, const struct kri_report *report)
+{
+	for (unsigned int i = 0; i < options->channel_count; i++) {
+		const struct options one = { .channels = { options->channels[i] }, .channel_count = 1 };
+		bool found = false;
+
+		for (size_t at = 0; at < report->channel_count && !found; at++)
+			found = is_channel_wanted(&one, report->channels[at]->name);
+		if (!found)
+			return kryos_fail(-ENOENT, "report: -c %.60s: nothing in this period is called that",
+			                  options->channels[i]);
+	}
+	return 0;
+}
+
 static int make(const struct options *options, struct kryos_ctx *ctx, struct kri_report_config *config,
                 enum kri_report_form form, const char *path)
 {
 	struct kri_report *report = NULL;
 	int r = kri_report_read(&report, ctx, options->store, config);
 
+	if (r >= 0)
+		r = check_channels(options, report);
 	if (r >= 0)
 		r = kri_report_write(report, form, path);
 	if (r >= 0 && report->damaged)

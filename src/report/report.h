@@ -85,6 +85,7 @@ struct kri_report_day {
 struct kri_report_channel {
 	char name[64], unit[16], place[64];
 	bool is_temperature, is_contact, is_judged;
+	bool is_wanted;      /* power is looked at for its losses all the same */
 	bool is_of_vaccines; /* a temperature, and not of what is around them */
 	int64_t interval_ns;
 	struct kri_column *columns;  /* KRI_REPORT_COLUMNS */

@@ -34,6 +34,7 @@ int kri_report_begin(struct kri_report *report, struct kri_report_channel *chann
 	struct kryos_exposure_config config = { .size = sizeof(config) };
 	int r;
 
+	channel->is_wanted = !report->config.wanted || report->config.wanted(report->config.wanted_data, channel->name);
 	channel->interval_ns = clamped(interval_ns);
 	channel->columns = calloc(KRI_REPORT_COLUMNS, sizeof(*channel->columns));
 	channel->days = calloc(report->day_count, sizeof(*channel->days));
@@ -276,7 +277,7 @@ int kri_report_take_sample(struct kri_report *report, const struct kryos_record 
 			widen(report, channel, sample->t_wall_ns, sample->value_micro);
 		return 0;
 	}
-	report->samples++;
+	report->samples += channel->is_wanted;
 	channel->samples++;
 	channel->unsure += sample->trust < KRYOS_TRUST_RTC;
 	if (channel->has_any && sample->t_wall_ns > channel->last_any_ns)

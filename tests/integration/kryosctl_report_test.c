@@ -267,6 +267,8 @@ static void what_cannot_be_done_is_one_sentence_and_leaves_no_file(void **state)
 	assert_int_equal(RUN("x.pdf"), 2);
 	assert_said("report: there is no argument \"x.pdf\"");
 	assert_int_equal(RUN("--json", "-o", in(folder, "b.pdf")), 2);
+	assert_int_equal(RUN("-c", "fridge.*", "-c", "frige.temperature", "-o", in(folder, "b.pdf")), 1);
+	assert_said("-c frige.temperature: nothing in this period is called that");
 	assert_int_equal(count_files(), files);
 }
 

@@ -289,6 +289,25 @@ static void a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it(void *
 	assert_int_equal(bench->report->episode_count, 0);
 }
 
+static bool is_freezer(void *data, const char *channel)
+{
+	(void)data;
+	return strcmp(channel, "freezer.temperature") == 0;
+}
+
+static void power_is_no_measurement_of_another_channel(void **state)
+{
+	struct bench *bench = *state;
+
+	bench->report->config.wanted = is_freezer;
+	begin(bench, "supply.present", "/");
+	sample_as(bench, "supply.present", 5, 10, KRYOS_QUALITY_GOOD);
+	assert_int_equal(bench->report->samples, 0);
+	begin(bench, "freezer.temperature", "Cel");
+	sample_as(bench, "freezer.temperature", 5, -200, KRYOS_QUALITY_GOOD);
+	assert_int_equal(bench->report->samples, 1);
+}
+
 static void time_above_is_the_sum_of_the_days_to_the_end_of_the_period(void **state)
 {
 	struct bench *bench = *state;
@@ -528,6 +547,7 @@ int main(void)
 		TEST(samples_that_were_given_up_are_named_as_that),
 		TEST(one_missed_measurement_is_no_gap_and_a_slower_interval_becomes_the_usual_one),
 		TEST(a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it),
+		TEST(power_is_no_measurement_of_another_channel),
 		TEST(time_above_is_the_sum_of_the_days_to_the_end_of_the_period),
 		TEST(lowest_and_highest_of_recorded_periods_widen_the_curve_of_their_mean),
 		TEST(a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice),
