@@ -220,7 +220,8 @@ static int take_calibration(struct kri_report *report, const struct kryos_event 
 	free(channel->calibration);
 	free(channel->certificate);
 	channel->calibration = strdup(is);
-	people_of(is, "certificate", nobody, sizeof(nobody), text, sizeof(text));
+	/* With the blank before it: it may be all that there is. */
+	people_of(is - 1, "certificate", nobody, sizeof(nobody), text, sizeof(text));
 	channel->certificate = *text ? strdup(text) : NULL;
 	channel->expires_ns = channel->calibrated_ns = 0;
 	if (word_of(is, "expires", text, sizeof(text)) && kri_parse_time(text, &channel->expires_ns) < 0)

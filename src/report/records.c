@@ -7,13 +7,15 @@
 
 void kri_draw_line(struct kri_canvas *canvas, const char *word, const char *text)
 {
-	int lines;
+	int lines, words;
 
 	kri_type(canvas, 7.5, KRI_FACE_PLAIN, KRI_BLACK);
+	words = kri_text_lines(canvas, 0, 0, KRI_WIDTH * 0.31, 8, KRI_ALIGN_LEFT, false, word);
 	lines = kri_text_lines(canvas, 0, 0, KRI_WIDTH * 0.68, 8, KRI_ALIGN_LEFT, false, text);
+	lines = words > lines ? words : lines;
 	kri_need(canvas, 10.4 * lines);
 	kri_type(canvas, 7.5, KRI_FACE_PLAIN, KRI_GREY);
-	kri_text(canvas, KRI_LEFT, canvas->y + 8, KRI_WIDTH * 0.31, KRI_ALIGN_LEFT, word);
+	kri_text_lines(canvas, KRI_LEFT, canvas->y + 8, KRI_WIDTH * 0.31, 8, KRI_ALIGN_LEFT, true, word);
 	kri_type(canvas, 7.5, KRI_FACE_PLAIN, KRI_BLACK);
 	kri_text_lines(canvas, KRI_LEFT + KRI_WIDTH * 0.32, canvas->y + 8, KRI_WIDTH * 0.68, 8, KRI_ALIGN_LEFT, true,
 	               text);

@@ -281,6 +281,21 @@ static void the_strip_of_a_contact_has_the_whole_name_of_its_sensor(void **state
 	free(html);
 }
 
+static void a_calibration_has_the_whole_name_of_its_channel(void **state)
+{
+	static const char *const channel = "refrigerator-vaccine-shelf-top1.temperature";
+	struct bench *bench = *state;
+	char *html;
+
+	event(bench, KRYOS_EVENT_CALIBRATION, 20, channel, "by x; was nothing; is certificate=NPL-1");
+	begin(bench, channel);
+	sample(bench, channel, 0, 5000000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">certificate NPL-1<"), 1);
+	assert_int_equal(count_of(html, "…"), 0);
+	free(html);
+}
+
 static void a_file_that_cannot_be_written_is_named_and_nothing_is_left(void **state)
 {
 	struct bench *bench = *state;
@@ -306,6 +321,7 @@ int main(void)
 		TEST(an_alarm_that_ended_after_the_period_went_on_at_its_end),
 		TEST(alarms_outlive_what_was_measured),
 		TEST(the_strip_of_a_contact_has_the_whole_name_of_its_sensor),
+		TEST(a_calibration_has_the_whole_name_of_its_channel),
 		TEST(a_file_that_cannot_be_written_is_named_and_nothing_is_left),
 	};
 
