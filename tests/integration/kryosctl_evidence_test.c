@@ -85,7 +85,7 @@ static void seals_are_printed_and_asked_for(void **state)
 	word_after("newest seal of events: ", events, sizeof(events));
 	RUN(rig, "verify", "--store", rig->path, "--anchor", segment, "--anchor", events);
 	expect(0, "anchors: 2 of 2 found\n", "");
-	segment[strlen(segment) - 1] ^= 1;
+	segment[strlen(segment) - 1] = segment[strlen(segment) - 1] == '0' ? '1' : '0'; /* a digit still */
 	RUN(rig, "verify", "--store", rig->path, "--anchor", segment, "--json");
 	expect(1, "\"anchors\":0", "");
 	expect(1, "\"first_problem\":\"anchor: there is no good seal 1 with hash ", "");
