@@ -36,6 +36,7 @@ struct kryos_monitor_channel_config {
 	const char *unit;               /* of the channel; NULL: "Cel" */
 	int64_t interval_ns;            /* how often it is measured, 1 ms to 1 day */
 	const char *who;                /* who says so, for the record of a change, at most 31 bytes; NULL: "program" */
+	int64_t record_ns;              /* as its sampler's: of such periods a row is stored; 0: of each measurement */
 };
 #define KRYOS_MONITOR_CHANNEL_CONFIG(...) KRYOS_CONFIG_OF(kryos_monitor_channel_config, __VA_ARGS__)
 

@@ -63,7 +63,7 @@ struct kri_watched {
 	struct kryos_rule rules[KRI_MONITOR_MAX_RULES]; /* as they were given */
 	char rule_names[KRI_MONITOR_MAX_RULES][KRYOS_RULE_NAME_MAX];
 	uint32_t rule_count;
-	int64_t interval_ns;
+	int64_t interval_ns, record_ns;
 	char *noted; /* the rules as text, until the store knows them; NULL: it does */
 	char who[KRI_WHO_MAX];
 

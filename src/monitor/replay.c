@@ -34,13 +34,19 @@ static bool next_record(struct feed *feed, int (*next)(struct kryos_reader *, co
 	return r > 0;
 }
 
+/* The mean of a period in which a channel of two states was in both: how long in each, not in which it is. */
+static bool says_no_state(const struct kryos_record *record)
+{
+	return strcmp(record->unit, "/") == 0 && record->sample.value_micro > 0 && record->sample.value_micro < 1000000;
+}
+
 static void find_sample(struct feed *feed)
 {
 	const struct kryos_record *record;
 
 	feed->has_sample = false;
 	while (!feed->has_sample && next_record(feed, kryos_reader_next, &record)) {
-		if (strcmp(record->channel, feed->watched->name) != 0)
+		if (strcmp(record->channel, feed->watched->name) != 0 || says_no_state(record))
 			continue;
 		feed->sample = record->sample;
 		feed->sample.channel = feed->watched->channel;
@@ -81,6 +87,28 @@ static bool next(struct feed *feed, struct kryos_sample *ret_sample)
 	return true;
 }
 
+/*
+ * A period's row stands for all of it: where the one before is no further away, its value is judged as often as it was
+ * measured. One sample in each period would be mostly gap.
+ */
+static int judge_stored(struct kri_watched *watched, const struct kryos_sample *sample)
+{
+	int64_t every_ns = watched->interval_ns, before_ns = 0;
+	struct kryos_sample part = *sample;
+	int r = 0;
+
+	if (sample->seq && watched->record_ns && watched->has_judged && sample->boot == watched->judged.boot)
+		before_ns = sample->t_boot_ns - watched->judged.t_boot_ns;
+	if (before_ns <= watched->record_ns + every_ns) {
+		for (before_ns -= every_ns; r >= 0 && before_ns > 0; before_ns -= every_ns) {
+			part.t_boot_ns = sample->t_boot_ns - before_ns;
+			part.t_wall_ns = sample->t_wall_ns - before_ns;
+			r = kri_watched_judge(watched, &part);
+		}
+	}
+	return r < 0 ? r : kri_watched_judge(watched, sample);
+}
+
 static void judge_all(struct feed *feed)
 {
 	struct kri_watched *watched = feed->watched;
@@ -100,7 +128,7 @@ static void judge_all(struct feed *feed)
 				continue;
 			kri_watched_put_last(watched, &sample);
 		}
-		r = kri_watched_judge(watched, &sample);
+		r = judge_stored(watched, &sample);
 		if (sample.seq)
 			watched->replayed_seq = sample.seq;
 		if (!watched->quiet && watched->news_count >= KEEP_NEWS)

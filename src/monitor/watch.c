@@ -135,6 +135,9 @@ static int configure(struct kri_watched *watched, const struct kryos_monitor_cha
 	if (r < 0)
 		return r;
 	snprintf(watched->who, sizeof(watched->who), "%s", own.who);
+	if (own.record_ns < 0 || own.record_ns > KRYOS_DAYS(1))
+		return kryos_fail(-EINVAL, "%s: record_ns: 0 to 1 day is allowed", watched->name);
+	watched->record_ns = own.record_ns;
 	if (!own.rules || own.rule_count < 1 || own.rule_count > KRI_MONITOR_MAX_RULES)
 		return kryos_fail(-EINVAL, "%s: %u rules; 1 to %d are allowed", watched->name, own.rule_count,
 		                  KRI_MONITOR_MAX_RULES);
@@ -294,6 +297,7 @@ int kryos_monitor_watch(struct kryos_monitor *monitor, const char *channel,
 	r = configure(watched, config);
 	before = kri_monitor_find(monitor, channel);
 	if (r >= 0 && before) {
+		before->record_ns = watched->record_ns;
 		if (!has_same_rules(before, watched))
 			r = replace(before, watched);
 	} else if (r >= 0) {

@@ -48,7 +48,7 @@ static int watch(struct kryos_station *station, const struct kri_station_file *f
 	                                     .rule_count =
 	                                             kri_station_rules(file, channel, rules, KRI_PROFILE_MAX_RULES),
 	                                     .unit = unit, .interval_ns = kri_station_number(sensor, KRI_SENSOR_EVERY),
-	                                     .who = WHO));
+	                                     .who = WHO, .record_ns = kri_station_number(sensor, KRI_SENSOR_RECORD)));
 }
 
 static bool is_watched(const struct kri_station_file *file, const char *channel)
