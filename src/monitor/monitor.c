@@ -178,6 +178,17 @@ int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sa
 	return 0;
 }
 
+int kri_watched_judge_change(struct kri_watched *watched, const struct kryos_sample *sample, int64_t lasted_ns)
+{
+	struct kryos_sample before = *sample;
+	int r = 0;
+
+	before.value_micro = sample->value_micro ? 0 : 1000000;
+	if (lasted_ns > 0)
+		r = kri_watched_judge(watched, &before);
+	return r < 0 ? r : kri_watched_judge(watched, sample);
+}
+
 bool kri_watched_is_older(const struct kri_watched *watched, const struct kryos_sample *sample)
 {
 	return watched->has_judged && sample->boot == watched->judged.boot &&
@@ -213,10 +224,8 @@ static struct kryos_sample with_boot(struct kryos_monitor *monitor, struct kryos
 	return own;
 }
 
-static int take(struct kri_watched *watched, const struct kryos_sample *sample)
+static int taken(struct kri_watched *watched, int r)
 {
-	int r = kri_watched_judge(watched, sample);
-
 	if (r < 0)
 		kri_log(watched->monitor->ctx, KRYOS_LOG_WARNING, "monitor", r, "%s: a sample was not judged: %s",
 		        watched->name, kryos_strerror(r));
@@ -238,14 +247,15 @@ int kryos_monitor_take(struct kryos_monitor *monitor, struct kryos_sample *sampl
 			continue;
 		sample = with_boot(monitor, &samples[i]);
 		/* A door's measurement is of its round's instant; what was told of the door since is newer. */
-		if (!kri_watched_is_older(watched, &sample) && take(watched, &sample) < 0 && result >= 0)
+		if (!kri_watched_is_older(watched, &sample) &&
+		    taken(watched, kri_watched_judge(watched, &sample)) < 0 && result >= 0)
 			result = -ENOMEM;
 		samples[i].alarm = watched->open;
 	}
 	return r < 0 ? r : result;
 }
 
-int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample)
+int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample, int64_t lasted_ns)
 {
 	struct kri_watched *watched = watched_of(monitor, sample->channel);
 	struct kryos_sample own = *sample;
@@ -253,7 +263,9 @@ int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sam
 	if (!watched)
 		return 0;
 	own = with_boot(monitor, &own);
-	if (kri_watched_is_older(watched, &own))
+	if (kri_watched_is_older(watched, &own)) {
 		kri_watched_put_last(watched, &own);
-	return take(watched, &own);
+		lasted_ns = 0;
+	}
+	return taken(watched, kri_watched_judge_change(watched, &own, lasted_ns));
 }

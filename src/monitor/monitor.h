@@ -9,9 +9,10 @@
 struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor);
 /*
  * A channel of two states is in this one since the sample's time: judged like a measurement. A change that is told
- * after a later measurement was judged counts from that measurement on.
+ * after a later measurement was judged counts from that measurement on. lasted_ns: how long the other state did, 0
+ * where nobody knows.
  */
-int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample);
+int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample, int64_t lasted_ns);
 
 /* As kryos_monitor_unwatch, said by who. */
 int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, const char *who);

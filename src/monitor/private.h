@@ -107,6 +107,11 @@ struct kri_watched *kri_monitor_find(const struct kryos_monitor *monitor, const 
 int kri_monitor_check(const struct kryos_monitor *monitor);
 /* Judges a sample whose boot is its own. */
 int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sample);
+/*
+ * Judges a change to the state of the sample. Where it is known how long the other one lasted that is judged at the
+ * same time first: it held until then, and not only until the round before.
+ */
+int kri_watched_judge_change(struct kri_watched *watched, const struct kryos_sample *sample, int64_t lasted_ns);
 /* Within a boot. What another boot stamped is as the evaluator takes it. */
 bool kri_watched_is_older(const struct kri_watched *watched, const struct kryos_sample *sample);
 /* Stamped as the newest that was judged. */

@@ -16,6 +16,7 @@ struct feed {
 	struct kri_watched *watched;
 	struct kryos_reader *reader;
 	struct kryos_sample sample, edge;
+	int64_t lasted_ns; /* what was before the edge */
 	bool has_sample, has_edge;
 	int result;
 };
@@ -66,17 +67,19 @@ static void find_edge(struct feed *feed)
 		feed->edge.channel = feed->watched->channel;
 		feed->edge.value_micro = record->event->code ? 1000000 : 0;
 		feed->edge.seq = 0;
+		feed->lasted_ns = record->event->value_ns;
 		feed->has_edge = true;
 	}
 }
 
-/* The next of both; false: there is none. */
-static bool next(struct feed *feed, struct kryos_sample *ret_sample)
+/* The next of both, and of an edge how long what was before it lasted; false: there is none. */
+static bool next(struct feed *feed, struct kryos_sample *ret_sample, int64_t *ret_lasted_ns)
 {
 	struct kryos_instant sample = kri_instant_of(&feed->sample), edge = kri_instant_of(&feed->edge);
 
 	if (feed->has_edge && (!feed->has_sample || kri_instant_is_before(&edge, &sample))) {
 		*ret_sample = feed->edge;
+		*ret_lasted_ns = feed->lasted_ns;
 		find_edge(feed);
 		return true;
 	}
@@ -97,7 +100,7 @@ static int judge_stored(struct kri_watched *watched, const struct kryos_sample *
 	struct kryos_sample part = *sample;
 	int r = 0;
 
-	if (sample->seq && watched->record_ns && watched->has_judged && sample->boot == watched->judged.boot)
+	if (watched->record_ns && watched->has_judged && sample->boot == watched->judged.boot)
 		before_ns = sample->t_boot_ns - watched->judged.t_boot_ns;
 	if (before_ns <= watched->record_ns + every_ns) {
 		for (before_ns -= every_ns; r >= 0 && before_ns > 0; before_ns -= every_ns) {
@@ -115,11 +118,12 @@ static void judge_all(struct feed *feed)
 	struct kryos_instant from = watched->judged, at;
 	bool has_from = watched->has_judged;
 	struct kryos_sample sample;
+	int64_t lasted_ns = 0;
 	int r = 0;
 
 	find_sample(feed);
 	find_edge(feed);
-	while (r >= 0 && next(feed, &sample)) {
+	while (r >= 0 && next(feed, &sample, &lasted_ns)) {
 		at = kri_instant_of(&sample);
 		if (has_from && !kri_instant_is_before(&from, &at))
 			continue;
@@ -127,8 +131,9 @@ static void judge_all(struct feed *feed)
 			if (sample.seq)
 				continue;
 			kri_watched_put_last(watched, &sample);
+			lasted_ns = 0;
 		}
-		r = judge_stored(watched, &sample);
+		r = sample.seq ? judge_stored(watched, &sample) : kri_watched_judge_change(watched, &sample, lasted_ns);
 		if (sample.seq)
 			watched->replayed_seq = sample.seq;
 		if (!watched->quiet && watched->news_count >= KEEP_NEWS)

@@ -253,7 +253,7 @@ static void on_announced(void *data, const struct kryos_event *event)
 		        kryos_event_type_name(event->type), event->name, kryos_strerror(r));
 	/* After it: what is judged by this change is stored no earlier. */
 	r = event->type == KRYOS_EVENT_STATE && sampler->config.monitor
-	            ? kri_monitor_take_state(sampler->config.monitor, &event->sample)
+	            ? kri_monitor_take_state(sampler->config.monitor, &event->sample, event->value_ns)
 	            : 0;
 	if (r < 0)
 		kri_log(sampler->ctx, KRYOS_LOG_WARNING, "sampler", r, "a change of %s was not judged: %s", event->name,

@@ -171,7 +171,7 @@ static void move(struct trace *trace)
 		                                                                   .code = trace->value != 0,
 		                                                                   .name = FRIDGE,
 		                                                                   .sample = sample }));
-		assert_ok(kri_monitor_take_state(trace->watch->monitor, &sample));
+		assert_ok(kri_monitor_take_state(trace->watch->monitor, &sample, 0));
 		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20)));
 		sample.boot = rig_status(rig).boot;
 		take_expected(trace, &sample);

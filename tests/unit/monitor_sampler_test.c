@@ -205,6 +205,26 @@ static void after_299_seconds_no_after_300_yes(void **state)
 	assert_int_equal(bench->last.duration_ns, KRYOS_SECONDS(300));
 }
 
+static void what_a_door_was_until_it_was_shut_counts(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	go_to(bench, 125);
+	drive(bench, 1);
+	go_to(bench, 424);
+	drive(bench, 0); /* 299 s */
+	go_to(bench, 480);
+	assert_int_equal(bench->on, 0);
+	go_to(bench, 545);
+	drive(bench, 1);
+	go_to(bench, 845);
+	drive(bench, 0); /* 300 s, of which the last round saw 295 */
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->off, 1);
+	assert_int_equal(bench->last.duration_ns, KRYOS_SECONDS(300));
+}
+
 static void a_moment_shut_between_two_rounds_begins_anew(void **state)
 {
 	struct bench *bench = *state;
@@ -235,15 +255,15 @@ static void a_round_that_ends_after_a_change_does_not_undo_it(void **state)
 	watch(bench, LID, "/", &open_rule);
 	assert_ok(kryos_channel_add(bench->ctx, LID, "/", &sample.channel));
 	edge.channel = sample.channel;
-	assert_ok(kri_monitor_take_state(bench->monitor, &edge));
+	assert_ok(kri_monitor_take_state(bench->monitor, &edge, 0));
 	assert_ok(kryos_monitor_take(bench->monitor, &sample, 1));
 	/* A change that is told late counts from the newest judged one on. */
 	edge.value_micro = 0;
 	edge.t_boot_ns = KRYOS_SECONDS(122);
-	assert_ok(kri_monitor_take_state(bench->monitor, &edge));
+	assert_ok(kri_monitor_take_state(bench->monitor, &edge, 0));
 	edge.value_micro = 1000000;
 	edge.t_boot_ns = KRYOS_SECONDS(124);
-	assert_ok(kri_monitor_take_state(bench->monitor, &edge));
+	assert_ok(kri_monitor_take_state(bench->monitor, &edge, 0));
 	for (int i = 1; i <= 5; i++) {
 		sample.value_micro = 1000000;
 		sample.t_boot_ns = KRYOS_SECONDS(124 + 60 * i);
@@ -320,6 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_door_counts_from_when_it_was_opened),
 		CASE(after_299_seconds_no_after_300_yes),
+		CASE(what_a_door_was_until_it_was_shut_counts),
 		CASE(a_moment_shut_between_two_rounds_begins_anew),
 		CASE(a_round_that_ends_after_a_change_does_not_undo_it),
 		CASE(a_restart_knows_when_the_door_was_opened),
