@@ -70,6 +70,8 @@ static void show(const char *path, const struct kryos_verify_result *result, con
 		print_text(stdout, result->first_problem);
 		putchar('\n');
 	}
+	if (!result->sealed && !result->event_seals)
+		printf("Nothing in it is signed: whoever writes the files can make all of it anew.\n");
 	printf(good ? "Nothing in it was changed after it was written, as far as it can tell by itself.\n"
 	            : "It was changed or damaged after it was written.\n");
 	printf("One device cannot prove alone: that its newest segments were not cut off, that the segment still "

@@ -11,5 +11,7 @@ void kri_bundle_clear(const char *folder);
 int kri_bundle_open(const char *path, char *ret_folder, size_t size);
 /* Whether the files there are as its list says, and who signed that. */
 int kri_bundle_check(struct kri_check *check, const char *folder);
+/* Once all was looked at: it must be a device whose records these are. */
+void kri_bundle_check_signer(struct kri_check *check);
 
 #endif

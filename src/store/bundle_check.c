@@ -108,10 +108,24 @@ static void check_signature(struct kri_check *check, const char *folder, const c
 			r = kri_key_verify(key, list, count, (const uint8_t *)signature);
 		if (r < 0)
 			broken(check, "MANIFEST.sig", "the signature is not good: %s", kryos_strerror(r));
+		else
+			memcpy(check->signer, fingerprint, sizeof(check->signer));
 		kri_key_free(key);
 	}
 	free(pem);
 	free(signature);
+}
+
+void kri_bundle_check_signer(struct kri_check *check)
+{
+	/* One that has sealed nothing yet is only named. */
+	bool known = !check->key_count && strncmp(check->signer, check->device, 32) == 0;
+
+	for (int i = 0; i < check->key_count && !known; i++)
+		known = strcmp(check->keys[i].fingerprint, check->signer) == 0;
+	if (check->signer[0] && !known)
+		broken(check, "MANIFEST.sig", "it was signed with key %.16s..., which signed nothing else in here",
+		       check->signer);
 }
 
 /* A line of the list: its file's checksum. */
@@ -153,7 +167,7 @@ int kri_bundle_check(struct kri_check *check, const char *folder)
 	} else {
 		check_signature(check, folder, list, count);
 		while (directory && (entry = readdir(directory)))
-			if (entry->d_name[0] != '.' && strcmp(entry->d_name, "MANIFEST") != 0 &&
+			if (is_allowed(entry->d_name) && strcmp(entry->d_name, "MANIFEST") != 0 &&
 			    strcmp(entry->d_name, "MANIFEST.sig") != 0 && !is_listed(list, entry->d_name))
 				broken(check, "MANIFEST", "%.60s is not in the list", entry->d_name);
 		for (line = list; *line; line = next) {

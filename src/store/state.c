@@ -487,6 +487,22 @@ int kri_state_checkpoint(struct kri_state *state)
 	return 0;
 }
 
+/* SQLite takes any value in any column: what is stored must be what was read, not only begin like it. */
+static bool is_as_read(sqlite3_stmt *row, const struct kri_stored_event *event, uint64_t epoch)
+{
+	const int64_t read[] = { event->boot, event->t_boot_ns, event->t_wall_ns, event->trust,   (int64_t)event->type,
+		                 event->code, event->first_seq, event->last_seq,  event->value_ns };
+	char text[20];
+
+	for (int i = 0; i < (int)KRI_ARRAY_SIZE(read); i++)
+		if (sqlite3_column_type(row, 2 + i) != SQLITE_INTEGER || sqlite3_column_int64(row, 2 + i) != read[i])
+			return false;
+	snprintf(text, sizeof(text), "%016" PRIx64, epoch);
+	return strcmp(text, kri_sql_text(row, 1)) == 0 &&
+	       (size_t)sqlite3_column_bytes(row, 11) == strlen(event->name) &&
+	       (size_t)sqlite3_column_bytes(row, 12) == strlen(event->text);
+}
+
 void kri_state_take_event(sqlite3_stmt *row, struct kri_stored_event *event, uint64_t *ret_epoch, bool *ret_bad)
 {
 	char line[KRI_LINE_MAX + 1024];
@@ -507,7 +523,8 @@ void kri_state_take_event(sqlite3_stmt *row, struct kri_stored_event *event, uin
 	snprintf(event->name, sizeof(event->name), "%s", kri_sql_text(row, 11));
 	snprintf(event->text, sizeof(event->text), "%s", kri_sql_text(row, 12));
 	length = kri_event_text(event, line);
-	*ret_bad = kri_text_crc(kri_epoch_crc(*ret_epoch), line, length) != (uint32_t)sqlite3_column_int64(row, 13);
+	*ret_bad = kri_text_crc(kri_epoch_crc(*ret_epoch), line, length) != sqlite3_column_int64(row, 13) ||
+	           !is_as_read(row, event, *ret_epoch);
 }
 
 void kri_state_event_record(const struct kri_stored_event *stored, uint64_t epoch, const char *device,

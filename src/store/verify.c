@@ -177,16 +177,61 @@ static int check_damaged(struct kri_check *check, const struct kri_segment_info 
 	return r < 0 ? r : kri_verify_note(&check->segments, &check->segment_count, &seal);
 }
 
+/*
+ * Before a seal nothing may stand that has none, unless a segment that is proven names it: one that another device left
+ * unsealed, say.
+ */
+static void check_unsealed(struct kri_check *check)
+{
+	bool before_a_seal = false;
+
+	for (int i = check->segment_count - 1; i >= 0; i--) {
+		const struct kri_noted_seal *seal = &check->segments[i];
+
+		before_a_seal |= seal->sealed;
+		if (seal->sealed || seal->vouched) {
+			for (int j = i - 1; j >= 0; j--)
+				check->segments[j].vouched |= check->segments[j].number == seal->previous;
+		} else if (before_a_seal && !seal->damaged && seal->has_rows) {
+			check->result->bad_seals++;
+			check->file = seal->file;
+			kri_verify_problem(check, 0, 0, "has no seal, and no segment that has one follows from it");
+		}
+	}
+}
+
+/* With the key that is trusted alone, what nobody signed is not good. */
+static void check_signed(struct kri_check *check)
+{
+	if (!check->pinned[0] || check->key_count)
+		return;
+	check->result->bad_seals++;
+	check->file = NULL;
+	kri_verify_problem(check, 0, 0, "nothing in it is signed with the key that was given");
+}
+
 /* A store's folder has a state.db, what is taken out of one an events.db; a segment may lie anywhere. */
-static int check_folder(struct kri_check *check, const char *path)
+static int check_folder(struct kri_check *check, const char *path, bool is_bundle)
 {
 	struct kri_segment_info *list = NULL;
 	char file[PATH_MAX];
-	int count = 0, r;
+	bool has_state;
+	int count = 0, r = 0;
 
+	snprintf(file, sizeof(file), "%s/state.db", path);
+	has_state = access(file, F_OK) == 0;
 	snprintf(file, sizeof(file), "%s/events.db", path);
-	check->part = access(file, F_OK) == 0;
-	r = kri_list_segments(path, &list, &count);
+	check->part = is_bundle || access(file, F_OK) == 0;
+	if (check->part && has_state) {
+		check->part = false;
+		check->result->bad_links++;
+		check->file = "events.db";
+		kri_verify_problem(check, 0, 0, "is of a bundle, and stands beside the state.db of a store");
+	}
+	if (check->part)
+		r = kri_bundle_check(check, path);
+	if (r >= 0)
+		r = kri_list_segments(path, &list, &count);
 	if (r >= 0 && !count && !check->part)
 		r = kryos_fail(-ENOENT, "%s: there is no segment in this folder", path);
 	for (int i = 0; i < count && r >= 0; i++) {
@@ -202,7 +247,13 @@ static int check_folder(struct kri_check *check, const char *path)
 		}
 	}
 	free(list);
-	return r < 0 ? r : kri_verify_state(check, path, check->part ? "events.db" : "state.db");
+	if (r >= 0)
+		check_unsealed(check);
+	if (r >= 0)
+		r = kri_verify_state(check, path, check->part ? "events.db" : "state.db");
+	if (r >= 0 && check->part)
+		kri_bundle_check_signer(check);
+	return r;
 }
 
 /* By its name too: one whose first bytes were changed is not to be called a segment. */
@@ -236,12 +287,11 @@ int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryo
 	if (r >= 0)
 		r = kri_chain_new(&check.chain);
 	if (r >= 0 && S_ISDIR(status.st_mode)) {
-		r = check_folder(&check, path);
+		r = check_folder(&check, path, false);
 	} else if (r >= 0 && is_bundle(path)) {
 		r = kri_bundle_open(path, folder, sizeof(folder));
 		if (r >= 0) {
-			r = kri_bundle_check(&check, folder);
-			r = r < 0 ? r : check_folder(&check, folder);
+			r = check_folder(&check, folder, true);
 			kri_bundle_clear(folder);
 		}
 	} else if (r >= 0) {
@@ -249,8 +299,10 @@ int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryo
 
 		r = kri_verify_one(&check, path, strtoll(slash ? slash + 1 : path, NULL, 10), NULL);
 	}
-	if (r >= 0)
+	if (r >= 0) {
+		check_signed(&check);
 		check_anchors(&check);
+	}
 	result.devices = (uint32_t)check.key_count;
 	if (check.key_count)
 		memcpy(result.fingerprint, check.keys[check.key_count - 1].fingerprint, sizeof(result.fingerprint));

@@ -15,6 +15,9 @@ struct kri_noted_seal {
 	char file[32];
 	bool sealed;  /* false: the segment has no good one */
 	bool damaged; /* the segment is known to be, and counted as that */
+	bool vouched; /* a later one, that is sealed or vouched for, names it as the one before */
+	bool has_rows;
+	int64_t previous; /* the number of the segment that it names as the one before */
 };
 
 struct kri_check {
@@ -41,6 +44,7 @@ struct kri_check {
 	} keys[KRI_VERIFY_KEYS];
 	int key_count;
 	char pinned[2 * KRI_SHA256_SIZE + 1]; /* fingerprint of the key that was given; "": none */
+	char signer[2 * KRI_SHA256_SIZE + 1]; /* ... of the one that signed the bundle */
 	struct kri_noted_seal *segments, *named;
 	int segment_count, named_count;
 	bool *anchored; /* which of the config's anchors were found */

@@ -59,11 +59,13 @@ static int chain_names(struct kri_check *check, sqlite3_stmt *rows, int64_t firs
 	sqlite3_bind_int64(rows, 2, last);
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		size_t length = (size_t)snprintf(line, sizeof(line) - 16, "%s", kri_sql_text(rows, 0));
-		bool whole = length < sizeof(line) - 16; /* longer ones no store has written */
+		/* Longer ones, and what stands behind a NUL, no store has written. */
+		bool whole = length < sizeof(line) - 16 && length == (size_t)sqlite3_column_bytes(rows, 0);
 		uint32_t crc;
 
-		length = kri_text_end(line, whole ? length : sizeof(line) - 17, check->epoch_crc, &crc);
-		if (!whole || crc != (uint32_t)sqlite3_column_int64(rows, crc_column)) {
+		length = kri_text_end(line, length < sizeof(line) - 16 ? length : sizeof(line) - 17, check->epoch_crc,
+		                      &crc);
+		if (!whole || crc != sqlite3_column_int64(rows, crc_column)) {
 			check->result->bad_rows++;
 			kri_verify_problem(check, 0, 0, "wrong checksum of \"%.150s\"", kri_sql_text(rows, 0));
 		}
@@ -142,6 +144,18 @@ static int end_commit(struct kri_check *check, struct commit *commit, sqlite3_st
 	return r;
 }
 
+/* SQLite takes any value in any column: what is stored must be the numbers that were read, not only begin like them. */
+static bool is_as_read(sqlite3_stmt *rows, const struct kri_row *row)
+{
+	const int64_t read[] = { row->seq,   row->channel, row->boot,        row->round, row->t_boot_ns, row->t_wall_ns,
+		                 row->trust, row->quality, row->value_micro, row->alarm, row->crc };
+
+	for (int i = 0; i < (int)KRI_ARRAY_SIZE(read); i++)
+		if (sqlite3_column_type(rows, i) != SQLITE_INTEGER || sqlite3_column_int64(rows, i) != read[i])
+			return false;
+	return true;
+}
+
 static int check_rows(struct kri_check *check, int64_t *ret_last)
 {
 	sqlite3_stmt *rows = NULL, *boots = NULL, *channels = NULL;
@@ -177,7 +191,7 @@ static int check_rows(struct kri_check *check, int64_t *ret_last)
 
 		length = kri_text_end(line, length, check->epoch_crc, &row.crc);
 		check->result->samples++;
-		if (row.crc != (uint32_t)sqlite3_column_int64(rows, 10)) {
+		if (!is_as_read(rows, &row)) {
 			check->result->bad_rows++;
 			kri_verify_problem(check, row.seq, row.t_wall_ns, "wrong checksum of the row with seq %" PRId64,
 			                   row.seq);
@@ -234,10 +248,14 @@ static int judge_seal(struct kri_check *check, sqlite3_stmt *row, int64_t last_s
 
 static int check_seal(struct kri_check *check, int64_t last_seq)
 {
-	struct kri_noted_seal seal = { .number = check->first_seq };
+	struct kri_noted_seal seal = { .number = check->first_seq,
+		                       .previous = check->previous_segment,
+		                       .has_rows = last_seq >= check->first_seq,
+		                       .damaged = check->counted };
 	sqlite3_stmt *row;
 	int r, code;
 
+	snprintf(seal.file, sizeof(seal.file), "%s", check->file);
 	kri_chain_text(&check->chain, seal.hash);
 	r = kri_sql_prepare(check->db, &row,
 	                    "SELECT first_seq, last_seq, hash, signature,"

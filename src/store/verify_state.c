@@ -3,6 +3,7 @@
  * What state.db proves: the chain of events and the seals over it, the seals of segments that are there or gone, and
  * that what it says is in force is what the events say.
  */
+#include "kept.h"
 #include "verify.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -52,6 +53,8 @@ static int check_checksums(struct kri_check *check)
 		"first_seq,last_seq,epoch,device,hash,signature,bytes,last_wall_ns,last_trust,samples,dropped,removed)",
 		"SELECT 'wrong checksum of the seal of events '||last_seq,0,0 FROM audit_seal WHERE crc IS NOT"
 		" row_crc('audit_seal',last_seq,first_seq,device,public_key,hash,signature)",
+		"SELECT 'wrong checksum of state \"'||key||'\"',0,0 FROM state WHERE crc IS NOT"
+		" " KRI_KEPT_CRC,
 		"SELECT 'wrong checksum of channel '||name,0,0 FROM channel WHERE crc IS NOT"
 		" row_crc('channel',segment,channel,since,name,unit,place)",
 	};

@@ -250,6 +250,13 @@ static const struct {
 	{ OLDEST, SET("channel", "channel+1"), ROW, SEAL },
 	{ OLDEST, SET("boot", "boot+1"), ROW, SEAL },
 	{ OLDEST, SET("crc", "crc+1"), ROW, NULL },
+	/* What reads as the same number and is another one to whoever asks SQLite. */
+	{ OLDEST, SET("quality", "quality+65536"), ROW, NULL },
+	{ OLDEST, SET("channel", "channel+4294967296"), ROW, NULL },
+	{ OLDEST, SET("value_micro", "value_micro||'x'"), ROW, NULL },
+	{ OLDEST, SET("value_micro", "value_micro+0.5"), ROW, NULL },
+	{ OLDEST, SET("crc", "crc+4294967296"), ROW, NULL },
+	{ OLDEST, "UPDATE channel SET place=place||char(0)||'freezer'", "wrong checksum of \"channel|", NULL },
 	{ OLDEST, "UPDATE sample SET hash=zeroblob(32) WHERE seq=" SECOND, "the hash chain is broken at seq", NULL },
 	{ OLDEST, "DELETE FROM sample WHERE seq=" SECOND, "the hash chain is broken at seq", SEAL },
 	{ OLDEST,
@@ -282,6 +289,10 @@ static const struct {
 	  "does not follow from the segment before" },
 	{ STATE, "UPDATE event SET text='stole' WHERE " AN_EVENT, "wrong checksum of event", OTHERS },
 	{ STATE, "UPDATE event SET t_wall_ns=t_wall_ns+1 WHERE " AN_EVENT, "wrong checksum of event", OTHERS },
+	{ STATE, "UPDATE event SET code=code+4294967296 WHERE " AN_EVENT, "wrong checksum of event", NULL },
+	{ STATE, "UPDATE event SET text=text||char(0)||'stole' WHERE " AN_EVENT, "wrong checksum of event", NULL },
+	{ STATE, "UPDATE event SET epoch=epoch||'0' WHERE " AN_EVENT, "wrong checksum of event", NULL },
+	{ STATE, "INSERT INTO state VALUES('x',1,x'00',5)", "wrong checksum of state", NULL },
 	{ STATE, "DELETE FROM event WHERE " AN_EVENT, "the chain of events is broken", OTHERS },
 	{ STATE,
 	  "INSERT INTO event SELECT -5,epoch,boot,t_boot_ns,t_wall_ns,trust,type,code,first_seq,last_seq,value_ns,"
@@ -377,6 +388,59 @@ static void whole_files_are_missed(void **state)
 	expect(rig, "events removed", "is missing, and with it all events");
 }
 
+static void one_that_nobody_signed_takes_no_sealed_row_s_place(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader = NULL;
+	char other[700], *text = NULL;
+	int64_t seq = 0;
+
+	copy_folder(whole, changed);
+	assert_ok(kryos_reader_open(&reader, rig->ctx, changed));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(kryos_reader_next(reader, &record), 1);
+		seq = record->seq;
+	}
+	kryos_reader_close(reader);
+	snprintf(other, sizeof(other), "%s/%020" PRId64 ".seg", changed, seq);
+	assert_true(asprintf(&text, "cp '%s' '%s'", file_of(OLDEST), other) > 0);
+	assert_int_equal(system(text), 0);
+	free(text);
+	assert_true(asprintf(&text,
+	                     "UPDATE header SET value='%" PRId64 "' WHERE key='previous_segment';"
+	                     "UPDATE header SET value=(SELECT lower(hex(hash)) FROM sample WHERE seq<%" PRId64
+	                     " ORDER BY seq DESC LIMIT 1) WHERE key='previous_hash';"
+	                     "DELETE FROM sample WHERE seq<%" PRId64 "; UPDATE boot SET since=%" PRId64
+	                     "; UPDATE channel SET since=%" PRId64
+	                     "; DELETE FROM seal; UPDATE sample SET value_micro=4444444",
+	                     numbers[OLDEST], seq, seq, seq, seq) > 0);
+	change(other, text);
+	free(text);
+	forge_segment(other);
+	/* A segment claims the rows from its number on, whatever earlier ones have: so it must be found. */
+	assert_ok(kryos_reader_open(&reader, rig->ctx, changed));
+	assert_ok(kryos_reader_seek(reader, seq));
+	assert_int_equal(kryos_reader_next(reader, &record), 1);
+	assert_int_equal(record->sample.value_micro, 4444444);
+	kryos_reader_close(reader);
+	expect(rig, "between two", "has no seal, and no segment that has one follows from it");
+}
+
+static void a_bundle_s_events_do_not_stand_in_for_the_store_s(void **state)
+{
+	struct rig *rig = *state;
+	char *command = NULL;
+
+	copy_folder(whole, changed);
+	assert_true(asprintf(&command, "cp '%s/state.db' '%s/events.db'", changed, changed) > 0);
+	assert_int_equal(system(command), 0);
+	free(command);
+	expect(rig, "events.db", "events.db: is of a bundle");
+	assert_int_equal(unlink(file_of(STATE)), 0);
+	expect(rig, "instead", "MANIFEST: is missing");
+}
+
 /* The newest seals are what no device can prove alone. */
 static void an_anchor_finds_what_was_cut_off(void **state)
 {
@@ -414,6 +478,17 @@ static void another_key_is_not_trusted_where_one_is_given(void **state)
 	kri_key_free(key);
 	assert_ok(kri_key_open(&key, in(changed, "other.key"), &created));
 	expect_with(rig, "another", "not with the one that was given",
+	            KRYOS_VERIFY_CONFIG(.public_key = kri_key_public_pem(key)));
+	/* All seals taken away: then there is none that is not of that key. */
+	for (enum where where = OLDEST; where <= OPEN; where++) {
+		if (where < OPEN)
+			change(file_of(where), "DELETE FROM seal");
+		change(file_of(where), "DELETE FROM header WHERE key IN ('events','previous_hash')");
+		forge_segment(file_of(where));
+	}
+	change(file_of(STATE), "DELETE FROM seal; DELETE FROM audit_seal; DELETE FROM event WHERE type=12");
+	forge_events(file_of(STATE));
+	expect_with(rig, "none", "nothing in it is signed with the key that was given",
 	            KRYOS_VERIFY_CONFIG(.public_key = kri_key_public_pem(key)));
 	kri_key_free(key);
 }
@@ -554,6 +629,30 @@ static void a_bundle_is_signed_or_says_that_it_is_not(void **state)
 	expect(rig, "signed", "");
 }
 
+/* A list that is signed with any key says nothing of whose records these are. */
+static void a_bundle_is_signed_by_whom_it_is_of(void **state)
+{
+	struct rig *rig = *state;
+	char path[700], unpacked[599], *command = NULL;
+
+	write_bundle(rig, path);
+	snprintf(unpacked, sizeof(unpacked), "%.580s/unpacked", rig->folder);
+	snprintf(changed, sizeof(changed), "%s/changed.tar", rig->folder);
+	assert_true(asprintf(&command,
+	                     "mkdir '%s' && cd '%s' && tar -xf '%s' && chmod u+w * &&"
+	                     " openssl genpkey -algorithm ed25519 -out ../other.key &&"
+	                     " openssl pkey -in ../other.key -pubout -out device.pub && rm MANIFEST* &&"
+	                     " sha256sum * > MANIFEST.new && mv MANIFEST.new MANIFEST && sed -i /MANIFEST/d MANIFEST &&"
+	                     " openssl pkeyutl -sign -rawin -inkey ../other.key -in MANIFEST -out MANIFEST.sig &&"
+	                     " tar --format=ustar -cf '%s' *",
+	                     unpacked, unpacked, path, changed) > 0);
+	assert_int_equal(system(command), 0);
+	free(command);
+	expect(rig, "another's", "which signed nothing else in here");
+	snprintf(changed, sizeof(changed), "%s", unpacked);
+	expect(rig, "unpacked", "which signed nothing else in here");
+}
+
 static void a_part_of_a_store_is_whole_in_itself(void **state)
 {
 	struct rig *rig = *state;
@@ -576,11 +675,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(each_kind_of_change_is_found),
 		CASE(whole_files_are_missed),
+		CASE(one_that_nobody_signed_takes_no_sealed_row_s_place),
+		CASE(a_bundle_s_events_do_not_stand_in_for_the_store_s),
 		CASE(an_anchor_finds_what_was_cut_off),
 		CASE(another_key_is_not_trusted_where_one_is_given),
 		CASE(a_changed_member_of_a_bundle_is_found),
 		CASE(a_hostile_archive_is_refused),
 		CASE(a_bundle_is_signed_or_says_that_it_is_not),
+		CASE(a_bundle_is_signed_by_whom_it_is_of),
 		CASE(a_part_of_a_store_is_whole_in_itself),
 	};
 
