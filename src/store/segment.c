@@ -150,7 +150,8 @@ int kri_segment_create(struct kri_segment **ret_segment, const char *path, int64
 	if (r >= 0)
 		r = kri_sql_exec(segment->db, schema);
 	if (r >= 0)
-		r = kri_sql_prepare(segment->db, &insert, "INSERT INTO header VALUES(?,?)");
+		/* What a damaged state.db says twice must not keep samples from the disk. */
+		r = kri_sql_prepare(segment->db, &insert, "INSERT OR IGNORE INTO header VALUES(?,?)");
 	for (size_t i = 0; r >= 0 && i < count; i++) {
 		kri_sql_bind_text(insert, 1, entries[i].key);
 		kri_sql_bind_text(insert, 2, entries[i].value);
