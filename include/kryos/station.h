@@ -25,8 +25,8 @@ struct kryos_station_config {
 	uint32_t size;
 	uint32_t manual;      /* 1: rounds happen only by kryos_sampler_round (simulation) */
 	uint32_t no_watchdog; /* 1: leave the watchdog alone whatever the file says */
-	uint32_t store_only;  /* 1: clock, store and alarms, no other device and no relay: for what is said of alarms by
-	                         hand */
+	uint32_t store_only;  /* 1: clock and store, no other device and no relay: for what is said by hand of alarms as
+	                         the store keeps them; the file's are not put in force */
 };
 #define KRYOS_STATION_CONFIG(...) KRYOS_CONFIG_OF(kryos_station_config, __VA_ARGS__)
 

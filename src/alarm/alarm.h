@@ -123,7 +123,12 @@ void kri_track_take(struct kryos_evaluator *evaluator, struct kri_track *track, 
 void kri_track_end(struct kryos_evaluator *evaluator, struct kri_track *track, enum kryos_episode_end why);
 void kri_track_look(const struct kri_track *track, struct kryos_episode *ret_episode);
 
+/* state.c: as kryos_evaluator_restore, of an evaluator without rules: it has those of the bytes then. */
+int kri_evaluator_restore_whole(struct kryos_evaluator *evaluator, const void *bytes, size_t count);
+
 /* evaluator.c */
+/* What one call can bring for each rule: an episode that ended, and one that began. */
+#define KRI_NEWS_OF_RULE 2
 void kri_evaluator_tell(struct kryos_evaluator *evaluator, const struct kryos_episode *episode);
 /* Room for this many pieces of news. -ENOMEM. */
 int kri_evaluator_make_room(struct kryos_evaluator *evaluator, size_t count);

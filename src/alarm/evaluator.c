@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one call can bring for each rule: an episode that ended, and one that began. */
-#define NEWS_OF_RULE 2
-
 int kryos_evaluator_new(struct kryos_evaluator **ret_evaluator, int64_t interval_ns)
 {
 	struct kryos_evaluator *evaluator;
@@ -82,7 +79,7 @@ int kryos_evaluator_add(struct kryos_evaluator *evaluator, const struct kryos_ru
 		if (strcmp(evaluator->tracks[i].name, track.name) == 0)
 			return kryos_fail(-EINVAL, "rule %s: name: there is one of that name already", track.name);
 	}
-	r = kri_evaluator_make_room(evaluator, (size_t)NEWS_OF_RULE * (evaluator->track_count + 1));
+	r = kri_evaluator_make_room(evaluator, (size_t)KRI_NEWS_OF_RULE * (evaluator->track_count + 1));
 	if (r < 0)
 		return r;
 	tracks = realloc(evaluator->tracks, (evaluator->track_count + 1) * sizeof(*tracks));

@@ -183,3 +183,24 @@ int kryos_evaluator_restore(struct kryos_evaluator *evaluator, const void *bytes
 	free_tracks(saved.tracks, saved.track_count);
 	return 0;
 }
+
+int kri_evaluator_restore_whole(struct kryos_evaluator *evaluator, const void *bytes, size_t count)
+{
+	struct kryos_evaluator saved = { 0 };
+	int r = evaluator->track_count ? -EBUSY : read_all(bytes, count, &saved);
+
+	if (r < 0)
+		return r;
+	r = kri_evaluator_make_room(evaluator, (size_t)KRI_NEWS_OF_RULE * saved.track_count);
+	if (r < 0) {
+		free_tracks(saved.tracks, saved.track_count);
+		return r;
+	}
+	free(evaluator->tracks);
+	evaluator->time = saved.time;
+	evaluator->tracks = saved.tracks;
+	evaluator->track_count = saved.track_count;
+	for (unsigned int i = 0; i < evaluator->track_count; i++)
+		evaluator->tracks[i].rule.name = evaluator->tracks[i].name;
+	return 0;
+}

@@ -14,6 +14,13 @@ struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor);
  */
 int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample, int64_t lasted_ns);
 
+/*
+ * For a look at what the store keeps, and for what people say of it: all channels of which it has a state, by the rules
+ * that were in force. Nothing is judged and nothing written until somebody says something; then what else is kept stays
+ * as it was, and whoever watches the channel next goes on from there.
+ */
+int kri_monitor_visit(struct kryos_monitor *monitor);
+
 /* As kryos_monitor_unwatch, said by who. */
 int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, const char *who);
 /* The channels that the store has a state of, watched since this start or not, but none unwatched; index from 0. NULL:

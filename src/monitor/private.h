@@ -10,6 +10,7 @@
  *     replay.c    judging what the store holds
  *     announced.c what stored events say is open
  *     people.c    acknowledging, retiring
+ *     visit.c     a look at what is kept, where nothing is judged
  *
  * Context thread only.
  */
@@ -85,6 +86,8 @@ struct kri_watched {
 	int64_t kept_ns;
 	bool quiet;                      /* what is judged was lived through before: only what is still open is told */
 	struct kri_announced *announced; /* while what is stored is judged */
+	bool visited;                    /* as it is kept: nothing is judged */
+	bool unjudged;                   /* ... which is without the evaluator's part */
 	bool leaving;                    /* watched no more: what is left of it is its news */
 };
 
@@ -126,12 +129,16 @@ struct kryos_instant kri_instant_of(const struct kryos_sample *sample);
 struct kryos_instant kri_monitor_now(struct kryos_monitor *monitor);
 
 /* watch.c */
+int kri_watched_new(struct kryos_monitor *monitor, const char *channel, struct kri_watched **ret_watched);
 void kri_watched_free(struct kri_watched *watched);
 /* What is in force goes to the store, if it does not know it yet. */
 void kri_watched_note(struct kri_watched *watched);
 bool kri_monitor_is_leaving(const struct kryos_monitor *monitor, const char *channel);
 /* Those that are watched no more, and of which all is stored, are gone. */
 void kri_monitor_drop_left(struct kryos_monitor *monitor);
+
+/* visit.c: the rules, the evaluator and the history are as the bytes of both have them. */
+int kri_visited_restore(struct kri_watched *watched, const char *bytes, size_t judged, size_t exposed);
 
 /* exposure.c */
 

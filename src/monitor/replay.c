@@ -125,8 +125,11 @@ static void judge_all(struct feed *feed)
 	find_edge(feed);
 	while (r >= 0 && next(feed, &sample, &lasted_ns)) {
 		at = kri_instant_of(&sample);
-		if (has_from && !kri_instant_is_before(&from, &at))
+		if (has_from && !kri_instant_is_before(&from, &at)) {
+			if (sample.seq)
+				kri_watched_remember(watched, &sample);
 			continue;
+		}
 		if (kri_watched_is_older(watched, &sample)) {
 			if (sample.seq)
 				continue;

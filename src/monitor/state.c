@@ -72,7 +72,7 @@ static int write_all(FILE *stream, const struct kri_watched *watched, const stru
 	write_head(stream, watched);
 	fflush(stream);
 	at = ftell(stream);
-	if (at < 0 || (size_t)at + judged_count + parts->exposed_count + 64 > KRI_STATE_BYTES_MAX)
+	if (watched->unjudged || at < 0 || (size_t)at + judged_count + parts->exposed_count + 64 > KRI_STATE_BYTES_MAX)
 		judged_count = 0;
 	fprintf(stream, "exposure %zu\nevaluator %zu\n", parts->exposed_count, judged_count);
 	if (judged_count)
@@ -238,6 +238,19 @@ static int64_t read_head(struct kri_watched *watched, struct text *text, int64_t
 	return -1;
 }
 
+/* What is kept of the evaluator and of the exposure, one behind the other. */
+static int restore(struct kri_watched *watched, const char *bytes, size_t judged, size_t exposed)
+{
+	int r = 0;
+
+	if (watched->visited)
+		return kri_visited_restore(watched, bytes, judged, exposed);
+	if (judged > 0)
+		r = kryos_evaluator_restore(watched->evaluator, bytes, judged);
+	kri_watched_restore_history(watched, bytes + judged, exposed);
+	return r;
+}
+
 int kri_watched_get_state(struct kri_watched *watched, int64_t *ret_seq, bool *ret_judged)
 {
 	char key[72];
@@ -253,10 +266,8 @@ int kri_watched_get_state(struct kri_watched *watched, int64_t *ret_seq, bool *r
 	judged = read_head(watched, &text, &exposed);
 	if (judged < 0)
 		r = kryos_fail(KRYOS_ECORRUPT, "%s: what is kept of it is no state of this version", watched->name);
-	else if (judged > 0)
-		r = kryos_evaluator_restore(watched->evaluator, text.at, (size_t)judged);
-	if (judged >= 0)
-		kri_watched_restore_history(watched, text.at + judged, (size_t)exposed);
+	else
+		r = restore(watched, text.at, (size_t)judged, (size_t)exposed);
 	free(bytes);
 	if (r < 0)
 		return r;

@@ -26,7 +26,7 @@ void kri_watched_free(struct kri_watched *watched)
 	free(watched);
 }
 
-static int new_watched(struct kryos_monitor *monitor, const char *channel, struct kri_watched **ret_watched)
+int kri_watched_new(struct kryos_monitor *monitor, const char *channel, struct kri_watched **ret_watched)
 {
 	struct kri_watched *watched = calloc(1, sizeof(*watched));
 
@@ -291,7 +291,7 @@ int kryos_monitor_watch(struct kryos_monitor *monitor, const char *channel,
 	if (r >= 0 && kri_monitor_is_leaving(monitor, channel))
 		r = kryos_fail(-EAGAIN, "%s: its news of before waits for the disk", channel);
 	if (r >= 0)
-		r = new_watched(monitor, channel, &watched);
+		r = kri_watched_new(monitor, channel, &watched);
 	if (r < 0)
 		return r;
 	r = configure(watched, config);
@@ -328,7 +328,7 @@ static int take_known(struct kryos_monitor *monitor, const char *channel, struct
 	struct kri_watched *watched;
 	bool has_state;
 	int64_t seq;
-	int r = new_watched(monitor, channel, &watched);
+	int r = kri_watched_new(monitor, channel, &watched);
 
 	if (r < 0)
 		return r;

@@ -77,6 +77,13 @@ int kri_station_open_alarms(struct kryos_station *station, const struct kri_stat
 	return r;
 }
 
+int kri_station_visit_alarms(struct kryos_station *station)
+{
+	int r = kryos_monitor_new(&station->monitor, station->store);
+
+	return r < 0 ? r : kri_monitor_visit(station->monitor);
+}
+
 void kri_station_close_alarms(struct kryos_station *station)
 {
 	kryos_monitor_free(station->monitor);

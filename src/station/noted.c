@@ -59,9 +59,9 @@ int kri_station_open_store(struct kryos_station *station, const struct kryos_sto
 	add(&text, "build=%s config=%s sqlite=%s libcrypto=%s cjson=%s", build, config_hash,
 	    kri_store_library_version(), kri_digest_library_version(), kri_json_library_version());
 	(void)!kri_registry_each(station->ctx, KRI_TRANSPORT, add_transport, &text);
-	/* A store that a reload opens anew is no start. */
+	/* A store that a reload opens anew is no start, nor is a look at what it holds. */
 	r = kri_store_open(&station->store, station->ctx, station->store_path, config,
-	                   station->started ? NULL : &start);
+	                   station->started || station->config.store_only ? NULL : &start);
 	station->started |= r >= 0;
 	return r;
 }

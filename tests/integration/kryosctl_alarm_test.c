@@ -149,6 +149,7 @@ static void expect(struct bench *bench, int status, const char *says)
 		         bench->err);
 }
 
+/* name NULL: whatever it is. */
 static unsigned int stored(struct bench *bench, enum kryos_event_type type, const char *name, const char *says)
 {
 	const struct kryos_record *record = NULL;
@@ -159,10 +160,15 @@ static unsigned int stored(struct bench *bench, enum kryos_event_type type, cons
 	assert_ok(kryos_ctx_new(&ctx, NULL));
 	assert_ok(kryos_reader_open(&reader, ctx, in(bench->folder, "store")));
 	while (kryos_reader_next_event(reader, &record) > 0)
-		count += record->event->type == type && strcmp(record->event->name, name) == 0 &&
+		count += record->event->type == type && (!name || strcmp(record->event->name, name) == 0) &&
 		         strstr(record->event->text, says);
 	kryos_ctx_free(ctx);
 	return count;
+}
+
+static unsigned int stored_any(struct bench *bench, enum kryos_event_type type)
+{
+	return stored(bench, type, NULL, "");
 }
 
 static const char *login(void)
@@ -292,6 +298,42 @@ static void without_a_daemon_the_store_is_told(void **state)
 	expect(bench, 1, "store");
 }
 
+/* Looking at alarms, with a file that knows of none, is no order to give them up. */
+static void a_look_with_another_file_changes_nothing(void **state)
+{
+	struct bench *bench = *state;
+	char text[400], by[100], other[320];
+	unsigned int configured;
+
+	measure(bench, 12);
+	stop_station(bench);
+	configured = stored_any(bench, KRYOS_EVENT_CONFIGURED);
+	assert_int_equal(stored_any(bench, KRYOS_EVENT_START), 1);
+	snprintf(other, sizeof(other), "%s/other.ini", bench->folder);
+	snprintf(text, sizeof(text),
+	         "[sensor room]\naddress = ds18b20@w1:28-000000000002\n[watchdog]\ndevice = none\n"
+	         "[store]\npath = %s/store\n",
+	         bench->folder);
+	write_file(other, text);
+	RUN(bench, "alarm", "--config", other);
+	expect(bench, 0, "fridge.temperature hot: open since 2026-11-18T11:06:41Z");
+	RUN(bench, "channel", "--config", other);
+	expect(bench, 0, "fridge.temperature: alarm: heat\n");
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "seen", "--config", other);
+	expect(bench, 0, "is acknowledged\n");
+	assert_int_equal(stored_any(bench, KRYOS_EVENT_CONFIGURED), configured);
+	assert_int_equal(stored_any(bench, KRYOS_EVENT_START), 1);
+	assert_int_equal(stored_any(bench, KRYOS_EVENT_ALARM_OFF), 0);
+	start_station(bench);
+	measure(bench, 12);
+	RUN(bench, "alarm");
+	snprintf(by, sizeof(by), " by %.40s: seen\n", login());
+	expect(bench, 0, by);
+	expect(bench, 0, "hot: open since 2026-11-18T11:06:41Z");
+	assert_int_equal(stored_any(bench, KRYOS_EVENT_ALARM_OFF), 0);
+	assert_int_equal(stored_any(bench, KRYOS_EVENT_ALARM_ON), 1);
+}
+
 static void prometheus_gets_its_numbers(void **state)
 {
 	struct bench *bench = *state;
@@ -382,6 +424,7 @@ int main(void)
 		CASE(a_test_is_run_by_the_daemon_only),
 		CASE(a_channel_is_retired_and_resumed),
 		CASE(without_a_daemon_the_store_is_told),
+		CASE(a_look_with_another_file_changes_nothing),
 		CASE(prometheus_gets_its_numbers),
 		CASE(a_stick_gets_a_report_and_keeps_what_is_on_it),
 	};
