@@ -43,7 +43,7 @@ struct kryos_monitor_channel_config {
 /*
  * Watches a channel (a name of at most 57 bytes) from now on, going on from what the store knows: samples stored since
  * its state was kept are judged first, which waits for the disk. Where the store knows no state, the newest ten days
- * are judged, and only what is still open is told. Again for the same channel: with other rules; open episodes of rules
+ * stored are judged, and only what is still open is told. Again for the same channel: with other rules; open episodes of rules
  * that changed end, reconfigured. What the rules are is stored where it is not what it was (KRYOS_EVENT_CONFIGURED).
  * -EINVAL: the sentence names the rule and the field. A disk that can't be read is logged and costs what lies on it.
  */

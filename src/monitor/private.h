@@ -175,8 +175,8 @@ void kri_known_remove(struct kryos_monitor *monitor, const char *channel);
 bool kri_known_has(const struct kryos_monitor *monitor, const char *channel);
 void kri_known_free(struct kryos_monitor *monitor);
 
-/* replay.c: judges what is stored of the channel after that seq, or where nothing is known of it the newest ten days.
- */
+/* replay.c: judges what is stored of the channel after that seq, or where nothing is known of it the newest ten days
+ * stored. */
 void kri_watched_replay(struct kri_watched *watched, int64_t after_seq);
 void kri_watched_replay_lost(struct kri_watched *watched);
 

@@ -184,21 +184,40 @@ void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
 	close_feed(&feed);
 }
 
+/*
+ * The newest trusted stamp among what is stored: what the clock says now, or said when nobody could trust it, may be
+ * years off. Where there is none the clock is all there is.
+ */
+static int newest_wall_ns(struct feed *feed, int64_t *ret_wall_ns)
+{
+	struct kryos_monitor *monitor = feed->watched->monitor;
+	const struct kryos_record *record;
+	int64_t newest, after = kri_store_get_trusted_end(monitor->store, &newest);
+	int r = kryos_reader_seek(feed->reader, after + 1);
+
+	while (r >= 0 && next_record(feed, kryos_reader_next, &record))
+		if (record->sample.trust >= KRYOS_TRUST_RTC && record->sample.t_wall_ns > newest)
+			newest = record->sample.t_wall_ns;
+	if (r >= 0)
+		r = feed->result;
+	*ret_wall_ns = newest ? newest : kri_wall_ns(monitor->ctx);
+	return r;
+}
+
 /* Where the newest ten days begin, or as much as a rule looks back on, or what the events say is open since. */
 static int seek_lost(struct feed *feed)
 {
 	struct kri_watched *watched = feed->watched;
-	struct kryos_monitor *monitor = watched->monitor;
-	int64_t newest = kri_store_get_last_wall_ns(monitor->store), now = kri_wall_ns(monitor->ctx), back = LOST_NS;
+	int64_t newest = 0, back = LOST_NS;
 	const struct kryos_record *record;
-	int r;
+	int r = newest_wall_ns(feed, &newest);
 
 	for (uint32_t i = 0; i < watched->rule_count; i++) {
 		back = watched->rules[i].window_ns > back ? watched->rules[i].window_ns : back;
 		back = watched->rules[i].duration_ns > back ? watched->rules[i].duration_ns : back;
 	}
-	newest = newest > now ? newest : now;
-	r = kryos_reader_seek_time(feed->reader, kri_announced_since(watched, newest - back));
+	if (r >= 0)
+		r = kryos_reader_seek_time(feed->reader, kri_announced_since(watched, newest - back));
 	if (r < 0)
 		return r;
 	/* Events are numbered among samples: those of that time are behind the same number. */

@@ -96,14 +96,20 @@ uint32_t kri_store_get_last_round(struct kryos_store *store)
 	return round;
 }
 
-int64_t kri_store_get_last_wall_ns(struct kryos_store *store)
+int64_t kri_store_get_trusted_end(struct kryos_store *store, int64_t *ret_wall_ns)
 {
-	int64_t last;
+	int64_t seq = 0;
 
+	*ret_wall_ns = 0;
 	pthread_mutex_lock(&store->lock);
-	last = store->last_wall_ns;
+	for (int i = store->segment_count - 1; i >= 0 && !seq; i--) {
+		if (store->segments[i].last_trust < KRYOS_TRUST_RTC)
+			continue;
+		seq = store->segments[i].last_seq;
+		*ret_wall_ns = store->segments[i].last_wall_ns;
+	}
 	pthread_mutex_unlock(&store->lock);
-	return last;
+	return seq;
 }
 
 int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char *place)

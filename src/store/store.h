@@ -24,8 +24,11 @@ const char *kri_store_library_version(void);
 const char *kri_store_get_path(struct kryos_store *store);
 /* The round number of the newest stored sample; rounds go on after it. */
 uint32_t kri_store_get_last_round(struct kryos_store *store);
-/* The wall time of the newest stored sample, 0 if none (where a simulation goes on). */
-int64_t kri_store_get_last_wall_ns(struct kryos_store *store);
+/*
+ * The last sample of the newest segment that ends with a stamp that is trusted, and that stamp; 0 and 0 if none does.
+ * Those behind it may be trusted too.
+ */
+int64_t kri_store_get_trusted_end(struct kryos_store *store, int64_t *ret_wall_ns);
 /* What a channel measures of ("vaccine", ...), stored with it; before its first sample. Copied. Any thread. */
 int kri_store_set_place(struct kryos_store *store, uint32_t channel, const char *place);
 

@@ -195,6 +195,46 @@ static void a_state_too_long_to_be_kept_is_made_again(void **state)
 	watch_stop(watch);
 }
 
+static void append_untrusted(struct watch *watch, uint32_t channel, int64_t value_micro)
+{
+	struct kryos_sample sample = rig_sample(channel, value_micro);
+
+	kryos_fake_clock_advance(watch->rig->clock, KRYOS_MINUTES(1));
+	assert_ok(kryos_store_append(watch->rig->store, &sample, 1));
+}
+
+/* Of a clock that nobody trusts, now and for the last samples. */
+static void a_clock_that_is_years_off_hides_nothing_of_what_is_stored(void **state)
+{
+	struct watch *watch = *state;
+	uint32_t fridge;
+
+	watch_start(watch);
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	fridge = watch->rig->fridge;
+	for (int i = 0; i < 7; i++)
+		watch_minute(watch, 9000000);
+	watch_stop(watch);
+	kryos_fake_clock_set_synced(watch->rig->clock, 0);
+	kryos_fake_clock_set_wall(watch->rig->clock, INT64_C(2500000000000000000)); /* 2049 */
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_int_equal(watch->on, 1);
+	kryos_fake_clock_advance(watch->rig->clock, KRYOS_MINUTES(1));
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	for (int i = 0; i < 2; i++)
+		append_untrusted(watch, fridge, 9000000);
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_int_equal(watch->on + watch->off, 0); /* it was told, and goes on */
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, NULL, NULL), 0);
+	watch_stop(watch);
+}
+
 static void a_retired_channel_raises_nothing_until_it_is_resumed(void **state)
 {
 	struct watch *watch = *state;
@@ -337,6 +377,7 @@ int main(void)
 		CASE(a_row_that_is_too_far_from_the_one_before_is_one_measurement),
 		CASE(how_long_a_door_was_open_does_not_say_that_it_was_shut),
 		CASE(a_state_too_long_to_be_kept_is_made_again),
+		CASE(a_clock_that_is_years_off_hides_nothing_of_what_is_stored),
 		CASE(a_retired_channel_raises_nothing_until_it_is_resumed),
 	};
 
