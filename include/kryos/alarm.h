@@ -169,8 +169,10 @@ KRYOS_API int kryos_evaluator_look(const struct kryos_evaluator *evaluator, unsi
                                    struct kryos_episode *ret_episode);
 
 /*
- * Ends all open episodes at the last sample, and begins anew with the next: the channel is retired, or its sensor given
- * up. -EINVAL: why is neither retired, sensor lost nor reconfigured; -EBUSY as take.
+ * Ends all open episodes at the last sample: the channel is retired, or its sensor given up. Consecutive rules begin
+ * anew with the next. A cumulative one keeps what it has summed, unless why is reconfigured: where that still reaches
+ * the duration, an episode begins with the next sample that says in or out. -EINVAL: why is neither retired, sensor
+ * lost nor reconfigured; -EBUSY as take.
  */
 KRYOS_API int kryos_evaluator_end(struct kryos_evaluator *evaluator, enum kryos_episode_end why);
 

@@ -119,7 +119,7 @@ struct kri_span *kri_track_span(const struct kri_track *track, size_t index);
 struct kri_span *kri_track_add_span(struct kri_track *track);
 /* The evaluator's time line stands at the sample already. */
 void kri_track_take(struct kryos_evaluator *evaluator, struct kri_track *track, const struct kryos_sample *sample);
-/* Ends what is open at the last sample, and forgets everything but the totals. */
+/* Ends what is open at the last sample, and forgets everything but the totals, and a sum unless it is reconfigured. */
 void kri_track_end(struct kryos_evaluator *evaluator, struct kri_track *track, enum kryos_episode_end why);
 void kri_track_look(const struct kri_track *track, struct kryos_episode *ret_episode);
 

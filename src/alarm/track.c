@@ -246,7 +246,15 @@ static void pass_time(const struct kryos_evaluator *evaluator, struct kri_track 
 void kri_track_end(struct kryos_evaluator *evaluator, struct kri_track *track, enum kryos_episode_end why)
 {
 	pass_time(evaluator, track);
-	end_run(evaluator, track, why, &evaluator->time.at);
+	if (track->rule.mode == KRYOS_RULE_CONSECUTIVE || why == KRYOS_EPISODE_RECONFIGURED) {
+		end_run(evaluator, track, why, &evaluator->time.at);
+		return;
+	}
+	/* What was spent stays spent; from here on the last sample is held no longer. */
+	end_episode(evaluator, track, why, &evaluator->time.at);
+	track->last_out = track->cut = false;
+	track->last_ns = evaluator->time.ns;
+	track->last = evaluator->time.at;
 }
 
 static bool is_recovered(const struct kryos_rule *rule, int64_t value_micro)

@@ -420,6 +420,92 @@ static void retiring_a_channel_ends_its_episodes(void **state)
 	kryos_evaluator_free(rig.evaluator);
 }
 
+static void make_dose(struct rig *rig, int64_t window_ns)
+{
+	struct kryos_rule dose = hour_of_heat(KRYOS_GAP_HOLD);
+
+	make(rig, 10 * MINUTE);
+	dose.mode = KRYOS_RULE_CUMULATIVE;
+	dose.window_ns = window_ns;
+	assert_ok(kryos_evaluator_add(rig->evaluator, &dose));
+}
+
+static void save_and_restore(struct rig *rig, int64_t window_ns)
+{
+	struct kryos_evaluator *before = rig->evaluator;
+	struct rig fresh;
+	size_t count;
+	void *bytes;
+
+	assert_ok(kryos_evaluator_save(before, &bytes, &count));
+	make_dose(&fresh, window_ns);
+	rig->evaluator = fresh.evaluator;
+	assert_ok(kryos_evaluator_restore(rig->evaluator, bytes, count));
+	kryos_evaluator_free(before);
+	free(bytes);
+}
+
+static void a_dose_that_was_spent_stays_spent_over_a_retirement(void **state)
+{
+	struct kryos_instant start;
+	struct rig rig;
+
+	(void)state;
+	make_dose(&rig, 0);
+	take_many(&rig, 9, 7, 10 * MINUTE);
+	assert_int_equal(rig.begun, 1);
+	start = rig.last.start;
+	assert_ok(kryos_evaluator_end(rig.evaluator, KRYOS_EPISODE_RETIRED));
+	drain(&rig);
+	assert_int_equal(rig.last.ended_by, KRYOS_EPISODE_RETIRED);
+	assert_int_equal(rig.last.accumulated_ns, KRYOS_HOURS(1));
+	save_and_restore(&rig, 0);
+	rig.now_ns += KRYOS_HOURS(5);
+	assert_int_equal(take(&rig, 5), 1); /* the first sample, though in range */
+	assert_int_equal(rig.begun, 2);
+	assert_memory_equal(&rig.last.start, &start, sizeof(start));
+	assert_int_equal(rig.last.trigger.t_boot_ns, rig.now_ns);
+	assert_int_equal(rig.last.accumulated_ns, KRYOS_HOURS(1)); /* nothing of the five hours */
+	assert_int_equal(rig.last.indeterminate_ns, KRYOS_HOURS(5) - 20 * MINUTE);
+	kryos_evaluator_free(rig.evaluator);
+}
+
+static void half_a_dose_before_a_retirement_and_half_after_it_are_one(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	make_dose(&rig, 0);
+	take_many(&rig, 9, 4, 10 * MINUTE);
+	assert_ok(kryos_evaluator_end(rig.evaluator, KRYOS_EPISODE_RETIRED));
+	rig.now_ns += KRYOS_HOURS(5);
+	take_many(&rig, 9, 3, 10 * MINUTE);
+	assert_int_equal(rig.begun, 0); /* 30 min and 20 min */
+	take_many(&rig, 9, 1, 10 * MINUTE);
+	assert_int_equal(rig.begun, 1);
+	assert_int_equal(rig.last.accumulated_ns, KRYOS_HOURS(1));
+	kryos_evaluator_free(rig.evaluator);
+}
+
+static void what_left_the_window_while_a_channel_was_retired_is_gone(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (int late_ns = 0; late_ns < 2; late_ns++) { /* a nanosecond of the hour has left it */
+		make_dose(&rig, KRYOS_HOURS(3));
+		take_many(&rig, 9, 7, 10 * MINUTE);
+		assert_int_equal(rig.begun, 1);
+		assert_ok(kryos_evaluator_end(rig.evaluator, KRYOS_EPISODE_RETIRED));
+		drain(&rig);
+		save_and_restore(&rig, KRYOS_HOURS(3));
+		rig.now_ns += KRYOS_HOURS(2) + late_ns;
+		assert_int_equal(take(&rig, 5), late_ns ? 0 : 1);
+		assert_int_equal(rig.begun, late_ns ? 1 : 2);
+		kryos_evaluator_free(rig.evaluator);
+	}
+}
+
 static void a_changed_rule_ends_its_episode_on_restoring(void **state)
 {
 	struct kryos_rule rule = hour_of_heat(KRYOS_GAP_HOLD);
@@ -628,6 +714,9 @@ int main(void)
 		cmocka_unit_test(a_lost_sensor_is_an_episode_of_its_own),
 		cmocka_unit_test(a_reboot_is_bridged_by_trusted_wall_time_only),
 		cmocka_unit_test(retiring_a_channel_ends_its_episodes),
+		cmocka_unit_test(a_dose_that_was_spent_stays_spent_over_a_retirement),
+		cmocka_unit_test(half_a_dose_before_a_retirement_and_half_after_it_are_one),
+		cmocka_unit_test(what_left_the_window_while_a_channel_was_retired_is_gone),
 		cmocka_unit_test(a_changed_rule_ends_its_episode_on_restoring),
 		cmocka_unit_test(a_state_that_lies_does_no_harm),
 		cmocka_unit_test(a_wrong_rule_is_refused_by_its_field),

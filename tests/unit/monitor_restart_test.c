@@ -275,6 +275,32 @@ static void a_retired_channel_raises_nothing_until_it_is_resumed(void **state)
 	watch_stop(watch);
 }
 
+static void a_dose_is_not_forgotten_because_a_channel_was_retired(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_rule dose = warm;
+
+	dose.mode = KRYOS_RULE_CUMULATIVE;
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &dose, 1);
+	for (int i = 0; i < 6; i++)
+		watch_minute(watch, 9000000);
+	assert_int_equal(watch->on, 1);
+	assert_ok(kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "moved to another truck"));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(watch_minute(watch, 9000000), 0);
+	watch_stop(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &dose, 1);
+	assert_int_equal(watch_minute(watch, 5000000), 0);
+	assert_ok(kryos_monitor_resume(watch->monitor, FRIDGE, "asha", "loaded"));
+	assert_int_equal(watch->on, 0);
+	assert_int_equal(watch_minute(watch, 5000000), 1 << KRYOS_RULE_HEAT);
+	assert_int_equal(watch->on, 1);
+	assert_int_equal(watch->last.accumulated_ns, KRYOS_MINUTES(5));
+	watch_stop(watch);
+}
+
 /* As a sampler with record_ns stores it. */
 static int64_t append_row(struct watch *watch, uint32_t channel, int64_t value_micro, int64_t after_ns)
 {
@@ -378,6 +404,7 @@ int main(void)
 		CASE(how_long_a_door_was_open_does_not_say_that_it_was_shut),
 		CASE(a_state_too_long_to_be_kept_is_made_again),
 		CASE(a_clock_that_is_years_off_hides_nothing_of_what_is_stored),
+		CASE(a_dose_is_not_forgotten_because_a_channel_was_retired),
 		CASE(a_retired_channel_raises_nothing_until_it_is_resumed),
 	};
 
