@@ -29,6 +29,10 @@ static int check_threshold(const struct kryos_rule *rule)
 		return wrong(rule, "threshold", "is missing; it has no default");
 	if (rule->comparator < KRYOS_COMPARATOR_GT || rule->comparator > KRYOS_COMPARATOR_LE)
 		return wrong(rule, "comparator", "gt, ge, lt or le is needed");
+	if (rule->kind == KRYOS_RULE_HEAT && rule->comparator >= KRYOS_COMPARATOR_LT)
+		return wrong(rule, "comparator", "of kind heat gt or ge is needed; kind custom has any");
+	if (rule->kind == KRYOS_RULE_FREEZE && rule->comparator <= KRYOS_COMPARATOR_GE)
+		return wrong(rule, "comparator", "of kind freeze lt or le is needed; kind custom has any");
 	return 0;
 }
 

@@ -375,7 +375,7 @@ enum shape { RUN, RUN_WITH_RESET, SUM, SUM_IN_WINDOW };
 static void make_rule(struct kryos_rule *rule, enum shape shape, enum kryos_rule_gap gap, uint64_t *random)
 {
 	*rule = (struct kryos_rule){ .size = sizeof(*rule), .has = KRYOS_RULE_DURATION, .name = "rule" };
-	rule->kind = next_random(random) % 8 ? KRYOS_RULE_HEAT : KRYOS_RULE_SENSOR;
+	rule->kind = next_random(random) % 8 ? KRYOS_RULE_CUSTOM : KRYOS_RULE_SENSOR;
 	rule->mode = shape == RUN || shape == RUN_WITH_RESET ? KRYOS_RULE_CONSECUTIVE : KRYOS_RULE_CUMULATIVE;
 	rule->gap = gap;
 	rule->duration_ns = (int64_t)(next_random(random) % 8) * INTERVAL;

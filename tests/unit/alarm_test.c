@@ -628,6 +628,9 @@ static void a_wrong_rule_is_refused_by_its_field(void **state)
 	WRONG(name = "123456789012345678901234567890123456789012345678", "name");
 	WRONG(kind = 0, "rule heat: kind");
 	WRONG(comparator = 0, "rule heat: comparator");
+	WRONG(comparator = KRYOS_COMPARATOR_LT, "rule heat: comparator: of kind heat gt or ge is needed");
+	WRONG(comparator = KRYOS_COMPARATOR_LE, "rule heat: comparator: of kind heat gt or ge is needed");
+	WRONG(kind = KRYOS_RULE_FREEZE, "rule heat: comparator: of kind freeze lt or le is needed");
 	WRONG(has = KRYOS_RULE_DURATION, "rule heat: threshold: is missing");
 	WRONG(has = KRYOS_RULE_THRESHOLD, "rule heat: duration: is missing");
 	WRONG(duration_ns = -1, "rule heat: duration");
