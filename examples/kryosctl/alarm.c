@@ -109,12 +109,22 @@ static int finish_with(const struct options *options, int status, struct kri_jso
 	return status == EXIT_SUCCESS ? finish(stdout, "standard output") : status;
 }
 
+/* In force it is, but a power cut before the disk has it would undo it. */
+static void show_durable(const struct kri_json *result)
+{
+	bool durable = true;
+
+	if (kri_json_get_bool(result, "durable", &durable) && !durable)
+		printf("! the disk has not taken it yet: it is on its way, and not safe from a power cut\n");
+}
+
 static void show_acknowledged(const struct kri_json *result)
 {
 	char when[KRYOS_TEXT_MAX];
 
 	printf("%s %s of %s is acknowledged\n", text_of(result, "channel"), text_of(result, "rule"),
 	       seconds_of(result, "start", when));
+	show_durable(result);
 }
 
 static int acknowledge(const struct options *options, const char *channel, const char *rule)
@@ -172,6 +182,7 @@ static void show_retired(const struct kri_json *result)
 		printf("%s is retired: it is still recorded, and raises no alarms\n", text_of(result, "channel"));
 	else
 		printf("%s raises alarms again\n", text_of(result, "channel"));
+	show_durable(result);
 }
 
 static int set_retired(const struct options *options, const char *verb, const char *name)
@@ -207,7 +218,7 @@ const struct command alarm_command = {
 	.help = "list              alarms that are open, and those over that nobody has acknowledged (the default)\n"
 		"ack CHANNEL RULE  says that somebody knows of it: the buzzer falls silent. --comment is needed. Of\n"
 		"                  several by one rule it is the one that is open, else the newest. It is recorded "
-	        "who\n"
+		"who\n"
 		"                  said so\n"
 		"test              drives all lamps and buzzers for 5 s and sends one message marked test; its date\n"
 		"                  is on the report. Exit status 1: one of them is lost\n"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands about alarms and the channels that they watch. */
+#include "../monitor/monitor.h"
 #include "../station/shown.h"
 #include "command.h"
 #include <kryos/monitor.h>
@@ -17,6 +18,14 @@ static int check_monitor(const struct kryos_station *station)
 static void take_who(const char *who, char buffer[WHO_MAX + 1])
 {
 	snprintf(buffer, WHO_MAX + 1, "%s", who);
+}
+
+/* What somebody says is in force at once. Whether it will be after a power cut is part of the answer. */
+static void add_durable(struct kryos_station *station, struct kri_json *to)
+{
+	kri_json_add_bool(to, "durable",
+	                  kri_monitor_is_kept(station->monitor) &&
+	                          kryos_store_flush(station->store, KRI_FLUSH_NS) >= 0);
 }
 
 int kri_run_alarm_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
@@ -73,6 +82,7 @@ int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_js
 	kri_json_add_string(*ret_result, "channel", channel);
 	kri_json_add_string(*ret_result, "rule", rule);
 	kri_json_add_time(*ret_result, "start", start_ns);
+	add_durable(station, *ret_result);
 	return 0;
 }
 
@@ -104,6 +114,7 @@ static int set_retired(struct kryos_station *station, const struct kri_json *arg
 	*ret_result = kri_json_object();
 	kri_json_add_string(*ret_result, "channel", name);
 	kri_json_add_bool(*ret_result, "retired", retired);
+	add_durable(station, *ret_result);
 	return 0;
 }
 

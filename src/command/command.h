@@ -18,6 +18,7 @@ struct kri_argument {
 };
 
 #define KRI_MAX_ARGUMENTS 4
+#define KRI_FLUSH_NS KRYOS_SECONDS(1) /* a disk is waited for that long */
 
 struct kri_command {
 	const char *name;

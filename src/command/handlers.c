@@ -7,8 +7,6 @@
 #include <kryos/clock.h>
 #include <string.h>
 
-#define FLUSH_NS KRYOS_SECONDS(1)
-
 static int run_status(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
 {
 	(void)arguments;
@@ -100,7 +98,7 @@ static int run_queue_remove(struct kryos_station *station, const struct kri_json
 
 	if (!kri_json_get_string(arguments, "name", &name))
 		return -EINVAL;
-	r = kri_store_remove_queue(station->store, name, FLUSH_NS);
+	r = kri_store_remove_queue(station->store, name, KRI_FLUSH_NS);
 	if (r < 0)
 		return r;
 	*ret_result = kri_json_object();
@@ -133,7 +131,7 @@ static int run_log_level(struct kryos_station *station, const struct kri_json *a
 static int run_flush(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
 {
 	struct kryos_store_status status = { .size = sizeof(status) };
-	int r = kryos_store_flush(station->store, FLUSH_NS);
+	int r = kryos_store_flush(station->store, KRI_FLUSH_NS);
 
 	(void)arguments;
 	if (r == -ETIMEDOUT)

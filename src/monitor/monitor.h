@@ -21,6 +21,9 @@ int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sam
  */
 int kri_monitor_visit(struct kryos_monitor *monitor);
 
+/* Whether the store has taken all that was said; it may still be on its way to the disk. */
+bool kri_monitor_is_kept(const struct kryos_monitor *monitor);
+
 /* As kryos_monitor_unwatch, said by who. */
 int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, const char *who);
 /* The channels that the store has a state of, watched since this start or not, but none unwatched; index from 0. NULL:

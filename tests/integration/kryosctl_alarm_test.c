@@ -3,9 +3,11 @@
 #include "program.h"
 #include "support.h"
 #include <dirent.h>
+#include <fcntl.h>
 #include <kryos/testing/bus.h>
 #include <kryos/testing/clock.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +265,50 @@ static void a_channel_is_retired_and_resumed(void **state)
 	expect(bench, 0, "fridge.temperature: no alarm\n");
 }
 
+/* Another process holds the lock of writers, which is byte 120 of the shared memory (SQLite, WAL-mode file format). */
+static pid_t hold_disk(struct bench *bench)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 120, .l_len = 1 };
+	int ready[2];
+	char byte = 0;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = open(in(bench->folder, "store/state.db-shm"), O_RDWR | O_CLOEXEC);
+
+		if (fd < 0 || fcntl(fd, F_SETLKW, &lock) < 0 || write(ready[1], &byte, 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_true(pid > 0);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void what_the_disk_has_not_taken_is_said_to_be_on_its_way(void **state)
+{
+	struct bench *bench = *state;
+	pid_t holder;
+
+	measure(bench, 12);
+	holder = hold_disk(bench);
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "seen");
+	expect(bench, 0, " is acknowledged\n! the disk has not taken it yet");
+	RUN(bench, "--json", "channel", "retire", "fridge.temperature", "--why", "empty");
+	expect(bench, 0, "\"retired\":true,\"durable\":false");
+	assert_int_equal(kill(holder, SIGKILL), 0);
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+	RUN(bench, "--json", "channel", "resume", "fridge.temperature", "--why", "full");
+	expect(bench, 0, "\"retired\":false,\"durable\":true");
+	assert_int_equal(stored(bench, KRYOS_EVENT_ACKNOWLEDGED, "fridge.temperature", " comment=seen"), 1);
+	assert_int_equal(stored(bench, KRYOS_EVENT_RESUMED, "fridge.temperature", " why=full"), 1);
+}
+
 /* What is said without a daemon is in force when it comes back. */
 static void without_a_daemon_the_store_is_told(void **state)
 {
@@ -423,6 +469,7 @@ int main(void)
 		CASE(an_alarm_is_listed_and_acknowledged),
 		CASE(a_test_is_run_by_the_daemon_only),
 		CASE(a_channel_is_retired_and_resumed),
+		CASE(what_the_disk_has_not_taken_is_said_to_be_on_its_way),
 		CASE(without_a_daemon_the_store_is_told),
 		CASE(a_look_with_another_file_changes_nothing),
 		CASE(prometheus_gets_its_numbers),
