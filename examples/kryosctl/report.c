@@ -34,28 +34,40 @@ static int find_form(const char *path, enum kri_report_form *ret_form)
 	return misused("report: \"%s\" ends in none of .pdf, .html and .svg, which say what is written", path);
 }
 
+static int know_rule(struct known *known, const char *channel, const struct kryos_rule *rule)
+{
+	int r = kri_report_grow(&known->rules, known->rule_count, sizeof(*known->rules));
+	char *name = r < 0 ? NULL : strdup(rule->name);
+
+	if (!name)
+		return -ENOMEM;
+	known->rules[known->rule_count] = (struct kri_report_rule){ .channel = channel, .rule = *rule };
+	known->rules[known->rule_count++].rule.name = name;
+	return 0;
+}
+
 static int know_rules(struct known *known)
 {
-	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
+	struct kri_station_rules rules;
+	int r = 0;
 
 	for (const struct kri_section *section = known->file->sections; section; section = section->next) {
-		unsigned int count;
+		const char *channel = kri_station_text(section, KRI_ALARM_CHANNEL);
 
 		if (section->kind != KRI_SECTION_ALARM)
 			continue;
-		count = kri_station_profile(known->file, kri_station_text(section, KRI_ALARM_PROFILE), rules,
-		                            KRI_PROFILE_MAX_RULES);
-		for (unsigned int i = 0; i < count; i++) {
-			int r = kri_report_grow(&known->rules, known->rule_count, sizeof(*known->rules));
-
-			if (r < 0)
-				return r;
-			known->rules[known->rule_count++] =
-				(struct kri_report_rule){ .channel = kri_station_text(section, KRI_ALARM_CHANNEL),
-				                          .rule = rules[i] };
-		}
+		for (unsigned int i = kri_station_rules(known->file, channel, section, &rules);
+		     i < rules.count && r >= 0; i++)
+			r = know_rule(known, channel, &rules.rules[i]);
 	}
-	return 0;
+	return r;
+}
+
+static void forget_rules(struct known *known)
+{
+	for (size_t i = 0; i < known->rule_count; i++)
+		free((char *)(uintptr_t)known->rules[i].rule.name);
+	free(known->rules);
 }
 
 /* One that was named must be there and right; the usual one may be missing, or another user's. */
@@ -192,7 +204,7 @@ int write_report(const struct options *options, const char *path)
 	}
 	status = r < 0 ? complain("%s", kryos_strerror(r)) : make(options, ctx, &config, form, path);
 free_ctx:
-	free(known.rules);
+	forget_rules(&known);
 	kri_station_file_free(known.file);
 	kryos_ctx_free(ctx);
 	return status;

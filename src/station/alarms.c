@@ -8,19 +8,6 @@
 
 #define WHO "station file"
 
-unsigned int kri_station_rules(const struct kri_station_file *file, const char *channel, struct kryos_rule *ret_rules,
-                               unsigned int most)
-{
-	unsigned int count = 0;
-
-	for (const struct kri_section *section = file->sections; section; section = section->next)
-		if (section->kind == KRI_SECTION_ALARM &&
-		    strcmp(kri_station_text(section, KRI_ALARM_CHANNEL), channel) == 0)
-			count += kri_station_profile(file, kri_station_text(section, KRI_ALARM_PROFILE),
-			                             ret_rules + count, most - count);
-	return count;
-}
-
 static const struct kri_section *sensor_of(const struct kri_station_file *file, const char *channel)
 {
 	char label[50];
@@ -32,8 +19,8 @@ static const struct kri_section *sensor_of(const struct kri_station_file *file, 
 static int watch(struct kryos_station *station, const struct kri_station_file *file, const char *channel)
 {
 	const struct kri_section *sensor = sensor_of(file, channel);
-	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
 	const struct kryos_sensor_driver *driver;
+	struct kri_station_rules rules;
 	struct kryos_description has;
 	const char *unit = NULL;
 
@@ -42,20 +29,20 @@ static int watch(struct kryos_station *station, const struct kri_station_file *f
 	for (size_t i = 0; i < has.channel_count; i++)
 		if (strcmp(has.channels[i].quantity, strchr(channel, '.') + 1) == 0)
 			unit = has.channels[i].unit;
+	(void)kri_station_rules(file, channel, NULL, &rules);
 	return kryos_monitor_watch(
 		station->monitor, channel,
-		KRYOS_MONITOR_CHANNEL_CONFIG(.rules = rules,
-	                                     .rule_count =
-	                                             kri_station_rules(file, channel, rules, KRI_PROFILE_MAX_RULES),
-	                                     .unit = unit, .interval_ns = kri_station_number(sensor, KRI_SENSOR_EVERY),
-	                                     .who = WHO, .record_ns = kri_station_number(sensor, KRI_SENSOR_RECORD)));
+		KRYOS_MONITOR_CHANNEL_CONFIG(.rules = rules.rules, .rule_count = rules.count, .unit = unit,
+	                                     .interval_ns = kri_station_number(sensor, KRI_SENSOR_EVERY), .who = WHO,
+	                                     .record_ns = kri_station_number(sensor, KRI_SENSOR_RECORD)));
 }
 
 static bool is_watched(const struct kri_station_file *file, const char *channel)
 {
-	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
+	struct kri_station_rules rules;
 
-	return kri_station_rules(file, channel, rules, KRI_PROFILE_MAX_RULES) > 0;
+	(void)kri_station_rules(file, channel, NULL, &rules);
+	return rules.count > 0;
 }
 
 int kri_station_open_alarms(struct kryos_station *station, const struct kri_station_file *file)

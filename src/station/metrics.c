@@ -160,23 +160,22 @@ static void write_rules(struct family *family, struct kryos_station *station,
                         void (*write)(struct family *family, const struct label *labels,
                                       const struct kryos_monitor_alarm *open))
 {
-	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
 	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct kri_station_rules rules;
 
 	for (const struct kri_section *section = station->file->sections; section; section = section->next) {
 		const char *channel = section->entries[KRI_ALARM_CHANNEL].text;
-		unsigned int count =
-			section->kind == KRI_SECTION_ALARM
-				? kri_station_profile(station->file, section->entries[KRI_ALARM_PROFILE].text, rules,
-		                                      KRI_PROFILE_MAX_RULES)
-				: 0;
 
-		for (unsigned int i = 0; i < count; i++) {
-			bool open = find_open(station, channel, rules[i].name, &alarm);
+		if (section->kind != KRI_SECTION_ALARM)
+			continue;
+		for (unsigned int i = kri_station_rules(station->file, channel, section, &rules); i < rules.count;
+		     i++) {
+			const struct kryos_rule *rule = &rules.rules[i];
+			bool open = find_open(station, channel, rule->name, &alarm);
 
 			write(family,
-			      LABELS({ "channel", channel }, { "rule", rules[i].name },
-			             { "kind", kryos_rule_kind_name(rules[i].kind) }),
+			      LABELS({ "channel", channel }, { "rule", rule->name },
+			             { "kind", kryos_rule_kind_name(rule->kind) }),
 			      open ? &alarm : NULL);
 		}
 	}

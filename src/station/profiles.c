@@ -47,6 +47,46 @@ unsigned int kri_station_profile(const struct kri_station_file *file, const char
 	return count;
 }
 
+static bool has_name(const struct kri_station_rules *rules, const char *name)
+{
+	for (unsigned int i = 0; i < rules->count; i++)
+		if (strcmp(rules->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+unsigned int kri_station_rules(const struct kri_station_file *file, const char *channel, const struct kri_section *last,
+                               struct kri_station_rules *ret_rules)
+{
+	unsigned int first = 0;
+
+	ret_rules->count = 0;
+	for (const struct kri_section *section = file->sections; section; section = section->next) {
+		const char *watched = section->entries[KRI_ALARM_CHANNEL].text;
+		const char *profile = section->entries[KRI_ALARM_PROFILE].text;
+		struct kryos_rule *added = ret_rules->rules + ret_rules->count;
+		unsigned int count;
+
+		if (section->kind != KRI_SECTION_ALARM || section->repeated || !profile || !watched ||
+		    strcmp(watched, channel) != 0)
+			continue;
+		first = ret_rules->count;
+		count = kri_station_profile(file, profile, added, KRI_PROFILE_MAX_RULES - first);
+		for (unsigned int i = 0; i < count; i++, ret_rules->count++) {
+			char *name = ret_rules->names[ret_rules->count], whole[sizeof(section->label) + 48];
+			bool taken = has_name(ret_rules, added[i].name);
+
+			snprintf(whole, sizeof(whole), "%s%s%.47s", taken ? section->label : "", taken ? "." : "",
+			         added[i].name);
+			snprintf(name, KRYOS_RULE_NAME_MAX, "%.47s", whole); /* one that was longer was refused */
+			added[i].name = name;
+		}
+		if (section == last)
+			break;
+	}
+	return first;
+}
+
 static void add_word(char *words, size_t size, const char *word)
 {
 	size_t length = strlen(words);

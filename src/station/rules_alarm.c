@@ -148,46 +148,38 @@ static bool judge_profile_name(struct kri_judging *judging, const struct kri_sec
 	return false;
 }
 
-static unsigned int rules_of(const struct kri_station_file *file, const struct kri_section *alarm,
-                             struct kryos_rule rules[KRI_PROFILE_MAX_RULES])
+static unsigned int count_rules(const struct kri_station_file *file, const struct kri_section *alarm)
 {
+	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
+
 	return kri_station_profile(file, kri_station_text(alarm, KRI_ALARM_PROFILE), rules, KRI_PROFILE_MAX_RULES);
 }
 
-static void judge_against(struct kri_judging *judging, const struct kri_section *section,
-                          const struct kri_section *before)
-{
-	struct kryos_rule rules[KRI_PROFILE_MAX_RULES], others[KRI_PROFILE_MAX_RULES];
-	unsigned int count = rules_of(judging->file, section, rules), other = rules_of(judging->file, before, others);
-
-	for (unsigned int i = 0; i < count; i++)
-		for (unsigned int k = 0; k < other; k++)
-			if (strcmp(rules[i].name, others[k].name) == 0)
-				kri_wrong(
-					judging, section, KRI_ALARM_PROFILE,
-					"[alarm %s] on line %d has a rule %s for %s already; one of a name is allowed",
-					before->label, before->line, rules[i].name,
-					section->entries[KRI_ALARM_CHANNEL].text);
-}
-
 /*
- * Against those before it of the same channel: an episode is known, and acknowledged, by the name of its rule, and a
- * channel is watched by so many.
+ * With those before it of the same channel: an episode is known, and acknowledged, by the name of its rule, for which
+ * there is so much room, and a channel is watched by so many rules.
  */
 static void judge_together(struct kri_judging *judging, const struct kri_section *section)
 {
 	const char *channel = kri_station_text(section, KRI_ALARM_CHANNEL);
-	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
-	unsigned int count = rules_of(judging->file, section, rules);
+	struct kryos_rule own[KRI_PROFILE_MAX_RULES];
+	struct kri_station_rules rules;
+	unsigned int first = kri_station_rules(judging->file, channel, section, &rules), count = 0;
 
-	for (const struct kri_section *before = judging->file->sections; before != section; before = before->next) {
-		if (before->kind != KRI_SECTION_ALARM || before->repeated || !kri_has(before, KRI_ALARM_CHANNEL) ||
-		    !kri_has(before, KRI_ALARM_PROFILE) ||
-		    strcmp(before->entries[KRI_ALARM_CHANNEL].text, channel) != 0)
-			continue;
-		judge_against(judging, section, before);
-		count += rules_of(judging->file, before, rules);
-	}
+	(void)kri_station_profile(judging->file, kri_station_text(section, KRI_ALARM_PROFILE), own,
+	                          KRI_PROFILE_MAX_RULES);
+	for (unsigned int i = first; i < rules.count; i++)
+		if (strcmp(rules.names[i], own[i - first].name) != 0 &&
+		    strlen(section->label) + 1 + strlen(own[i - first].name) >= KRYOS_RULE_NAME_MAX)
+			kri_wrong(judging, section, KRI_ALARM_PROFILE,
+			          "%s has a rule %s of an alarm before already, and %s.%s is a name of more than %d "
+			          "bytes; a shorter name of the alarm, or another one of the rule, is allowed",
+			          channel, own[i - first].name, section->label, own[i - first].name,
+			          KRYOS_RULE_NAME_MAX - 1);
+	for (const struct kri_section *at = judging->file->sections; at != section->next; at = at->next)
+		if (at->kind == KRI_SECTION_ALARM && !at->repeated && kri_has(at, KRI_ALARM_CHANNEL) &&
+		    kri_has(at, KRI_ALARM_PROFILE) && strcmp(at->entries[KRI_ALARM_CHANNEL].text, channel) == 0)
+			count += count_rules(judging->file, at);
 	if (count > KRI_PROFILE_MAX_RULES)
 		kri_wrong(judging, section, KRI_ALARM_PROFILE,
 		          "%s then has %u rules, with those of the alarms before; at most %d are allowed", channel,

@@ -243,12 +243,18 @@ void kri_station_each_expiry(const struct kri_station_file *file, const struct k
 #define KRI_PROFILE_MAX_RULES 32
 unsigned int kri_station_profile(const struct kri_station_file *file, const char *profile, struct kryos_rule *ret_rules,
                                  unsigned int most);
+/* Rules of one channel, by the names that they have there. Not to be copied: a rule's name is among names. */
+struct kri_station_rules {
+	unsigned int count;
+	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
+	char names[KRI_PROFILE_MAX_RULES][KRYOS_RULE_NAME_MAX];
+};
 /*
- * alarms.c: the rules of all alarms that name a channel, at most most of them; how many there are. Their names live as
- * long as the file.
+ * The rules of the alarms that name a channel, as many as there is room for, up to those of the alarm last (NULL: of
+ * all). A rule whose name one before it has is called <alarm>.<rule>. Gives the index of the first rule of last.
  */
-unsigned int kri_station_rules(const struct kri_station_file *file, const char *channel, struct kryos_rule *ret_rules,
-                               unsigned int most);
+unsigned int kri_station_rules(const struct kri_station_file *file, const char *channel, const struct kri_section *last,
+                               struct kri_station_rules *ret_rules);
 /* The names of all profiles, the file's first, blanks between. */
 void kri_station_profiles(const struct kri_station_file *file, char *words, size_t size);
 

@@ -194,15 +194,15 @@ static void default_text(enum kri_key key, char text[64])
 }
 
 /* What a profile's name stands for, so that nobody has to look it up. */
-static void print_rules(const struct kri_station_file *file, const char *profile, FILE *stream)
+static void print_rules(const struct kri_station_file *file, const struct kri_section *alarm, FILE *stream)
 {
-	struct kryos_rule rules[KRI_PROFILE_MAX_RULES];
-	unsigned int count = kri_station_profile(file, profile, rules, KRI_PROFILE_MAX_RULES);
+	struct kri_station_rules rules;
 	char text[400];
 
-	for (unsigned int i = 0; i < count; i++) {
-		kri_rule_text(&rules[i], text, sizeof(text));
-		fprintf(stream, "# rule %s: %s\n", rules[i].name, text);
+	for (unsigned int i = kri_station_rules(file, kri_station_text(alarm, KRI_ALARM_CHANNEL), alarm, &rules);
+	     i < rules.count; i++) {
+		kri_rule_text(&rules.rules[i], text, sizeof(text));
+		fprintf(stream, "# rule %s: %s\n", rules.names[i], text);
 	}
 }
 
@@ -240,7 +240,7 @@ static void print_section(const struct kri_station_file *file, enum kri_section_
 	for (const struct kri_option *option = section ? section->options : NULL; option; option = option->next)
 		print_value(stream, option->name, option->text, false);
 	if (kind == KRI_SECTION_ALARM)
-		print_rules(file, kri_station_text(section, KRI_ALARM_PROFILE), stream);
+		print_rules(file, section, stream);
 }
 
 void kri_station_file_print(const struct kri_station_file *file, FILE *stream)

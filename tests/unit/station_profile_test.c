@@ -190,14 +190,39 @@ static void check_prints_the_rules_in_force(void **state)
 	free(text);
 }
 
-static void rules_of_one_name_for_one_channel_are_refused(void **state)
+static void a_rule_whose_name_is_taken_is_called_by_its_alarm_too(void **state)
 {
 	struct fixture *fixture = *state;
+	struct kri_station_rules rules;
+	char *errors = NULL;
 
-	assert_refuses(fixture,
-	               SENSORS "[alarm a]\nchannel = fridge.temperature\nprofile = who-refrigerator\n"
-	                       "[alarm b]\nchannel = fridge.temperature\nprofile = fridge-2-8\n",
-	               "10: profile: [alarm a] on line 5 has a rule heat for fridge.temperature already; one of a name "
+	assert_ok(read_text(fixture,
+	                    SENSORS "[alarm who]\nchannel = fridge.temperature\nprofile = who-refrigerator\n"
+	                            "[alarm tight]\nchannel = fridge.temperature\nprofile = fridge-2-8\n",
+	                    &errors));
+	assert_int_equal(kri_station_rules(fixture->file, "fridge.temperature", NULL, &rules), 2);
+	assert_int_equal(rules.count, 4);
+	assert_string_equal(rules.rules[0].name, "heat");
+	assert_string_equal(rules.rules[1].name, "freeze");
+	assert_string_equal(rules.rules[2].name, "tight.heat");
+	assert_string_equal(rules.rules[3].name, "cold");
+	assert_int_equal(rules.rules[2].duration_ns, KRYOS_HOURS(1));
+}
+
+static void a_rule_whose_name_gets_too_long_is_refused(void **state)
+{
+#define LONG "a23456789012345678901234567890123456789012345"
+#define TWICE(rule)                                                                                                    \
+	SENSORS "[rule " rule "]\nkind = sensor\nduration = 1h\n[profile own]\nrules = " rule                          \
+		"\n[alarm a]\nchannel = fridge.temperature\nprofile = own\n"                                           \
+		"[alarm b]\nchannel = fridge.temperature\nprofile = own\n"
+	struct fixture *fixture = *state;
+	char *errors = NULL;
+
+	assert_ok(read_text(fixture, TWICE(LONG), &errors));
+	assert_refuses(fixture, TWICE(LONG "6"),
+	               "15: profile: fridge.temperature has a rule " LONG "6 of an alarm before already, and b." LONG
+	               "6 is a name of more than 47 bytes; a shorter name of the alarm, or another one of the rule, "
 	               "is allowed\n");
 }
 
@@ -210,7 +235,8 @@ int main(void)
 		TEST(what_is_wrong_in_a_rule_is_named_by_its_line),
 		TEST(what_is_wrong_in_a_profile_is_named_by_its_line),
 		TEST(a_rule_or_profile_that_nothing_names_is_remarked),
-		TEST(rules_of_one_name_for_one_channel_are_refused),
+		TEST(a_rule_whose_name_is_taken_is_called_by_its_alarm_too),
+		TEST(a_rule_whose_name_gets_too_long_is_refused),
 		TEST(check_prints_the_rules_in_force),
 	};
 
