@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alarms and the channels that they watch. */
 #include "kryosctl.h"
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@ static void show_alarm(const struct kri_json *alarm)
 	const struct kri_json *acknowledged = kri_json_get(alarm, "acknowledged");
 	const char *end = text_of(alarm, "end");
 	char start_text[KRYOS_TEXT_MAX], end_text[KRYOS_TEXT_MAX], extreme[KRYOS_TEXT_MAX], when[KRYOS_TEXT_MAX];
+	char unit[50] = "";
 
 	printf("%s %s: %s %s", text_of(alarm, "channel"), text_of(alarm, "rule"), *end ? "from" : "open since",
 	       seconds_of(alarm, "start", start_text));
@@ -16,7 +18,11 @@ static void show_alarm(const struct kri_json *alarm)
 		printf(" (not trusted)");
 	if (*end)
 		printf(" to %s (%s)", seconds_of(alarm, "end", end_text), text_of(alarm, "ended_by"));
-	printf(", %s at worst; ", decimal_of(alarm, "extreme", extreme));
+	if (*text_of(alarm, "unit"))
+		snprintf(unit, sizeof(unit), " %.40s", text_of(alarm, "unit"));
+	if (strcmp(decimal_of(alarm, "extreme", extreme), "-") != 0)
+		printf(", %s%s at worst", extreme, unit);
+	printf("; ");
 	if (!kri_json_is_object(acknowledged)) {
 		printf("nobody has acknowledged it\n");
 		return;
@@ -31,9 +37,13 @@ static void show_alarm(const struct kri_json *alarm)
 static void show_alarms(const struct kri_json *result)
 {
 	const struct kri_json *alarms = kri_json_get(result, "alarms"), *alarm;
+	const struct kri_json *older = kri_json_get(result, "older"), *channel;
 
 	for (unsigned int i = 0; (alarm = kri_json_at(alarms, i, NULL)); i++)
 		show_alarm(alarm);
+	for (unsigned int i = 0; (channel = kri_json_at(older, i, NULL)); i++)
+		printf("%s: and %" PRId64 " older ones, in the events only\n", text_of(channel, "channel"),
+		       number_of(channel, "count"));
 	if (!kri_json_at(alarms, 0, NULL))
 		printf("no alarms\n");
 }

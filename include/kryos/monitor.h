@@ -43,9 +43,10 @@ struct kryos_monitor_channel_config {
 /*
  * Watches a channel (a name of at most 57 bytes) from now on, going on from what the store knows: samples stored since
  * its state was kept are judged first, which waits for the disk. Where the store knows no state, the newest ten days
- * stored are judged, and only what is still open is told. Again for the same channel: with other rules; open episodes of rules
- * that changed end, reconfigured. What the rules are is stored where it is not what it was (KRYOS_EVENT_CONFIGURED).
- * -EINVAL: the sentence names the rule and the field. A disk that can't be read is logged and costs what lies on it.
+ * stored are judged, and only what is still open is told. Again for the same channel: with other rules; open episodes
+ * of rules that changed end, reconfigured. What the rules are is stored where it is not what it was
+ * (KRYOS_EVENT_CONFIGURED). -EINVAL: the sentence names the rule and the field. A disk that can't be read is logged and
+ * costs what lies on it.
  */
 KRYOS_API int kryos_monitor_watch(struct kryos_monitor *monitor, const char *channel,
                                   const struct kryos_monitor_channel_config *config);
@@ -105,6 +106,8 @@ struct kryos_monitor_channel {
 	/* Its exposure: until the next call; NULL where its unit is not "Cel". Days are of UTC, time above and below
 	   that of the lowest rule of heat and the highest of freezing. Retired or not. */
 	const struct kryos_history *history;
+	uint32_t older; /* episodes that ended and nobody acknowledged, older than those 16: in the events only */
+	char unit[16];  /* "": not known, where nothing of it was measured since this start */
 };
 KRYOS_API int kryos_monitor_get_channel(struct kryos_monitor *monitor, unsigned int index,
                                         struct kryos_monitor_channel *ret_channel);

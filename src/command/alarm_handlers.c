@@ -28,11 +28,30 @@ static void add_durable(struct kryos_station *station, struct kri_json *to)
 	                          kryos_store_flush(station->store, KRI_FLUSH_NS) >= 0);
 }
 
+/* Alarms that are in the events only, of each channel that has such. */
+static struct kri_json *older_json(struct kryos_monitor *monitor)
+{
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+	struct kri_json *list = kri_json_array();
+
+	for (unsigned int i = 0; monitor && kryos_monitor_get_channel(monitor, i, &channel) >= 0; i++) {
+		struct kri_json *json = channel.older ? kri_json_object() : NULL;
+
+		if (!json)
+			continue;
+		kri_json_add_string(json, "channel", channel.channel);
+		kri_json_add_int(json, "count", channel.older);
+		kri_json_add(list, NULL, json);
+	}
+	return list;
+}
+
 int kri_run_alarm_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
 {
 	(void)arguments;
 	*ret_result = kri_json_object();
 	kri_json_add(*ret_result, "alarms", kri_alarms_json(station->monitor));
+	kri_json_add(*ret_result, "older", older_json(station->monitor));
 	return 0;
 }
 

@@ -22,7 +22,16 @@ static void remove_alarm(struct kri_alarm **at)
 	free(alarm);
 }
 
-/* The oldest that ended give way; their events stay. */
+static bool has_ended(const struct kri_watched *watched)
+{
+	const struct kri_alarm *alarm = watched->alarms;
+
+	while (alarm && !alarm->episode.ended_by)
+		alarm = alarm->next;
+	return alarm;
+}
+
+/* The oldest that ended give way; their events stay, and their number. */
 static void limit_ended(struct kri_watched *watched)
 {
 	unsigned int ended = 0;
@@ -32,6 +41,7 @@ static void limit_ended(struct kri_watched *watched)
 	for (struct kri_alarm **at = &watched->alarms; ended > KRI_MONITOR_MAX_ENDED;) {
 		if ((*at)->episode.ended_by) {
 			remove_alarm(at);
+			watched->older++;
 			ended--;
 		} else {
 			at = &(*at)->next;
@@ -142,6 +152,8 @@ int kryos_monitor_acknowledge(struct kryos_monitor *monitor, const char *channel
 	tell_acknowledged(watched, *at);
 	if ((*at)->episode.ended_by)
 		remove_alarm(at);
+	if (!has_ended(watched))
+		watched->older = 0; /* who came to the last of the list has read of them */
 	kri_watched_keep(watched);
 	return 0;
 }
@@ -271,10 +283,12 @@ int kryos_monitor_get_channel(struct kryos_monitor *monitor, unsigned int index,
 			                             .open = watched->open,
 			                             .rule_count = watched->rule_count,
 			                             .retired_at = watched->retired_at,
-			                             .history = watched->history };
+			                             .history = watched->history,
+			                             .older = watched->older };
 
 		if (watched->leaving || index--)
 			continue;
+		memcpy(own.unit, watched->unit, sizeof(own.unit));
 		memcpy(own.retired_by, watched->retired_by, sizeof(own.retired_by));
 		memcpy(own.retired_why, watched->retired_why, sizeof(own.retired_why));
 		return fill(ret_channel, &own, sizeof(own));

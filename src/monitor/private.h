@@ -57,7 +57,7 @@ struct kri_watched {
 	struct kri_watched *next;
 	struct kryos_monitor *monitor;
 	uint32_t channel;
-	char name[64];
+	char name[64], unit[16];
 
 	struct kryos_evaluator *evaluator;
 	struct kryos_history *history;                  /* NULL: it is no temperature */
@@ -78,6 +78,7 @@ struct kri_watched {
 	struct kryos_instant retired_at;
 
 	struct kri_alarm *alarms;
+	uint32_t older; /* that gave way to newer ones, until the last of those is acknowledged */
 	struct kri_news *news, **news_tail;
 	unsigned int news_count;
 	unsigned int untold; /* episodes whose news found no place */

@@ -37,6 +37,8 @@ static void write_head(FILE *stream, const struct kri_watched *watched)
 		write_instant(stream, "retired", &watched->retired_at);
 		fprintf(stream, "\n%s\n%s\n", watched->retired_by, watched->retired_why);
 	}
+	if (watched->older)
+		fprintf(stream, "older %" PRIu32 "\n", watched->older);
 	for (const struct kri_alarm *alarm = watched->alarms; alarm; alarm = alarm->next) {
 		write_instant(stream, alarm->acknowledged ? "acknowledged" : "alarm", &alarm->at);
 		fprintf(stream, "\n%s\n%s\n%s\n", alarm->by, alarm->comment, kryos_episode_text(&alarm->episode, text));
@@ -223,6 +225,8 @@ static int64_t read_head(struct kri_watched *watched, struct text *text, int64_t
 			watched->judged = instant;
 		} else if (read_numbers(line, "seq", &number, 1) && number > 0) {
 			watched->replayed_seq = number;
+		} else if (read_numbers(line, "older", &number, 1) && number > 0 && number <= UINT32_MAX) {
+			watched->older = (uint32_t)number;
 		} else if (read_instant(line, "retired", &watched->retired_at)) {
 			watched->retired = true;
 			if (!next_into(text, watched->retired_by, sizeof(watched->retired_by)) ||

@@ -25,6 +25,7 @@ int kri_visited_restore(struct kri_watched *watched, const char *bytes, size_t j
 		watched->rules[i].name = watched->rule_names[i];
 	}
 	watched->rule_count = evaluator->track_count;
+	snprintf(watched->unit, sizeof(watched->unit), "%s", exposed ? "Cel" : "");
 	r = exposed ? kri_watched_new_history(watched, "Cel") : 0;
 	kri_watched_restore_history(watched, bytes + judged, exposed);
 	return r;

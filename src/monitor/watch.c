@@ -141,6 +141,7 @@ static int configure(struct kri_watched *watched, const struct kryos_monitor_cha
 	if (!own.rules || own.rule_count < 1 || own.rule_count > KRI_MONITOR_MAX_RULES)
 		return kryos_fail(-EINVAL, "%s: %u rules; 1 to %d are allowed", watched->name, own.rule_count,
 		                  KRI_MONITOR_MAX_RULES);
+	snprintf(watched->unit, sizeof(watched->unit), "%s", own.unit ? own.unit : "Cel");
 	r = kryos_channel_add(watched->monitor->ctx, watched->name, own.unit ? own.unit : "Cel", &watched->channel);
 	if (r >= 0)
 		r = add_rules(watched, &own);
@@ -250,7 +251,7 @@ static int begin(struct kri_watched *watched)
 	if (r < 0) {
 		kri_alarms_free(watched);
 		watched->has_judged = watched->retired = has_state = false;
-		watched->replayed_seq = 0;
+		watched->replayed_seq = watched->older = 0;
 	}
 	r = kri_known_add(monitor, watched->name);
 	if (r >= 0)

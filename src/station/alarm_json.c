@@ -21,7 +21,13 @@ static struct kri_json *person_json(const char *by, const char *key, const char 
 	return json;
 }
 
-struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm)
+/* Of a door, or a sensor that is silent, there is no worse and worst. */
+static bool has_worst(const struct kryos_episode *episode, const char *unit)
+{
+	return episode->has_extreme && episode->rule.kind != KRYOS_RULE_DOOR && strcmp(unit, "/") != 0;
+}
+
+struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm, const char *unit)
 {
 	const struct kryos_episode *episode = &alarm->episode;
 	struct kri_json *json = kri_json_object();
@@ -38,11 +44,12 @@ struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm)
 	add_seconds(json, "duration", episode->duration_ns);
 	add_seconds(json, "accumulated", episode->accumulated_ns);
 	add_seconds(json, "indeterminate", episode->indeterminate_ns);
-	if (episode->has_extreme)
+	if (has_worst(episode, unit))
 		kri_json_add_micro(json, "extreme", episode->extreme_micro);
 	else
 		kri_json_add_null(json, "extreme");
-	kri_json_add_time(json, "extreme_at", episode->has_extreme ? episode->extreme_at.t_wall_ns : 0);
+	kri_json_add_time(json, "extreme_at", has_worst(episode, unit) ? episode->extreme_at.t_wall_ns : 0);
+	kri_json_add_string(json, "unit", unit);
 	if (alarm->acknowledged)
 		kri_json_add(json, "acknowledged",
 		             person_json(alarm->by, "comment", alarm->comment, &alarm->acknowledged_at));
@@ -51,13 +58,24 @@ struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm)
 	return json;
 }
 
+/* The channel is watched, since there is an alarm of it. */
+static const char *unit_of(struct kryos_monitor *monitor, const char *name, struct kryos_monitor_channel *channel)
+{
+	*channel = (struct kryos_monitor_channel){ .size = sizeof(*channel) };
+	for (unsigned int i = 0; kryos_monitor_get_channel(monitor, i, channel) >= 0; i++)
+		if (strcmp(channel->channel, name) == 0)
+			return channel->unit;
+	return "";
+}
+
 struct kri_json *kri_alarms_json(struct kryos_monitor *monitor)
 {
+	struct kryos_monitor_channel channel;
 	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
 	struct kri_json *list = kri_json_array();
 
 	for (unsigned int i = 0; monitor && kryos_monitor_get_alarm(monitor, i, &alarm) >= 0; i++)
-		kri_json_add(list, NULL, kri_alarm_json(&alarm));
+		kri_json_add(list, NULL, kri_alarm_json(&alarm, unit_of(monitor, alarm.channel, &channel)));
 	return list;
 }
 
@@ -138,6 +156,7 @@ struct kri_json *kri_channels_json(struct kryos_monitor *monitor)
 		kri_json_add_string(json, "channel", channel.channel);
 		kri_json_add_int(json, "rules", channel.rule_count);
 		kri_json_add(json, "open", open);
+		kri_json_add_int(json, "older", channel.older);
 		if (channel.retired)
 			kri_json_add(json, "retired",
 			             person_json(channel.retired_by, "why", channel.retired_why, &channel.retired_at));
@@ -174,24 +193,36 @@ static const char *time_text(const struct kryos_instant *instant, char buffer[KR
 void kri_station_each_alarm(struct kryos_station *station, kri_problem_fn problem, void *data)
 {
 	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct kryos_monitor_channel watched = { .size = sizeof(watched) };
 	unsigned int index = 0;
 	char channel[64];
 
 	while (kri_station_next_shown(station, &index, &alarm, channel)) {
 		const struct kryos_episode *episode = &alarm.episode;
-		char text[400], start[KRYOS_TEXT_MAX + 20], end[KRYOS_TEXT_MAX + 20], extreme[KRYOS_TEXT_MAX + 20] = "";
+		char text[400], start[KRYOS_TEXT_MAX + 20], end[KRYOS_TEXT_MAX + 20], extreme[KRYOS_TEXT_MAX + 40] = "";
+		const char *unit = unit_of(station->monitor, channel, &watched);
 
-		if (episode->has_extreme) {
+		if (has_worst(episode, unit)) {
 			char value[KRYOS_TEXT_MAX];
 
-			snprintf(extreme, sizeof(extreme), ", %s at worst",
-			         kryos_value_text(episode->extreme_micro, value));
+			snprintf(extreme, sizeof(extreme), ", %s%s%s at worst",
+			         kryos_value_text(episode->extreme_micro, value), *unit ? " " : "", unit);
 		}
 		snprintf(text, sizeof(text), "%s: alarm %s %s %s%s%s%s; %s%s", channel, episode->name,
 		         episode->ended_by ? "from" : "since", time_text(&episode->start, start),
 		         episode->ended_by ? " to " : "", episode->ended_by ? time_text(&episode->end, end) : "",
 		         extreme, alarm.acknowledged ? "acknowledged by " : "nobody has acknowledged it",
 		         alarm.acknowledged ? alarm.by : "");
+		problem(data, text);
+	}
+	for (unsigned int i = 0; station->monitor && kryos_monitor_get_channel(station->monitor, i, &watched) >= 0;
+	     i++) {
+		char text[200];
+
+		if (!watched.older || watched.retired)
+			continue;
+		snprintf(text, sizeof(text), "%s: and %u older alarms, in the events only", watched.channel,
+		         watched.older);
 		problem(data, text);
 	}
 }

@@ -202,7 +202,7 @@ static void write_alarms(FILE *stream, struct kryos_station *station)
 	FAMILY(duration, "alarm_episode_seconds", "gauge", "How long the open episode has lasted; 0: none is open.");
 	FAMILY(unseen, "alarm_open_unacknowledged", "gauge", "1 while one is open that nobody has acknowledged.");
 	FAMILY(ended, "alarms_ended_unacknowledged", "gauge",
-	       "Episodes that are over and that nobody has acknowledged.");
+	       "Episodes that are over and that nobody has acknowledged, with those that are in the events only.");
 	FAMILY(retired, "channel_retired", "gauge", "1 while a watched channel is retired: it raises no alarms.");
 	FAMILY(test, "alarm_test_timestamp_seconds", "gauge", "When the alarms were tested last, since 1970.");
 	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
@@ -216,6 +216,8 @@ static void write_alarms(FILE *stream, struct kryos_station *station)
 		write_rules(&unseen, station, write_unseen);
 		for (unsigned int i = 0; kryos_monitor_get_alarm(station->monitor, i, &alarm) >= 0; i++)
 			over += alarm.episode.ended_by != KRYOS_EPISODE_OPEN && !alarm.acknowledged;
+		for (unsigned int i = 0; kryos_monitor_get_channel(station->monitor, i, &channel) >= 0; i++)
+			over += channel.older;
 		add_int(&ended, NULL, over);
 		for (unsigned int i = 0; kryos_monitor_get_channel(station->monitor, i, &channel) >= 0; i++)
 			add_int(&retired, LABELS({ "channel", channel.channel }), channel.retired);

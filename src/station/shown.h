@@ -27,7 +27,8 @@ bool kri_station_get_test(const struct kryos_station *station, struct kryos_time
 void kri_station_find_test(struct kryos_station *station);
 
 /* alarm_json.c. Of no monitor: empty lists. */
-struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm);
+/* unit: of its channel, "" where it is not known. */
+struct kri_json *kri_alarm_json(const struct kryos_monitor_alarm *alarm, const char *unit);
 struct kri_json *kri_alarms_json(struct kryos_monitor *monitor);
 struct kri_json *kri_channels_json(struct kryos_monitor *monitor);
 /* NULL: there was none. */

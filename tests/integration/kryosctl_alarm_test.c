@@ -192,7 +192,8 @@ static void an_alarm_is_listed_and_acknowledged(void **state)
 	measure(bench, 12);
 	RUN(bench, "alarm", "list");
 	expect(bench, 0,
-	       "fridge.temperature hot: open since 2026-11-18T11:06:42Z, 12 at worst; nobody has acknowledged it\n");
+	       "fridge.temperature hot: open since 2026-11-18T11:06:42Z, 12 Cel at worst; nobody has acknowledged "
+	       "it\n");
 	RUN(bench, "alarm", "ack", "fridge.temperature", "hot");
 	expect(bench, 2, "--comment TEXT is needed");
 	RUN(bench, "alarm", "ack", "fridge.temperature", "cold", "--comment", "x");
@@ -205,7 +206,8 @@ static void an_alarm_is_listed_and_acknowledged(void **state)
 	RUN(bench, "--json", "alarm");
 	expect(bench, 0, "{\"alarms\":[{\"channel\":\"fridge.temperature\",\"rule\":\"hot\",\"kind\":\"heat\"");
 	RUN(bench, "status");
-	expect(bench, 0, "  ! fridge.temperature: alarm hot since 2026-11-18T11:06:42Z, 12 at worst; acknowledged by ");
+	expect(bench, 0,
+	       "  ! fridge.temperature: alarm hot since 2026-11-18T11:06:42Z, 12 Cel at worst; acknowledged by ");
 	assert_int_equal(stored(bench, KRYOS_EVENT_AUDIT, login(), "alarm.acknowledge {\"channel\""), 2 + 1);
 	RUN(bench, "alarm", "silence");
 	expect(bench, 2, "there is no \"silence\"; list, ack and test are");
@@ -225,6 +227,29 @@ static void of_several_alarms_the_newest_is_acknowledged_and_named(void **state)
 	expect(bench, 0, "fridge.temperature hot of 2026-11-18T11:06:41Z is acknowledged\n");
 	RUN(bench, "alarm");
 	expect(bench, 0, "no alarms\n");
+}
+
+static void alarms_that_gave_way_to_newer_ones_are_counted(void **state)
+{
+	struct bench *bench = *state;
+
+	for (int i = 0; i < 19; i++) {
+		measure(bench, 12);
+		measure(bench, 5);
+	}
+	RUN(bench, "alarm");
+	expect(bench, 0, "fridge.temperature: and 3 older ones, in the events only\n");
+	RUN(bench, "status", "--prometheus");
+	expect(bench, 0, "\nkryos_alarms_ended_unacknowledged 19\n");
+	stop_station(bench);
+	start_station(bench);
+	RUN(bench, "status");
+	expect(bench, 0, "  ! fridge.temperature: and 3 older alarms, in the events only\n");
+	for (int i = 0; i < 16; i++)
+		RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "seen");
+	RUN(bench, "alarm");
+	expect(bench, 0, "no alarms\n");
+	assert_null(strstr(bench->out, "older"));
 }
 
 static void a_test_is_run_by_the_daemon_only(void **state)
@@ -467,6 +492,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(of_several_alarms_the_newest_is_acknowledged_and_named),
 		CASE(an_alarm_is_listed_and_acknowledged),
+		CASE(alarms_that_gave_way_to_newer_ones_are_counted),
 		CASE(a_test_is_run_by_the_daemon_only),
 		CASE(a_channel_is_retired_and_resumed),
 		CASE(what_the_disk_has_not_taken_is_said_to_be_on_its_way),

@@ -201,6 +201,35 @@ static void the_status_says_what_a_watched_channel_was_exposed_to(void **state)
 	kri_json_free(channels);
 }
 
+static void assert_alarm_says(const struct kryos_monitor_alarm *alarm, const char *unit, const char *says)
+{
+	struct kri_json *json = kri_alarm_json(alarm, unit);
+	char *text = kri_json_print(json);
+
+	if (!strstr(text, says))
+		fail_msg("%s is not in %s", says, text);
+	free(text);
+	kri_json_free(json);
+}
+
+static void a_worst_value_has_its_unit_and_a_door_has_none(void **state)
+{
+	struct kryos_monitor_alarm alarm = {
+		.channel = "fridge.temperature",
+		.episode = { .rule = { .kind = KRYOS_RULE_HEAT }, .has_extreme = 1, .extreme_micro = C(9.5) }
+	};
+
+	(void)state;
+	assert_alarm_says(&alarm, "Cel", "\"extreme\":9.5,");
+	assert_alarm_says(&alarm, "Cel", "\"unit\":\"Cel\"");
+	alarm.episode.rule.kind = KRYOS_RULE_DOOR;
+	alarm.episode.extreme_micro = C(1);
+	assert_alarm_says(&alarm, "", "\"extreme\":null,");
+	alarm.episode.rule.kind = KRYOS_RULE_POWER;
+	assert_alarm_says(&alarm, "/", "\"extreme\":null,");
+	assert_alarm_says(&alarm, "V", "\"extreme\":1,");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
@@ -210,6 +239,7 @@ int main(void)
 		CASE(a_station_that_comes_back_says_nothing_twice),
 		CASE(an_alarm_that_went_while_the_station_was_down_ends),
 		CASE(several_alarms_of_a_channel_are_one_list_of_rules),
+		CASE(a_worst_value_has_its_unit_and_a_door_has_none),
 		CASE(the_status_says_what_a_watched_channel_was_exposed_to),
 	};
 
