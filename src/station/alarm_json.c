@@ -156,13 +156,13 @@ struct kri_json *kri_channels_json(struct kryos_monitor *monitor)
 		kri_json_add_string(json, "channel", channel.channel);
 		kri_json_add_int(json, "rules", channel.rule_count);
 		kri_json_add(json, "open", open);
-		kri_json_add_int(json, "older", channel.older);
 		if (channel.retired)
 			kri_json_add(json, "retired",
 			             person_json(channel.retired_by, "why", channel.retired_why, &channel.retired_at));
 		else
 			kri_json_add_null(json, "retired");
 		add_exposure(json, channel.history);
+		kri_json_add_int(json, "older", channel.older);
 		kri_json_add(list, NULL, json);
 	}
 	return list;

@@ -15,13 +15,14 @@
 #define MAX_EPISODES (2 * MAX_SAMPLES)
 #define TRACES 10000
 
-enum side { NOTHING, IN, OUT };
+enum side { NOTHING, IN, OUT, RETIRED };
 
 struct trace {
 	size_t count;
 	struct kryos_sample samples[MAX_SAMPLES];
 	int64_t at[MAX_SAMPLES]; /* on one time line */
 	bool cut[MAX_SAMPLES];   /* a reboot of unknown length just before */
+	size_t retired;          /* after this sample; count: never */
 };
 
 struct outcome {
@@ -35,13 +36,13 @@ struct view {
 	const struct trace *trace;
 	int64_t limit;
 	size_t count;
-	size_t index[MAX_SAMPLES];
-	enum side side[MAX_SAMPLES];
-	int64_t at[MAX_SAMPLES];
-	bool cut[MAX_SAMPLES];     /* between this one and the one before */
-	int64_t held[MAX_SAMPLES]; /* until the next; the last: 0 */
-	int64_t unknown[MAX_SAMPLES];
-	int64_t broken[MAX_SAMPLES]; /* gap break behind it: how long it was held; -1: none */
+	size_t index[MAX_SAMPLES + 1]; /* being retired stands behind its sample */
+	enum side side[MAX_SAMPLES + 1];
+	int64_t at[MAX_SAMPLES + 1];
+	bool cut[MAX_SAMPLES + 1];     /* between this one and the one before */
+	int64_t held[MAX_SAMPLES + 1]; /* until the next; the last: 0 */
+	int64_t unknown[MAX_SAMPLES + 1];
+	int64_t broken[MAX_SAMPLES + 1]; /* gap break behind it: how long it was held; -1: none */
 };
 
 static enum side side_of(const struct kryos_rule *rule, const struct kryos_sample *sample)
@@ -92,13 +93,15 @@ static void look(struct view *view, const struct kryos_rule *rule, const struct 
 	view->trace = trace;
 	view->limit = rule->gap_limit_ns ? rule->gap_limit_ns : rule->gap == KRYOS_GAP_COUNT ? INT64_MAX : 2 * INTERVAL;
 	for (size_t i = 0; i < trace->count; i++) {
-		enum side side = side_of(rule, &trace->samples[i]);
+		enum side sides[] = { side_of(rule, &trace->samples[i]), i == trace->retired ? RETIRED : NOTHING };
 
-		if (side == NOTHING)
-			continue;
-		view->index[view->count] = i;
-		view->side[view->count] = side;
-		view->at[view->count++] = trace->at[i];
+		for (size_t k = 0; k < 2; k++) {
+			if (sides[k] == NOTHING)
+				continue;
+			view->index[view->count] = i;
+			view->side[view->count] = sides[k];
+			view->at[view->count++] = trace->at[i];
+		}
 	}
 	for (size_t j = 0; j < view->count; j++) {
 		size_t end = j + 1 < view->count ? view->index[j + 1] + 1 : trace->count;
@@ -255,6 +258,12 @@ static void expect_cumulative(const struct view *view, struct outcome *outcome)
 			if (view->side[i] == OUT)
 				sum += most(0, view->at[i] + view->held[i] - most(since, view->at[i]));
 		}
+		if (view->side[j] == RETIRED) { /* nothing of the sum is lost */
+			if (open)
+				add(outcome, view, start, trigger, j, KRYOS_EPISODE_RETIRED);
+			open = false;
+			continue;
+		}
 		if (!open && oldest < view->count && sum >= view->rule->duration_ns) {
 			open = true;
 			start = oldest;
@@ -268,9 +277,20 @@ static void expect_cumulative(const struct view *view, struct outcome *outcome)
 		add(outcome, view, start, trigger, view->count, KRYOS_EPISODE_OPEN);
 }
 
-static void evaluate(const struct kryos_rule *rule, const struct trace *trace, uint64_t *split, struct outcome *outcome)
+static void take_news(struct kryos_evaluator *evaluator, struct outcome *outcome)
 {
 	const struct kryos_episode *news;
+
+	while (kryos_evaluator_next(evaluator, &news) > 0) {
+		if (news->ended_by == KRYOS_EPISODE_OPEN)
+			outcome->begun++;
+		else
+			outcome->episodes[outcome->count++] = *news;
+	}
+}
+
+static void evaluate(const struct kryos_rule *rule, const struct trace *trace, uint64_t *split, struct outcome *outcome)
+{
 	struct kryos_evaluator *evaluator;
 
 	assert_ok(kryos_evaluator_new(&evaluator, INTERVAL));
@@ -288,11 +308,10 @@ static void evaluate(const struct kryos_rule *rule, const struct trace *trace, u
 			free(bytes);
 		}
 		assert_ok(kryos_evaluator_take(evaluator, &trace->samples[i]));
-		while (kryos_evaluator_next(evaluator, &news) > 0) {
-			if (news->ended_by == KRYOS_EPISODE_OPEN)
-				outcome->begun++;
-			else
-				outcome->episodes[outcome->count++] = *news;
+		take_news(evaluator, outcome);
+		if (i == trace->retired) {
+			assert_ok(kryos_evaluator_end(evaluator, KRYOS_EPISODE_RETIRED));
+			take_news(evaluator, outcome);
 		}
 	}
 	if (kryos_evaluator_look(evaluator, 0, &outcome->episodes[outcome->count]) == 1)
@@ -412,6 +431,10 @@ static void follows_the_definitions(enum shape shape, enum kryos_rule_gap gap)
 		expected.count = got.count = got.begun = resumed.count = resumed.begun = 0;
 		make_rule(&rule, shape, gap, &random);
 		make_trace(&trace, &random);
+		/* What becomes of a run then is another test's. */
+		trace.retired = rule.mode == KRYOS_RULE_CUMULATIVE && next_random(&random) % 2
+		                        ? next_random(&random) % trace.count
+		                        : trace.count;
 		look(&view, &rule, &trace);
 		if (rule.mode == KRYOS_RULE_CONSECUTIVE)
 			expect_consecutive(&view, &expected);

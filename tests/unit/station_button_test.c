@@ -224,7 +224,7 @@ static void a_short_press_acknowledges_what_is_open(void **state)
 	measure(bench, 12);
 	expect_rhythm(bench, bench->lamp, FAST);
 	assert_true(status_says(bench, "fridge.temperature: alarm hot since "));
-	assert_true(status_says(bench, "12 at worst; nobody has acknowledged it"));
+	assert_true(status_says(bench, "12 Cel at worst; nobody has acknowledged it"));
 	press(bench, MS(500));
 	expect_rhythm(bench, bench->lamp, STEADY);
 	expect_level(bench, bench->buzzer, 0);
