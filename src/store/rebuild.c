@@ -103,6 +103,15 @@ static void go_without(struct kryos_store *store, int r)
 		        kryos_strerror(r));
 }
 
+/* What a boot learnt of its time behind that header is in an event, which may have been rescued. */
+#define TOLD                                                                                                           \
+	"(SELECT value_ns, CASE text WHEN 'synced' THEN 3 ELSE 2 END AS told FROM event WHERE type=9 AND "             \
+	"code=boot.boot"
+#define TOLD_OFFSETS                                                                                                   \
+	"UPDATE boot SET (offset_ns, trust, crc) = (SELECT value_ns, told, row_crc('boot',boot,boot_id,value_ns,told," \
+	"device_ns,before_ns) FROM " TOLD " ORDER BY seq DESC LIMIT 1)) WHERE EXISTS (SELECT 1 FROM event WHERE"       \
+	" type=9 AND code=boot.boot)"
+
 int kri_store_rebuild_state(struct kryos_store *store)
 {
 	sqlite3_stmt *rows = NULL;
@@ -120,7 +129,7 @@ int kri_store_rebuild_state(struct kryos_store *store)
 		r = restore_boots(store->state, segment, &put);
 	go_without(store, r);
 	sqlite3_close_v2(segment);
-	return put;
+	return put < 0 ? put : kri_sql_exec(store->state->db, TOLD_OFFSETS);
 }
 
 /* The record that the first row of a query is about. */

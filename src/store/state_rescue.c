@@ -56,6 +56,9 @@ static int take_over(struct kri_state *state, sqlite3 *db, int64_t *from, int64_
 		/* With its record, or what it says is lost would be missed once more. */
 		if (put >= 0 && event.type == KRYOS_EVENT_GAP)
 			put = kri_state_put_gap(state, event.first_seq, event.last_seq, event.text);
+		/* What is in force is what the events say. */
+		if (put >= 0 && (event.type == KRYOS_EVENT_CALIBRATION || event.type == KRYOS_EVENT_CONFIGURED))
+			put = kri_configured_put(state, &event);
 	}
 	*ret_end = r == SQLITE_DONE;
 	sqlite3_finalize(rows);

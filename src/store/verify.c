@@ -129,6 +129,7 @@ static void end(struct kri_check *check)
 	free(check->anchored);
 	free(check->segments);
 	free(check->named);
+	free(check->boots);
 	kri_chain_free(&check->chain);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One look at what the record proves: verify.c goes through the segments, then verify_state.c through state.db. */
+/* One look at what the record proves: verify.c goes through the segments, then verify_state.c and
+ * verify_told.c through state.db. */
 #ifndef KRI_VERIFY_H
 #define KRI_VERIFY_H
 
@@ -18,6 +19,14 @@ struct kri_noted_seal {
 	bool vouched; /* a later one, that is sealed or vouched for, names it as the one before */
 	bool has_rows;
 	int64_t previous; /* the number of the segment that it names as the one before */
+};
+
+/* What the header of a segment says of a boot. */
+struct kri_noted_boot {
+	struct kri_boot is;
+	int64_t segment;
+	bool running; /* it was begun in that boot */
+	bool sealed;
 };
 
 struct kri_check {
@@ -47,7 +56,9 @@ struct kri_check {
 	char signer[2 * KRI_SHA256_SIZE + 1]; /* ... of the one that signed the bundle */
 	struct kri_noted_seal *segments, *named;
 	int segment_count, named_count;
-	bool *anchored; /* which of the config's anchors were found */
+	struct kri_noted_boot *boots; /* in order of segments */
+	int boot_count, boots_before; /* before: those of other segments than the present one */
+	bool *anchored;               /* which of the config's anchors were found */
 };
 
 /* The first one is kept, with the row and its time where seq is not 0. */
@@ -63,7 +74,13 @@ void kri_verify_anchor(struct kri_check *check, int64_t number, const char *hash
 int kri_verify_note(struct kri_noted_seal **list, int *count, const struct kri_noted_seal *seal);
 /* verify_segment.c: one file; folder NULL: not as one of a sequence. KRYOS_EFORMAT, -ENOENT, ... */
 int kri_verify_one(struct kri_check *check, const char *path, int64_t first_seq, const char *folder);
+KRYOS_PRINTF(5, 6)
+void kri_verify_broken(struct kri_check *check, uint64_t *count, int64_t seq, int64_t wall_ns, const char *format, ...);
+/* Each row that the statement gives is a problem, with its text in column 0, seq in 1 and time in 2. */
+int kri_verify_each_row(struct kri_check *check, uint64_t *count, const char *sql);
 /* verify_state.c: events, their seals, what is said of segments, of the store in folder. name: its database. */
 int kri_verify_state(struct kri_check *check, const char *folder, const char *name);
+/* verify_told.c: what else check->db says, against events and headers. */
+int kri_verify_told(struct kri_check *check);
 
 #endif

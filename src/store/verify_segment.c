@@ -8,8 +8,24 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What it says of one boot, "boot:<number>" in the header. */
+static int note_boot(struct kri_check *check, const char *number, const char *value)
+{
+	struct kri_noted_boot noted = { .segment = check->first_seq }, *grown;
+
+	if (!kri_boot_parse(&noted.is, number, value))
+		return 0;
+	grown = realloc(check->boots, (size_t)(check->boot_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	check->boots = grown;
+	grown[check->boot_count++] = noted;
+	return 0;
+}
+
 static int read_header(struct kri_check *check)
 {
+	uint32_t running = 0;
 	sqlite3_stmt *rows;
 	int r = kri_sql_prepare(check->db, &rows,
 	                        "SELECT key, value, 'header|'||key||'|'||value||char(10) FROM header ORDER BY key"),
@@ -22,6 +38,7 @@ static int read_header(struct kri_check *check)
 	check->epoch = 0;
 	check->previous_segment = 0;
 	check->salvaged = false;
+	check->boots_before = check->boot_count;
 	r = kri_chain_begin(&check->chain, true);
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		const char *key = kri_sql_text(rows, 0), *value = kri_sql_text(rows, 1);
@@ -38,12 +55,19 @@ static int read_header(struct kri_check *check)
 			snprintf(check->events, sizeof(check->events), "%s", value);
 		else if (strcmp(key, "salvaged") == 0)
 			check->salvaged = true;
-		r = kri_chain_add(&check->chain, kri_sql_text(rows, 2), (size_t)sqlite3_column_bytes(rows, 2));
+		else if (strcmp(key, "boot") == 0)
+			running = (uint32_t)strtoul(value, NULL, 10);
+		else if (strncmp(key, "boot:", 5) == 0)
+			r = note_boot(check, key + 5, value);
+		if (r >= 0)
+			r = kri_chain_add(&check->chain, kri_sql_text(rows, 2), (size_t)sqlite3_column_bytes(rows, 2));
 	}
 	if (r >= 0)
 		r = kri_sql_fail(check->db, code);
 	if (r >= 0)
 		r = kri_chain_end(&check->chain);
+	for (int i = check->boots_before; i < check->boot_count; i++)
+		check->boots[i].running = check->boots[i].is.boot == running;
 	sqlite3_finalize(rows);
 	check->epoch_crc = kri_epoch_crc(check->epoch);
 	return r;
@@ -268,6 +292,8 @@ static int check_seal(struct kri_check *check, int64_t last_seq)
 		seal.sealed = r >= 0;
 		if (r >= 0) {
 			check->result->sealed++;
+			for (int i = check->boots_before; i < check->boot_count; i++)
+				check->boots[i].sealed = true;
 			check->result->seal_number = seal.number;
 			memcpy(check->result->seal_hash, seal.hash, sizeof(check->result->seal_hash));
 			kri_verify_anchor(check, seal.number, seal.hash);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What state.db proves: the chain of events and the seals over it, the seals of segments that are there or gone, and
- * that what it says is in force is what the events say.
+ * What state.db proves: the chain of events and the seals over it, the seals of segments that are there or gone. What
+ * it says besides is verify_told.c's.
  */
 #include "kept.h"
 #include "verify.h"
@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-KRYOS_PRINTF(5, 6)
-static void broken(struct kri_check *check, uint64_t *count, int64_t seq, int64_t wall_ns, const char *format, ...)
+void kri_verify_broken(struct kri_check *check, uint64_t *count, int64_t seq, int64_t wall_ns, const char *format, ...)
 {
 	char text[200];
 	va_list args;
@@ -25,8 +24,7 @@ static void broken(struct kri_check *check, uint64_t *count, int64_t seq, int64_
 	kri_verify_problem(check, seq, wall_ns, "%s", text);
 }
 
-/* Each row that the statement gives is a problem, with its text in column 0, seq in 1 and time in 2. */
-static int each_row(struct kri_check *check, uint64_t *count, const char *sql)
+int kri_verify_each_row(struct kri_check *check, uint64_t *count, const char *sql)
 {
 	sqlite3_stmt *rows;
 	int r = kri_sql_prepare(check->db, &rows, sql), code;
@@ -34,8 +32,8 @@ static int each_row(struct kri_check *check, uint64_t *count, const char *sql)
 	if (r < 0)
 		return r;
 	while ((code = sqlite3_step(rows)) == SQLITE_ROW)
-		broken(check, count, sqlite3_column_int64(rows, 1), sqlite3_column_int64(rows, 2), "%.180s",
-		       kri_sql_text(rows, 0));
+		kri_verify_broken(check, count, sqlite3_column_int64(rows, 1), sqlite3_column_int64(rows, 2), "%.180s",
+		                  kri_sql_text(rows, 0));
 	r = kri_sql_fail(check->db, code);
 	sqlite3_finalize(rows);
 	return r;
@@ -61,7 +59,7 @@ static int check_checksums(struct kri_check *check)
 	int r = 0;
 
 	for (size_t i = 0; i < KRI_ARRAY_SIZE(tables) && r >= 0; i++)
-		r = each_row(check, &check->result->bad_rows, tables[i]);
+		r = kri_verify_each_row(check, &check->result->bad_rows, tables[i]);
 	return r;
 }
 
@@ -105,8 +103,9 @@ static int read_audit_seals(struct kri_check *check, struct kri_noted_seal **sea
 		if (r == -EOPNOTSUPP)
 			break;
 		if (r < 0) {
-			broken(check, &check->result->bad_seals, seal.number, 0,
-			       "the seal of events up to %" PRId64 " is not good: %s", seal.number, kryos_strerror(r));
+			kri_verify_broken(check, &check->result->bad_seals, seal.number, 0,
+			                  "the seal of events up to %" PRId64 " is not good: %s", seal.number,
+			                  kryos_strerror(r));
 			r = 0;
 			continue;
 		}
@@ -156,11 +155,11 @@ static void judge_event(struct kri_check *check, const struct kri_stored_event *
 		return;
 	kri_chain_text(&check->chain, text);
 	if (!has_hash || memcmp(hash, check->chain.hash, KRI_SHA256_SIZE) != 0)
-		broken(check, &check->result->bad_links, event->seq, event->t_wall_ns,
-		       "the chain of events is broken at event %" PRId64, event->seq);
+		kri_verify_broken(check, &check->result->bad_links, event->seq, event->t_wall_ns,
+		                  "the chain of events is broken at event %" PRId64, event->seq);
 	else if (seal && strcmp(seal->hash, text) != 0)
-		broken(check, &check->result->bad_links, event->seq, event->t_wall_ns,
-		       "the events up to %" PRId64 " are not those that were sealed", event->seq);
+		kri_verify_broken(check, &check->result->bad_links, event->seq, event->t_wall_ns,
+		                  "the events up to %" PRId64 " are not those that were sealed", event->seq);
 	/* Go on from what is stored, so that one change is counted once. */
 	if (has_hash)
 		memcpy(check->chain.hash, hash, KRI_SHA256_SIZE);
@@ -187,11 +186,11 @@ static int check_events(struct kri_check *check, const struct kri_noted_seal *se
 				at++;
 		}
 		if (bad)
-			broken(check, &check->result->bad_rows, event.seq, event.t_wall_ns,
-			       "wrong checksum of event %" PRId64, event.seq);
+			kri_verify_broken(check, &check->result->bad_rows, event.seq, event.t_wall_ns,
+			                  "wrong checksum of event %" PRId64, event.seq);
 		for (; at < count && seals[at].number < event.seq; at++)
-			broken(check, &check->result->bad_links, seals[at].number, 0,
-			       "event %" PRId64 ", up to which was sealed, is missing", seals[at].number);
+			kri_verify_broken(check, &check->result->bad_links, seals[at].number, 0,
+			                  "event %" PRId64 ", up to which was sealed, is missing", seals[at].number);
 		if (at < count && seals[at].number == event.seq)
 			seal = &seals[at++];
 		check->result->unsealed_events = seal ? 0 : check->result->unsealed_events + 1;
@@ -203,10 +202,11 @@ static int check_events(struct kri_check *check, const struct kri_noted_seal *se
 		r = kri_sql_fail(check->db, code);
 	sqlite3_finalize(rows);
 	for (; r >= 0 && check->result->events && at < count; at++)
-		broken(check, &check->result->bad_links, seals[at].number, 0,
-		       "event %" PRId64 ", up to which was sealed, is missing", seals[at].number);
+		kri_verify_broken(check, &check->result->bad_links, seals[at].number, 0,
+		                  "event %" PRId64 ", up to which was sealed, is missing", seals[at].number);
 	if (r >= 0 && !check->result->events && count)
-		broken(check, &check->result->bad_links, seals[count - 1].number, 0, "all events are missing");
+		kri_verify_broken(check, &check->result->bad_links, seals[count - 1].number, 0,
+		                  "all events are missing");
 	return r;
 }
 
@@ -227,8 +227,9 @@ static void check_named(struct kri_check *check, const struct kri_noted_seal *se
 		if (at < count && strcmp(seals[at].hash, named->hash) == 0)
 			continue;
 		check->file = named->file;
-		broken(check, &check->result->bad_links, named->number, 0,
-		       "the seal of events up to %" PRId64 ", which it names, is missing in state.db", named->number);
+		kri_verify_broken(check, &check->result->bad_links, named->number, 0,
+		                  "the seal of events up to %" PRId64 ", which it names, is missing in state.db",
+		                  named->number);
 		check->file = file;
 	}
 }
@@ -305,12 +306,12 @@ static void judge_segment_seal(struct kri_check *check, const char *folder, cons
 		length = kri_seal_text(text, kri_sql_text(row, 3), strtoull(kri_sql_text(row, 2), NULL, 16), number,
 		                       sqlite3_column_int64(row, 1), hash);
 		if (verify_text(key, text, length, kri_sql_text(row, 5)) < 0) {
-			broken(check, bad, 0, 0, "the seal of segment %" PRId64 " is not good", number);
+			kri_verify_broken(check, bad, 0, 0, "the seal of segment %" PRId64 " is not good", number);
 			return;
 		}
 		if (sqlite3_column_int(row, 6) && !is_removal_signed(check, row)) {
-			broken(check, bad, 0, 0, "that segment %" PRId64 " was removed by retention is not signed",
-			       number);
+			kri_verify_broken(check, bad, 0, 0,
+			                  "that segment %" PRId64 " was removed by retention is not signed", number);
 			return;
 		}
 		kri_verify_anchor(check, number, hash);
@@ -318,10 +319,10 @@ static void judge_segment_seal(struct kri_check *check, const char *folder, cons
 	if (sqlite3_column_int(row, 6))
 		return;
 	if (!there && !may_be_away(check, path, number))
-		broken(check, &check->result->bad_links, 0, 0, "segment %" PRId64 " is missing", number);
+		kri_verify_broken(check, &check->result->bad_links, 0, 0, "segment %" PRId64 " is missing", number);
 	else if (there && !there->damaged &&
 	         (there->sealed ? strcmp(there->hash, hash) != 0 : !was_sealed_meanwhile(folder, number, hash)))
-		broken(check, bad, 0, 0, "segment %" PRId64 " is not the one that was sealed", number);
+		kri_verify_broken(check, bad, 0, 0, "segment %" PRId64 " is not the one that was sealed", number);
 }
 
 static int check_segment_seals(struct kri_check *check, const char *folder, const char *path)
@@ -340,53 +341,6 @@ static int check_segment_seals(struct kri_check *check, const char *folder, cons
 	return r;
 }
 
-#define QUOTE(x) #x
-#define NUMBER(x) QUOTE(x)
-
-/* What events tell of must be as they tell. (Event types by number: 8 to 24 of enum kryos_event_type.) */
-static int check_told(struct kri_check *check)
-{
-	static const char *const seals =
-		"SELECT 'the seal '||first_seq||' that event '||seq||' tells of is another or missing', seq, t_wall_ns"
-		" FROM event WHERE type=12 AND code=0 AND first_seq >= (SELECT min(first_seq) FROM seal)"
-		" AND NOT EXISTS (SELECT 1 FROM seal WHERE seal.first_seq=event.first_seq AND seal.hash=event.text)";
-	static const char *const audit =
-		"SELECT 'the seal '||last_seq||' that event '||seq||' tells of is another or missing', seq, t_wall_ns"
-		" FROM event WHERE type=12 AND code=" NUMBER(
-			KRI_AUDIT_SEAL) " AND last_seq >= coalesce((SELECT min(last_seq) FROM audit_seal),0) AND NOT "
-					"EXISTS"
-					" (SELECT 1 FROM audit_seal WHERE audit_seal.last_seq=event.last_seq AND "
-					"audit_seal.hash=event.text)";
-	/* As kri_configured_put: what is behind "; is ". */
-	static const char *const configured =
-		"SELECT 'what is in force of \"'||name||'\" is not what event '||seq||' says', seq, t_wall_ns"
-		" FROM (SELECT max(seq) AS seq, name, text, t_wall_ns FROM event WHERE type IN (22,24)"
-		" AND instr(text,'; is ') GROUP BY name) WHERE NOT EXISTS (SELECT 1 FROM meta"
-		" WHERE key='config:'||name AND value=substr(text,instr(text,'; is ')+5))";
-	static const char *const boots =
-		"SELECT 'the offset of boot '||boot||' is not what event '||seq||' says', seq, t_wall_ns"
-		" FROM (SELECT max(seq) AS seq, code, value_ns, t_wall_ns FROM event WHERE type=9 GROUP BY code)"
-		" JOIN boot ON boot=code WHERE offset_ns IS NOT value_ns";
-	/* The first event that is kept goes on from the seal of others, which another one tells of. */
-	static const char *const trimmed =
-		"SELECT 'events before '||first||' are missing, and no event tells of their removal', first, 0 FROM"
-		" (SELECT min(seq) AS first FROM event) WHERE first > (SELECT min(last_seq) FROM audit_seal) AND NOT "
-		"EXISTS"
-		" (SELECT 1 FROM event WHERE type=16 AND code=" NUMBER(
-			KRI_AUDIT_TRIM) " AND name='store'"
-					" AND event.last_seq >= (SELECT max(last_seq) FROM audit_seal WHERE last_seq < "
-					"first))";
-	int r = each_row(check, &check->result->bad_seals, seals);
-
-	if (r >= 0)
-		r = each_row(check, &check->result->bad_seals, audit);
-	if (r >= 0)
-		r = each_row(check, &check->result->bad_links, configured);
-	if (r >= 0)
-		r = each_row(check, &check->result->bad_links, boots);
-	return r < 0 ? r : each_row(check, &check->result->bad_links, trimmed);
-}
-
 int kri_verify_state(struct kri_check *check, const char *folder, const char *name)
 {
 	struct kri_noted_seal *seals = NULL;
@@ -396,7 +350,7 @@ int kri_verify_state(struct kri_check *check, const char *folder, const char *na
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	check->file = name;
 	if (access(path, F_OK)) {
-		broken(check, &check->result->bad_links, 0, 0, "is missing, and with it all events");
+		kri_verify_broken(check, &check->result->bad_links, 0, 0, "is missing, and with it all events");
 		return 0;
 	}
 	r = kri_sql_open_to_read(&check->db, path);
@@ -413,9 +367,9 @@ int kri_verify_state(struct kri_check *check, const char *folder, const char *na
 		r = check_segment_seals(check, folder, path);
 	}
 	if (r >= 0)
-		r = check_told(check);
+		r = kri_verify_told(check);
 	if (r == KRYOS_ECORRUPT) {
-		broken(check, &check->result->bad_links, 0, 0, "%s", kryos_strerror(r));
+		kri_verify_broken(check, &check->result->bad_links, 0, 0, "%s", kryos_strerror(r));
 		r = 0;
 	}
 	free(seals);
