@@ -41,6 +41,9 @@ static struct kri_stored_event *new_event(const struct kryos_event *event, struc
 	stored->last_seq = event->last_seq;
 	stored->value_ns = event->value_ns;
 	copy_line(stored->name, sizeof(stored->name), event->name);
+	/* It joins the fields of the line that is signed. */
+	for (char *at = stored->name; (at = strchr(at, '|'));)
+		*at = '/';
 	copy_line(stored->text, sizeof(stored->text), event->text);
 	return stored;
 }
@@ -179,6 +182,9 @@ int kri_store_check_event(const struct kryos_event *event)
 {
 	if (kryos_event_type_name(event->type)[0] == '?' || event->type == KRYOS_EVENT_SAMPLE)
 		return kryos_fail(-EINVAL, "store: events of type %d can't be stored", (int)event->type);
+	if (event->name && strchr(event->name, '|'))
+		return kryos_fail(-EINVAL,
+		                  "store: the name of an event has no \"|\", which joins what is signed of it");
 	if ((event->name && strlen(event->name) > 63) || (event->text && strlen(event->text) > 1000))
 		return kryos_fail(-EINVAL, "store: an event has a name of at most 63 and a text of at most 1000 bytes");
 	return 0;

@@ -265,6 +265,8 @@ struct kri_state {
 int kri_state_open(struct kri_state **ret_state, const char *folder, bool first, bool aside);
 #define KRI_STATE_MENDED "DELETE FROM meta WHERE key IN ('unmended', 'unread')"
 void kri_state_close(struct kri_state *state);
+/* That its tables are ours and no others; part: as a bundle has them. KRYOS_ECORRUPT. */
+int kri_state_check_tables(sqlite3 *db, const char *path, bool part);
 int kri_state_get_meta(struct kri_state *state, const char *key, char *value, size_t size);
 int kri_state_put_meta(struct kri_state *state, const char *key, const char *value);
 /* Before what tells of it is written over: "lost" or "torn". Until the first commit of what was made again. */
@@ -304,7 +306,7 @@ int kri_state_count_events(struct kri_state *state, int64_t first, int64_t last,
 int kri_state_put_channels(struct kri_state *state, struct kri_segment *segment, uint32_t after);
 /* They are put there once rows of it are durable. */
 bool kri_state_has_channels(struct kri_state *state, int64_t segment);
-size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024]);
+size_t kri_event_text(const struct kri_stored_event *event, uint64_t epoch, char text[KRI_LINE_MAX + 1024]);
 int kri_state_checkpoint(struct kri_state *state);
 /* As a record that points to stored and to ret_event. */
 void kri_state_event_record(const struct kri_stored_event *stored, uint64_t epoch, const char *device,

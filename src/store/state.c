@@ -9,14 +9,16 @@
 
 #define CHECK_BYTES (16 * 1024 * 1024)
 
-#define TABLES                                                                                                         \
+#define TABLES_BEFORE                                                                                                  \
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"            \
 	"CREATE TABLE boot(boot INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, offset_ns INTEGER, trust INTEGER,"         \
-	" device_ns INTEGER NOT NULL, before_ns INTEGER, crc INTEGER NOT NULL);"                                       \
+	" device_ns INTEGER NOT NULL, before_ns INTEGER, crc INTEGER NOT NULL);"
+#define TABLES_OF_QUEUES                                                                                               \
 	"CREATE TABLE queue(name TEXT PRIMARY KEY, samples TEXT NOT NULL, events TEXT NOT NULL,"                       \
 	" acked INTEGER NOT NULL, rejected INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;"                     \
 	"CREATE TABLE dead(id INTEGER PRIMARY KEY, queue TEXT NOT NULL, seq INTEGER NOT NULL, epoch TEXT NOT NULL,"    \
-	" event INTEGER NOT NULL, reason TEXT NOT NULL);"                                                              \
+	" event INTEGER NOT NULL, reason TEXT NOT NULL);"
+#define TABLES_AFTER                                                                                                   \
 	"CREATE TABLE gap(id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"              \
 	" reason TEXT NOT NULL);"                                                                                      \
 	"CREATE TABLE event(seq INTEGER PRIMARY KEY, epoch TEXT NOT NULL, boot INTEGER NOT NULL,"                      \
@@ -35,8 +37,15 @@
 	"CREATE TABLE state(key TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL,"                          \
 	" crc INTEGER NOT NULL) WITHOUT ROWID;"
 
+#define TABLES TABLES_BEFORE TABLES_OF_QUEUES TABLES_AFTER
+
 static const char schema[] = "BEGIN;" TABLES "INSERT INTO meta VALUES('format','1',row_crc('meta','format','1'));"
 			     "PRAGMA user_version=1;";
+
+int kri_state_check_tables(sqlite3 *db, const char *path, bool part)
+{
+	return kri_sql_check_tables(db, path, part ? TABLES_BEFORE TABLES_AFTER : TABLES);
+}
 
 /*
  * A flipped bit in a value is none to SQLite. Here it could remove a segment, or let a queue owe too little: a row
@@ -169,7 +178,7 @@ int kri_state_open(struct kri_state **ret_state, const char *folder, bool first,
 	if (r >= 0 && version > 0 && kri_db_bytes(path) <= CHECK_BYTES)
 		r = kri_sql_check_pages(state->db, path);
 	if (r >= 0 && version > 0)
-		r = kri_sql_check_tables(state->db, path, TABLES);
+		r = kri_state_check_tables(state->db, path, false);
 	if (r >= 0 && version <= 0) {
 		r = kri_sql_exec(state->db, schema);
 		if (r >= 0)
@@ -230,12 +239,12 @@ int kri_state_note_unmended(struct kri_state *state, const char *how)
 	return r;
 }
 
-size_t kri_event_text(const struct kri_stored_event *event, char text[KRI_LINE_MAX + 1024])
+size_t kri_event_text(const struct kri_stored_event *event, uint64_t epoch, char text[KRI_LINE_MAX + 1024])
 {
 	return (size_t)snprintf(text, KRI_LINE_MAX + 1000,
-	                        "event|%" PRId64 "|%" PRIu32 "|%" PRId64 "|%" PRId64 "|%u|%d|%d|%" PRId64 "|%" PRId64
-	                        "|%" PRId64 "|%s|%s",
-	                        event->seq, event->boot, event->t_boot_ns, event->t_wall_ns, event->trust,
+	                        "event|%" PRId64 "|%016" PRIx64 "|%" PRIu32 "|%" PRId64 "|%" PRId64 "|%u|%d|%d|%" PRId64
+	                        "|%" PRId64 "|%" PRId64 "|%s|%s",
+	                        event->seq, epoch, event->boot, event->t_boot_ns, event->t_wall_ns, event->trust,
 	                        (int)event->type, event->code, event->first_seq, event->last_seq, event->value_ns,
 	                        event->name, event->text);
 }
@@ -244,7 +253,7 @@ int kri_state_put_event(struct kri_state *state, const struct kri_stored_event *
 {
 	char line[KRI_LINE_MAX + 1024], epoch_text[17];
 	sqlite3_stmt *insert = state->insert_event;
-	size_t length = kri_event_text(event, line);
+	size_t length = kri_event_text(event, epoch, line);
 	uint32_t crc;
 	int r;
 
@@ -522,7 +531,7 @@ void kri_state_take_event(sqlite3_stmt *row, struct kri_stored_event *event, uin
 	event->value_ns = sqlite3_column_int64(row, 10);
 	snprintf(event->name, sizeof(event->name), "%s", kri_sql_text(row, 11));
 	snprintf(event->text, sizeof(event->text), "%s", kri_sql_text(row, 12));
-	length = kri_event_text(event, line);
+	length = kri_event_text(event, *ret_epoch, line);
 	*ret_bad = kri_text_crc(kri_epoch_crc(*ret_epoch), line, length) != sqlite3_column_int64(row, 13) ||
 	           !is_as_read(row, event, *ret_epoch);
 }

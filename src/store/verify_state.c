@@ -134,7 +134,7 @@ static int chain_event(struct kri_check *check, const struct kri_stored_event *e
 {
 	char line[KRI_LINE_MAX + 1024];
 	uint32_t crc;
-	size_t length = kri_text_end(line, kri_event_text(event, line), kri_epoch_crc(epoch), &crc);
+	size_t length = kri_text_end(line, kri_event_text(event, epoch, line), kri_epoch_crc(epoch), &crc);
 	int r = kri_chain_begin(&check->chain, false);
 
 	if (r >= 0)
@@ -188,6 +188,9 @@ static int check_events(struct kri_check *check, const struct kri_noted_seal *se
 		if (bad)
 			kri_verify_broken(check, &check->result->bad_rows, event.seq, event.t_wall_ns,
 			                  "wrong checksum of event %" PRId64, event.seq);
+		if (strchr(event.name, '|'))
+			kri_verify_broken(check, &check->result->bad_rows, event.seq, event.t_wall_ns,
+			                  "event %" PRId64 " has a name that none can have", event.seq);
 		for (; at < count && seals[at].number < event.seq; at++)
 			kri_verify_broken(check, &check->result->bad_links, seals[at].number, 0,
 			                  "event %" PRId64 ", up to which was sealed, is missing", seals[at].number);
@@ -290,6 +293,15 @@ static bool was_sealed_meanwhile(const char *folder, int64_t number, const char 
 	return same == 1;
 }
 
+/* Retention may have taken it since it was looked at. */
+static bool is_there(const char *folder, int64_t number)
+{
+	char path[PATH_MAX];
+
+	kri_segment_path(folder, number, path, sizeof(path));
+	return access(path, F_OK) == 0;
+}
+
 /* Columns: first_seq, last_seq, epoch, device, hash, signature, dropped, removed. */
 static void judge_segment_seal(struct kri_check *check, const char *folder, const char *path, sqlite3_stmt *row)
 {
@@ -316,7 +328,7 @@ static void judge_segment_seal(struct kri_check *check, const char *folder, cons
 		}
 		kri_verify_anchor(check, number, hash);
 	}
-	if (sqlite3_column_int(row, 6))
+	if (sqlite3_column_int(row, 6) && (!there || !is_there(folder, number)))
 		return;
 	if (!there && !may_be_away(check, path, number))
 		kri_verify_broken(check, &check->result->bad_links, 0, 0, "segment %" PRId64 " is missing", number);
@@ -341,6 +353,17 @@ static int check_segment_seals(struct kri_check *check, const char *folder, cons
 	return r;
 }
 
+/* What is there besides the tables could be taken for evidence by whoever opens it with a shell. */
+static int check_tables(struct kri_check *check, const char *name)
+{
+	int r = kri_state_check_tables(check->db, name, check->part);
+
+	if (r != KRYOS_ECORRUPT)
+		return r;
+	kri_verify_broken(check, &check->result->bad_links, 0, 0, "its tables are not as they were made");
+	return 0;
+}
+
 int kri_verify_state(struct kri_check *check, const char *folder, const char *name)
 {
 	struct kri_noted_seal *seals = NULL;
@@ -356,6 +379,8 @@ int kri_verify_state(struct kri_check *check, const char *folder, const char *na
 	r = kri_sql_open_to_read(&check->db, path);
 	if (r >= 0)
 		r = kri_sql_exec(check->db, "BEGIN");
+	if (r >= 0)
+		r = check_tables(check, name);
 	if (r >= 0)
 		r = check_checksums(check);
 	if (r >= 0)

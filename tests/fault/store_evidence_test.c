@@ -195,7 +195,7 @@ static void forge_events(const char *path)
 		size_t length;
 
 		kri_state_take_event(rows, &event, &epoch, &bad);
-		length = kri_text_end(line, kri_event_text(&event, line), kri_epoch_crc(epoch), &crc);
+		length = kri_text_end(line, kri_event_text(&event, epoch, line), kri_epoch_crc(epoch), &crc);
 		assert_ok(kri_chain_begin(&chain, false));
 		assert_ok(kri_chain_add(&chain, line, length));
 		assert_ok(kri_chain_end(&chain));

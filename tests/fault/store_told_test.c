@@ -96,7 +96,7 @@ static void expect(struct rig *rig, const char *what, const char *words)
 	assert_ok(kryos_verify(rig->ctx, changed, &result));
 	if (!strstr(result.first_problem, words) || (!*words && result.first_problem[0]))
 		fail_msg("%s: \"%s\" does not say \"%s\"", what, result.first_problem, words);
-	assert_true(!*words || result.bad_links);
+	assert_true(!*words || result.bad_links || result.bad_rows || result.bad_seals);
 }
 
 #define BOOT "row_crc('boot',boot,boot_id,offset_ns,trust,device_ns,before_ns)"
@@ -130,7 +130,12 @@ static const struct {
 	{ "UPDATE gap SET reason='never' WHERE reason='twice'", "gap 2 to 3 is not as" },
 	{ "DELETE FROM gap WHERE reason='once'", "tells of is missing" },
 	{ "DELETE FROM gap", "tells of is missing" },
+	{ "CREATE TABLE more(x); INSERT INTO more VALUES(1)", "its tables are not as they were made" },
+	{ "ALTER TABLE gap ADD COLUMN more; UPDATE gap SET more=1", "its tables are not as they were made" },
 	{ META("config:fridge", "offset 5"), "that \"fridge\" is in force no event says" },
+	{ "UPDATE event SET epoch='0000000000000001' WHERE seq=(SELECT min(seq) FROM event)",
+	  "wrong checksum of event" },
+	{ "UPDATE event SET name='a|b' WHERE seq=(SELECT min(seq) FROM event)", "wrong checksum of event" },
 	{ META("device", "00112233445566778899aabbccddeeff"), "signed nothing here, and no event tells of it" },
 };
 
@@ -146,6 +151,68 @@ static void what_no_signature_covers_is_compared_with_what_is_signed(void **stat
 			fail_msg("changes nothing: %s", cases[i].sql);
 		expect(rig, cases[i].sql, cases[i].words);
 	}
+}
+
+/* The line that is signed would be another event's too. */
+static void the_name_of_an_event_holds_no_bar(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_event event = { .type = KRYOS_EVENT_AUDIT, .name = "a|b", .text = "c" };
+
+	kryos_ctx_free(rig->ctx);
+	rig->ctx = NULL;
+	start(rig);
+	assert_int_equal(kryos_store_add_event(rig->store, &event), -EINVAL);
+	assert_non_null(strstr(kryos_strerror(-EINVAL), "has no \"|\""));
+	assert_ok(kri_store_announce(rig->store, &event));
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20)));
+	rig_stop(rig);
+	assert_ok(kryos_ctx_new(&rig->ctx, NULL));
+	copy_store(rig);
+	expect(rig, "one from inside", "");
+	assert_int_equal(change("UPDATE event SET name='a|b' WHERE name='a/b'"), 1);
+	expect(rig, "changed back", "wrong checksum of event");
+}
+
+static bool is_gone(void *path)
+{
+	return access(path, F_OK) != 0;
+}
+
+/* What retention removed, and somebody put back without its seal, so that other rows could stand in it. */
+static void a_segment_that_was_removed_and_is_there_is_compared_with_its_seal(void **state)
+{
+	struct rig *rig = *state;
+	char first[4200], put_back[700], *command = NULL;
+	sqlite3 *db;
+
+	snprintf(first, sizeof(first), "%s/%020d.seg", rig->path, 1);
+	snprintf(put_back, sizeof(put_back), "%s/%020d.seg", changed, 1);
+	kryos_ctx_free(rig->ctx);
+	rig->ctx = NULL;
+	assert_true(asprintf(&command, "cp '%s' '%s/kept'", first, rig->folder) > 0);
+	assert_int_equal(system(command), 0);
+	free(command);
+	start(rig);
+	rig->store->limit_bytes = 40000;
+	for (int i = 0; i < 3; i++) {
+		rig_append_minutes(rig, 2);
+		rig_rotate(rig);
+	}
+	rig_append_minutes(rig, 2);
+	assert_true(process_until(rig->ctx, is_gone, first, 20000));
+	assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20)));
+	rig_stop(rig);
+	assert_ok(kryos_ctx_new(&rig->ctx, NULL));
+	copy_store(rig);
+	expect(rig, "removed", "");
+	assert_true(asprintf(&command, "cp '%s/kept' '%s' && chmod u+w '%s'", rig->folder, put_back, put_back) > 0);
+	assert_int_equal(system(command), 0);
+	free(command);
+	assert_ok(kri_sql_open(&db, put_back, SQLITE_OPEN_READWRITE));
+	assert_ok(kri_sql_exec(db, "DELETE FROM seal"));
+	sqlite3_close(db);
+	expect(rig, "put back", "segment 1 is not the one that was sealed");
 }
 
 static void check_words(struct rig *rig, const char *what, const char *not_these)
@@ -185,6 +252,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(what_no_signature_covers_is_compared_with_what_is_signed),
+		CASE(the_name_of_an_event_holds_no_bar),
+		CASE(a_segment_that_was_removed_and_is_there_is_compared_with_its_seal),
 		CASE(a_state_that_was_damaged_and_made_anew_is_not_accused),
 	};
 

@@ -9,7 +9,7 @@ static const char *const tables[] = { "meta",  "boot", "queue",      "dead",    
 
 static const char fix[] =
 	"UPDATE event SET crc=row_crc(epoch, "
-	"'event|'||seq||'|'||boot||'|'||t_boot_ns||'|'||t_wall_ns||'|'||trust||'|'||"
+	"'event|'||seq||'|'||epoch||'|'||boot||'|'||t_boot_ns||'|'||t_wall_ns||'|'||trust||'|'||"
 	"type||'|'||code||'|'||first_seq||'|'||last_seq||'|'||value_ns||'|'||name||'|'||text);"
 	"UPDATE meta SET crc=row_crc('meta|'||key||'|'||value);"
 	"UPDATE boot SET crc=row_crc('boot|'||boot||'|'||boot_id||'|'||coalesce(offset_ns,'')||'|'||"
