@@ -42,10 +42,13 @@ struct kri_check {
 	/* Of the segment before: its hashes may be what this one names. */
 	int64_t before;
 	char before_last[KRI_HASH_TEXT];
-	int64_t empty; /* one without rows between the two, which may be named all the same */
-	bool salvaged; /* as its header says: neither chained nor sealed */
-	bool counted;  /* ... which is counted already */
-	bool part;     /* of a store: what is not here may be elsewhere */
+	int64_t empty;        /* one without rows between the two, which may be named all the same */
+	bool salvaged;        /* as its header says: neither chained nor sealed */
+	bool counted;         /* ... which is counted already */
+	bool part;            /* of a store: what is not here may be elsewhere */
+	int64_t header_first; /* its first seq, as its header says */
+	/* The newest one that is sealed, and its last row. */
+	int64_t sealed_first, sealed_last;
 	int64_t names; /* rows of boots and channels that came with a commit */
 	struct {
 		char device[33], fingerprint[2 * KRI_SHA256_SIZE + 1];
@@ -78,6 +81,8 @@ KRYOS_PRINTF(5, 6)
 void kri_verify_broken(struct kri_check *check, uint64_t *count, int64_t seq, int64_t wall_ns, const char *format, ...);
 /* Each row that the statement gives is a problem, with its text in column 0, seq in 1 and time in 2. */
 int kri_verify_each_row(struct kri_check *check, uint64_t *count, const char *sql);
+/* verify_overlap.c: the segment begins among the rows of one that is sealed; of one that has no seal itself. */
+int kri_verify_overlap(struct kri_check *check, const char *folder);
 /* verify_state.c: events, their seals, what is said of segments, of the store in folder. name: its database. */
 int kri_verify_state(struct kri_check *check, const char *folder, const char *name);
 /* verify_told.c: what else check->db says, against events and headers. */

@@ -38,6 +38,7 @@ static int read_header(struct kri_check *check)
 	check->epoch = 0;
 	check->previous_segment = 0;
 	check->salvaged = false;
+	check->header_first = 0;
 	check->boots_before = check->boot_count;
 	r = kri_chain_begin(&check->chain, true);
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
@@ -55,6 +56,8 @@ static int read_header(struct kri_check *check)
 			snprintf(check->events, sizeof(check->events), "%s", value);
 		else if (strcmp(key, "salvaged") == 0)
 			check->salvaged = true;
+		else if (strcmp(key, "first_seq") == 0)
+			check->header_first = strtoll(value, NULL, 10);
 		else if (strcmp(key, "boot") == 0)
 			running = (uint32_t)strtoul(value, NULL, 10);
 		else if (strncmp(key, "boot:", 5) == 0)
@@ -292,6 +295,8 @@ static int check_seal(struct kri_check *check, int64_t last_seq)
 		seal.sealed = r >= 0;
 		if (r >= 0) {
 			check->result->sealed++;
+			check->sealed_first = check->first_seq;
+			check->sealed_last = last_seq;
 			for (int i = check->boots_before; i < check->boot_count; i++)
 				check->boots[i].sealed = true;
 			check->result->seal_number = seal.number;
@@ -413,8 +418,15 @@ int kri_verify_one(struct kri_check *check, const char *path, int64_t first_seq,
 		r = kri_sql_exec(check->db, "BEGIN");
 	if (r >= 0)
 		r = read_header(check);
+	if (r >= 0 && folder && check->header_first != first_seq) {
+		check->result->bad_links++;
+		kri_verify_problem(check, 0, 0, "its header says that it begins with seq %" PRId64,
+		                   check->header_first);
+	}
 	if (r >= 0 && folder)
 		r = check_link(check, folder);
+	if (r >= 0 && folder && first_seq <= check->sealed_last)
+		r = kri_verify_overlap(check, folder);
 	if (r >= 0)
 		r = check_rows(check, &last_seq);
 	if (r >= 0)

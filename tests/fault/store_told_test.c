@@ -174,6 +174,38 @@ static void the_name_of_an_event_holds_no_bar(void **state)
 	expect(rig, "changed back", "wrong checksum of event");
 }
 
+/* Its later half once more, with other values and no seal: that is what a commit that failed leaves. */
+static void a_file_that_takes_the_place_of_sealed_rows_is_found(void **state)
+{
+	static const char *const forgeries[] = {
+		"UPDATE sample SET value_micro=4444444",
+		"is another than the one that is sealed",
+		"DELETE FROM sample WHERE seq=(SELECT max(seq) FROM sample)",
+		", which is sealed before it",
+	};
+	struct rig *rig = *state;
+	char first[700], second[700], *command = NULL, *sql = NULL;
+	sqlite3 *db;
+
+	for (size_t i = 0; i < sizeof(forgeries) / sizeof(*forgeries); i += 2) {
+		copy_store(rig);
+		snprintf(first, sizeof(first), "%s/%020d.seg", changed, 4);
+		snprintf(second, sizeof(second), "%s/%020d.seg", changed, 5);
+		assert_true(asprintf(&command, "cp '%s' '%s'", first, second) > 0);
+		assert_int_equal(system(command), 0);
+		free(command);
+		assert_ok(kri_sql_open(&db, second, SQLITE_OPEN_READWRITE));
+		assert_true(asprintf(&sql,
+		                     "DELETE FROM seal; DELETE FROM sample WHERE seq<5; UPDATE header SET value='5'"
+		                     " WHERE key='first_seq'; %s",
+		                     forgeries[i]) > 0);
+		assert_ok(kri_sql_exec(db, sql));
+		free(sql);
+		sqlite3_close(db);
+		expect(rig, second, forgeries[i + 1]);
+	}
+}
+
 static bool is_gone(void *path)
 {
 	return access(path, F_OK) != 0;
@@ -252,6 +284,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(what_no_signature_covers_is_compared_with_what_is_signed),
+		CASE(a_file_that_takes_the_place_of_sealed_rows_is_found),
 		CASE(the_name_of_an_event_holds_no_bar),
 		CASE(a_segment_that_was_removed_and_is_there_is_compared_with_its_seal),
 		CASE(a_state_that_was_damaged_and_made_anew_is_not_accused),
