@@ -22,22 +22,25 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The median distance between rows, as the evaluator wants it; of one row any. */
+/* The median distance between rows that are not of one time, as the evaluator wants it; without any: a minute. */
 static int find_interval(struct log *log)
 {
-	size_t count = log->count - 1;
+	size_t count = 0;
 	int64_t *distances;
 
 	log->interval_ns = KRYOS_MINUTES(1);
 	if (log->count < 2)
 		return EXIT_SUCCESS;
-	distances = malloc(count * sizeof(*distances));
+	distances = malloc(log->count * sizeof(*distances));
 	if (!distances)
 		return complain("out of memory");
-	for (size_t i = 0; i < count; i++)
-		distances[i] = log->rows[i + 1].t_wall_ns - log->rows[i].t_wall_ns;
-	qsort(distances, count, sizeof(*distances), compare);
-	log->interval_ns = distances[count / 2];
+	for (size_t i = 1; i < log->count; i++)
+		if (log->rows[i].t_wall_ns != log->rows[i - 1].t_wall_ns)
+			distances[count++] = log->rows[i].t_wall_ns - log->rows[i - 1].t_wall_ns;
+	if (count) {
+		qsort(distances, count, sizeof(*distances), compare);
+		log->interval_ns = distances[count / 2];
+	}
 	free(distances);
 	if (log->interval_ns < KRYOS_MILLISECONDS(1))
 		log->interval_ns = KRYOS_MILLISECONDS(1);

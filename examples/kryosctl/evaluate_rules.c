@@ -71,7 +71,7 @@ int read_rules(const char *path, struct rules *rules)
 	*rules = (struct rules){ .from = path };
 	r = kri_ini_read(path, &handler, &reading, &errors);
 	if (r == KRYOS_ECONFIG)
-		fputs(errors, stderr);
+		fprintf(stderr, "%s\n", errors);
 	else if (r < 0)
 		complain("%s", kryos_strerror(r));
 	free(errors);

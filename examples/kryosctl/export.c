@@ -157,7 +157,7 @@ free_ctx:
 const struct command export_command = {
 	.name = "export",
 	.arguments = "",
-	.summary = "the store's records as CSV or JSON lines",
+	.summary = "the store's records as CSV or JSON lines, or all of it as a signed bundle",
 	.help = "Writes every measurement kept in the store, in the order of seq, as CSV with a header line\n"
 		"(with --json: one object a line); with --events what happened instead. A value is given only\n"
 		"where its quality is good; (device, epoch, seq) names a record for ever. The time is corrected\n"

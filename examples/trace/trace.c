@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* A line of more is none of a table of numbers, and a file of more rows would not fit into the memory of a small board.
@@ -237,6 +238,9 @@ static int take_header(struct reading *reading, const char *line)
 		return wrong(reading, "\"%.40s\" is no header; time,celsius is needed", line);
 	reading->columns = count_columns(line);
 	for (size_t i = 2; find_column(line, i, &name, &length); i++) {
+		/* Which of the two is meant nobody can know. */
+		if (is_called(name, length, "time") || is_called(name, length, "celsius"))
+			return wrong(reading, "column %.*s stands twice in the header", (int)length, name);
 		if (reading->format->channels && is_called(name, length, "channel"))
 			reading->channel_column = i;
 		else if (reading->format->states && is_called(name, length, "door"))
@@ -366,11 +370,17 @@ int trace_read(struct trace *trace, const char *path, const struct trace_format 
 	struct reading reading = { .trace = trace, .path = path, .format = format };
 	FILE *stream = fopen(path, "re");
 	char line[MAX_LINE + 1];
+	struct stat status;
 	int r;
 
 	*trace = (struct trace){ 0 };
 	if (!stream) {
 		fprintf(stderr, "%s%s: %s\n", format->program, path, strerror(errno));
+		return -1;
+	}
+	if (fstat(fileno(stream), &status) == 0 && S_ISDIR(status.st_mode)) {
+		fprintf(stderr, "%s%s: %s\n", format->program, path, strerror(EISDIR));
+		fclose(stream);
 		return -1;
 	}
 	do {

@@ -158,9 +158,11 @@ int kri_tar_unpack(const char *path, const char *folder, bool (*is_allowed)(cons
 	int64_t size = 0;
 	int r = 0;
 
+	if (tar && !kri_tar_is(path))
+		r = kryos_fail(KRYOS_ECORRUPT, "%s is no bundle", path);
 	if (!tar)
 		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
-	for (;;) {
+	while (r >= 0) {
 		if (fread(&header, sizeof(header), 1, tar) != 1) {
 			r = kryos_fail(KRYOS_ECORRUPT, "%s: the archive has no end", path);
 			break;

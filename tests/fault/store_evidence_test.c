@@ -588,6 +588,9 @@ static void a_hostile_archive_is_refused(void **state)
 	bytes[count - 1] = '\0';
 	bytes[0] = 'r';
 	refuse(rig, bytes, count, "no member of an archive");
+	bytes[257] ^= 1; /* "ustar" */
+	refuse(rig, bytes, count, "is no bundle");
+	bytes[257] ^= 1;
 	strcpy(bytes, "../README.txt");
 	sum_header(bytes);
 	refuse(rig, bytes, count, "a name that no bundle has");

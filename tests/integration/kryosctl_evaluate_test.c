@@ -154,6 +154,45 @@ static void rules_of_ones_own_are_taken(void **state)
 	                       "\"ended_by\":\"sensor_lost\",\"indeterminate_s\":0}");
 }
 
+static void rows_of_one_time_make_no_interval(void **state)
+{
+	struct world *world = *state;
+
+	begin(world, "time,celsius");
+	add(world, 0, "5");
+	add(world, 0, "6");
+	fclose(world->log);
+	assert_int_equal(RUN(world, path_of(world), "--json"), 0);
+	assert_has(world->out, "\"interval_s\":60,");
+	begin(world, "time,celsius");
+	for (int i = 0; i < 3; i++) {
+		add(world, 5 * i, "5");
+		add(world, 5 * i, "6");
+		add(world, 5 * i, "7");
+	}
+	fclose(world->log);
+	assert_int_equal(RUN(world, path_of(world), "--json"), 0);
+	assert_has(world->out, "\"interval_s\":300,");
+}
+
+static void a_column_twice_and_a_folder_are_no_log(void **state)
+{
+	struct world *world = *state;
+	char says[700];
+
+	begin(world, "time,celsius,celsius");
+	fclose(world->log);
+	assert_int_equal(RUN(world, path_of(world)), 1);
+	assert_has(world->err, ":1: column celsius stands twice in the header");
+	begin(world, "time,celsius,time");
+	fclose(world->log);
+	assert_int_equal(RUN(world, path_of(world)), 1);
+	assert_has(world->err, ":1: column time stands twice in the header");
+	snprintf(says, sizeof(says), "%s: Is a directory\n", world->folder);
+	assert_int_equal(RUN(world, world->folder), 1);
+	assert_string_equal(world->err, says);
+}
+
 static void wrong_rules_are_named_by_their_line(void **state)
 {
 	static const struct {
@@ -180,6 +219,7 @@ static void wrong_rules_are_named_by_their_line(void **state)
 		write_file(in(world->folder, "rules.ini"), cases[i].text);
 		assert_int_equal(RUN(world, path_of(world), "--rules", in(world->folder, "rules.ini")), 1);
 		assert_has(world->err, cases[i].says);
+		assert_int_equal(world->err[strlen(world->err) - 1], '\n');
 		assert_string_equal(world->out, "");
 	}
 	assert_int_equal(RUN(world, path_of(world), "--profile", "who-fridge"), 2);
@@ -255,7 +295,7 @@ static void rows_too_far_apart_have_no_mean(void **state)
 {
 	struct world *world = *state;
 
-	write_file(path_of(world), "time,celsius\n100,5\n100,6\n100,7\n200,30\n");
+	write_file(path_of(world), "time,celsius\n100,5\n864100,30\n");
 	assert_int_equal(RUN(world, path_of(world), "--json"), 0);
 	assert_has(world->out, "\"max_c\":30,\"mean_c\":null,\"mkt_c\":null,");
 	assert_int_equal(RUN(world, path_of(world)), 0);
@@ -342,6 +382,8 @@ int main(void)
 		TEST(an_episode_is_told_with_all_that_is_known_of_it),
 		TEST(an_open_episode_has_no_end),
 		TEST(rules_of_ones_own_are_taken),
+		TEST(rows_of_one_time_make_no_interval),
+		TEST(a_column_twice_and_a_folder_are_no_log),
 		TEST(wrong_rules_are_named_by_their_line),
 		TEST(a_bad_log_is_named_by_its_line_and_nothing_is_printed),
 		TEST(repair_leaves_out_what_it_names),
