@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is taken along from a station, onto a stick. It is written into a folder whose name ends in .part, synced, and
- * only then given its name: a stick that is pulled too early holds nothing that looks whole. Nothing that is there is
- * touched.
+ * only then given its name: a stick that is pulled too early holds nothing that looks whole, and what is left of that
+ * is removed by the next one of that name. Nothing else that is there is touched.
  */
 #include "core/core.h"
 #include "kryosctl.h"
 #include "station/station_file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,12 +61,42 @@ static int find_name(const struct options *options, struct kryos_ctx *ctx, char 
 	return r;
 }
 
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+/* Made, or made again where nobody writes there any more; *ret_lock is held by who does. -EEXIST: somebody does. */
+static int make_part(const char *part, int *ret_lock)
+{
+	int r = 0, made = mkdir(part, 0777);
+
+	if (made < 0 && errno != EEXIST)
+		return -errno;
+	*ret_lock = open(part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret_lock < 0)
+		return errno == ENOTDIR || errno == ELOOP ? -EEXIST : -errno;
+	if (flock(*ret_lock, LOCK_EX | LOCK_NB) < 0)
+		r = -EEXIST;
+	if (r >= 0 && made == 0)
+		return 0;
+	if (r >= 0 && nftw(part, remove_one, 4, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0)
+		r = -errno;
+	close(*ret_lock);
+	return r < 0 ? r : -EAGAIN;
+}
+
 /* FOLDER/kryos/<name>-<day>, with a number where there is one of that day; and its place while it is written. */
-static int make_folder(const char *folder, const char *name, char whole[MAX_PATH], char part[MAX_PATH + 8])
+static int make_folder(const char *folder, const char *name, char whole[MAX_PATH], char part[MAX_PATH + 8],
+                       int *ret_lock)
 {
 	time_t now = time(NULL);
 	struct tm day;
 	char date[16];
+	int r;
 
 	gmtime_r(&now, &day);
 	strftime(date, sizeof(date), "%Y-%m-%d", &day);
@@ -78,10 +110,11 @@ static int make_folder(const char *folder, const char *name, char whole[MAX_PATH
 		snprintf(part, MAX_PATH + 8, "%s.part", whole);
 		if (access(whole, F_OK) == 0)
 			continue;
-		if (mkdir(part, 0777) == 0)
-			return 0;
-		if (errno != EEXIST)
-			return -errno;
+		r = make_part(part, ret_lock);
+		if (r == -EAGAIN)
+			r = make_part(part, ret_lock);
+		if (r != -EEXIST && r != -EAGAIN)
+			return r;
 	}
 	return -EEXIST;
 }
@@ -156,19 +189,21 @@ static int collect(const struct options *options, struct kryos_ctx *ctx, const c
 {
 	char name[64], whole[MAX_PATH], part[MAX_PATH + 8], written[64];
 	unsigned int failed;
-	int r = find_name(options, ctx, name);
+	int lock = -1, r = find_name(options, ctx, name);
 
 	if (r < 0)
 		return complain("%s: nothing was written: %s", folder, kryos_strerror(r));
-	r = make_folder(folder, name, whole, part);
+	r = make_folder(folder, name, whole, part, &lock);
 	if (r < 0)
 		return complain("%s/kryos: nothing was written: %s", folder, strerror(-r));
 	failed = write_parts(options, part, written, sizeof(written));
-	if (!*written) {
+	if (!*written)
 		rmdir(part);
+	else
+		r = settle(folder, part, whole);
+	close(lock);
+	if (!*written)
 		return complain("%s/kryos: nothing was written", folder);
-	}
-	r = settle(folder, part, whole);
 	if (r < 0)
 		return complain("%s: it may not be whole: %s", whole, strerror(-r));
 	printf("%s: %s; the stick may be pulled\n", whole, written);

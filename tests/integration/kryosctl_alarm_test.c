@@ -443,6 +443,19 @@ static unsigned int count_entries(const char *path)
 	return count - 2; /* "." and ".." */
 }
 
+/* As a run that was cut leaves it where the next one begins: its folder, with a bundle's own in it. */
+static void leave_part(const char *first)
+{
+	char part[400], inner[440];
+
+	snprintf(part, sizeof(part), "%s-2.part", first);
+	assert_int_equal(mkdir(part, 0700), 0);
+	snprintf(inner, sizeof(inner), "%s/bundle.tar.abcdef", part);
+	assert_int_equal(mkdir(inner, 0700), 0);
+	write_file(in(inner, "MANIFEST"), "half");
+	write_file(in(part, "report.pdf.part"), "half");
+}
+
 static void a_stick_gets_a_report_and_keeps_what_is_on_it(void **state)
 {
 	struct bench *bench = *state;
@@ -470,6 +483,8 @@ static void a_stick_gets_a_report_and_keeps_what_is_on_it(void **state)
 	RUN(bench, "verify", in(first, "bundle.tar"));
 	expect(bench, 0, "");
 	write_file(in(first, "report.pdf"), "kept");
+	/* A stick that was pulled too early. */
+	leave_part(first);
 	RUN(bench, "collect", stick, "--store", in(bench->folder, "store"), "--config", bench->path);
 	expect(bench, 0, "; the stick may be pulled\n");
 	second = folder_of(bench);
