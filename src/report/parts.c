@@ -181,7 +181,7 @@ void kri_draw_summary(struct kri_canvas *canvas)
 		}
 		if (can_have_excursions(channel))
 			snprintf(cells[4], CELL, "%zu", count_excursions(report, channel->name));
-		span(canvas, channel->gap_ns, cells[7]);
+		span(canvas, channel->unmeasured_ns, cells[7]);
 		row(canvas, &table, cells);
 	}
 	canvas->y += 10;

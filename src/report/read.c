@@ -133,23 +133,28 @@ static int begin_late(struct kri_report *report, const struct kryos_record *reco
 	return r < 0 ? r : kri_report_begin(report, channel, DEFAULT_INTERVAL);
 }
 
-static int judge_before(struct kri_report *report, struct kryos_reader *reader)
+/* What was measured before the period stands into it, and an excursion may have begun then. */
+static int read_before(struct kri_report *report, struct kryos_reader *reader)
 {
-	int64_t from_ns = report->config.from_ns;
+	int64_t from_ns = report->config.from_ns, back_ns = report->config.profile ? LOOK_BACK_NS : 0;
 	const struct kryos_record *record;
 	int r;
 
-	if (!report->config.profile)
-		return 0;
-	r = kryos_reader_seek_time(reader, from_ns > LOOK_BACK_NS ? from_ns - LOOK_BACK_NS : 0);
+	for (size_t i = 0; i < report->channel_count; i++)
+		if (back_ns < 2 * report->channels[i]->interval_ns)
+			back_ns = 2 * report->channels[i]->interval_ns;
+	r = kryos_reader_seek_time(reader, from_ns > back_ns ? from_ns - back_ns : 0);
 	while (r >= 0 && (r = kryos_reader_next(reader, &record)) > 0) {
 		const struct kryos_sample *sample = &record->sample;
 		struct kri_report_channel *channel = kri_report_find(report, record->channel);
 
-		if (sample->t_wall_ns < from_ns && channel && channel->is_judged)
-			r = kri_report_judge(report, channel, sample);
-		else if (sample->t_wall_ns >= from_ns && sample->trust >= KRYOS_TRUST_RTC)
+		if (sample->t_wall_ns < from_ns && channel && channel->columns) {
+			kri_report_take_before(channel, sample);
+			if (channel->is_judged)
+				r = kri_report_judge(report, channel, sample);
+		} else if (sample->t_wall_ns >= from_ns && sample->trust >= KRYOS_TRUST_RTC) {
 			break;
+		}
 	}
 	return r < 0 ? r : 0;
 }
@@ -163,7 +168,7 @@ static int read_samples(struct kri_report *report, struct kryos_reader *reader)
 	if (r >= 0)
 		r = begin_channels(report, reader);
 	if (r >= 0)
-		r = judge_before(report, reader);
+		r = read_before(report, reader);
 	if (r >= 0)
 		r = kryos_reader_seek_time(reader, config->from_ns);
 	while (r >= 0 && (r = kryos_reader_next(reader, &record)) > 0) {

@@ -78,7 +78,7 @@ struct kri_report_day {
 	int64_t from_ns; /* local midnight */
 	int64_t min_micro, max_micro, min_ns, max_ns;
 	int64_t above_ns, below_ns;
-	int64_t gap_ns; /* what of the channel's gaps is in it */
+	int64_t unmeasured_ns; /* for which no value stands: a measurement is held for two intervals at most */
 	uint32_t count;
 };
 
@@ -93,7 +93,8 @@ struct kri_report_channel {
 	struct kri_report_gap *gaps;
 	size_t gap_count;
 	uint64_t gaps_left_out;
-	int64_t gap_ns; /* all of them */
+	int64_t gap_ns;        /* all of them, from measurement to measurement */
+	int64_t unmeasured_ns; /* as its days have it */
 
 	uint64_t samples, measured, doubtful, failed, unsure; /* unsure: at a time that is not trusted */
 	bool has_extremes;
@@ -118,7 +119,8 @@ struct kri_report_channel {
 	int64_t calibrated_ns, expires_ns;
 
 	/* While samples are taken. */
-	bool has_last, has_any;
+	bool has_last, has_any, has_before;
+	int64_t before_ns; /* of the newest measurement before the period, which may stand into it */
 	int64_t distances_ns[KRI_REPORT_DISTANCES];
 	unsigned int distance_at;
 	int64_t last_ns, last_value_micro, last_seq; /* measured */
@@ -239,6 +241,8 @@ int kri_report_judge_end(struct kri_report *report, struct kri_report_channel *c
 
 /* samples.c: then each channel is begun, with how often it is measured, and samples are taken in order of seq. */
 int kri_report_begin(struct kri_report *report, struct kri_report_channel *channel, int64_t interval_ns);
+/* Before them, those of a begun channel from before the period, in order of time. */
+void kri_report_take_before(struct kri_report_channel *channel, const struct kryos_sample *sample);
 /* Those outside of the period, and of channels that were not begun, are left out. */
 int kri_report_take_sample(struct kri_report *report, const struct kryos_record *record);
 int kri_report_end(struct kri_report *report, struct kri_report_channel *channel);

@@ -88,11 +88,9 @@ static size_t day_at(const struct kri_report *report, int64_t t_ns)
 	return day;
 }
 
-/* The last value stands from its time until then, on whatever days that is. */
-static void hold(const struct kri_report *report, struct kri_report_channel *channel, int64_t until_ns)
+/* The last value stands from one to the other, on whatever days that is. */
+static void hold(const struct kri_report *report, struct kri_report_channel *channel, int64_t from_ns, int64_t until_ns)
 {
-	int64_t from_ns = channel->last_ns;
-
 	for (size_t i = day_at(report, from_ns); from_ns < until_ns && i < report->day_count; i++) {
 		struct kri_report_day *day = &channel->days[i];
 		int64_t end_ns = report->day_starts[i + 1] < until_ns ? report->day_starts[i + 1] : until_ns;
@@ -106,15 +104,15 @@ static void hold(const struct kri_report *report, struct kri_report_channel *cha
 	}
 }
 
-/* A gap is from the measurement before it to the one behind it. */
-static void spread_gap(const struct kri_report *report, struct kri_report_channel *channel, int64_t from_ns,
-                       int64_t to_ns)
+/* Nothing stands from one to the other, on whatever days that is. */
+static void spread_unmeasured(const struct kri_report *report, struct kri_report_channel *channel, int64_t from_ns,
+                              int64_t to_ns)
 {
-	channel->gap_ns += to_ns - from_ns;
+	channel->unmeasured_ns += to_ns - from_ns;
 	for (size_t i = day_at(report, from_ns); from_ns < to_ns && i < report->day_count; i++) {
 		int64_t end_ns = report->day_starts[i + 1] < to_ns ? report->day_starts[i + 1] : to_ns;
 
-		channel->days[i].gap_ns += end_ns - from_ns;
+		channel->days[i].unmeasured_ns += end_ns - from_ns;
 		from_ns = end_ns;
 	}
 }
@@ -156,7 +154,7 @@ static int add_gap(const struct kri_report *report, struct kri_report_channel *c
 	} else if (before_seq == INT64_MAX) {
 		gap.reason = KRI_GAP_AFTER;
 	}
-	spread_gap(report, channel, from_ns, to_ns);
+	channel->gap_ns += to_ns - from_ns;
 	if (channel->gap_count == KRI_REPORT_MAX_GAPS) {
 		channel->gaps_left_out++;
 		return 0;
@@ -170,10 +168,16 @@ static int add_gap(const struct kri_report *report, struct kri_report_channel *c
 static int close_stretch(const struct kri_report *report, struct kri_report_channel *channel, int64_t t_ns, int64_t seq)
 {
 	int64_t from_ns = channel->has_last ? channel->last_ns : report->config.from_ns;
-	int64_t limit_ns = 2 * channel->interval_ns, passed_ns = t_ns - from_ns;
+	int64_t limit_ns = 2 * channel->interval_ns, passed_ns = t_ns - from_ns, held_to_ns = from_ns;
 
-	if (channel->has_last && passed_ns > 0)
-		hold(report, channel, passed_ns < limit_ns ? t_ns : from_ns + limit_ns);
+	if (passed_ns <= 0)
+		return 0;
+	if (channel->has_last || channel->has_before)
+		held_to_ns = (channel->has_last ? from_ns : channel->before_ns) + limit_ns;
+	held_to_ns = held_to_ns < from_ns ? from_ns : held_to_ns > t_ns ? t_ns : held_to_ns;
+	hold(report, channel, from_ns, held_to_ns);
+	if (held_to_ns < t_ns)
+		spread_unmeasured(report, channel, held_to_ns, t_ns);
 	return passed_ns > limit_ns ? add_gap(report, channel, t_ns, seq) : 0;
 }
 
@@ -227,8 +231,10 @@ static int take_measured(struct kri_report *report, struct kri_report_channel *c
 		return r;
 	channel->measured++;
 	channel->last_failure = 0;
+	/* One that is earlier than the newest counts as of that one: no time is taken twice. */
+	if (!channel->has_last || sample->t_wall_ns > channel->last_ns)
+		channel->last_ns = sample->t_wall_ns;
 	channel->has_last = true;
-	channel->last_ns = sample->t_wall_ns;
 	channel->last_value_micro = sample->value_micro;
 	channel->last_seq = record->seq;
 	if (channel->is_contact) {
@@ -257,6 +263,15 @@ static struct kri_report_channel *base_of(struct kri_report *report, const char 
 	memcpy(base, name, count - 4);
 	base[count - 4] = 0;
 	return kri_report_find(report, base);
+}
+
+void kri_report_take_before(struct kri_report_channel *channel, const struct kryos_sample *sample)
+{
+	if (!kryos_quality_is_measured(sample->quality))
+		return;
+	channel->has_before = true;
+	channel->before_ns = sample->t_wall_ns;
+	channel->last_value_micro = sample->value_micro;
 }
 
 int kri_report_take_sample(struct kri_report *report, const struct kryos_record *record)

@@ -88,7 +88,7 @@ static void draw_channel(struct kri_canvas *canvas, const struct kri_report_chan
 			draw_beyond(canvas, channel, KRI_WORD_BELOW, channel->low_micro, channel->result.below_ns);
 	}
 	kri_draw_line(canvas, kri_say(canvas, KRI_WORD_NOT_MEASURED),
-	              kri_span_text(canvas->language, channel->gap_ns, value));
+	              kri_span_text(canvas->language, channel->unmeasured_ns, value));
 	canvas->y += 6;
 }
 
@@ -162,7 +162,7 @@ static void draw_day(struct kri_canvas *canvas, const struct kri_table *table, c
 		if (channel->has_low)
 			snprintf(cells[6], CELL, "%s", kri_span_text(canvas->language, day->below_ns, value));
 	}
-	snprintf(cells[7], CELL, "%s", kri_span_text(canvas->language, day->gap_ns, value));
+	snprintf(cells[7], CELL, "%s", kri_span_text(canvas->language, day->unmeasured_ns, value));
 	name_alarms(report, channel, index, cells[8]);
 	for (int i = 0; i < 9; i++)
 		texts[i] = cells[i];

@@ -226,8 +226,51 @@ static void a_gap_has_the_reason_that_is_known_of_it(void **state)
 	assert_int_equal(channel->gaps[3].quality, KRYOS_QUALITY_CRC);
 	assert_int_equal(channel->gaps[4].reason, KRI_GAP_AFTER);
 	assert_int_equal(channel->gaps[4].to_ns, FROM + KRYOS_DAYS(3));
-	assert_int_equal(channel->days[0].gap_ns, KRYOS_MINUTES(60 + 85 + 110 + 65));
-	assert_int_equal(channel->days[1].gap_ns, 0);
+	/* Of each but the first, the measurement before it stands for two intervals. */
+	assert_int_equal(channel->days[0].unmeasured_ns, KRYOS_MINUTES(60 + 75 + 100 + 55));
+	assert_int_equal(channel->days[1].unmeasured_ns, 0);
+}
+
+static void the_parts_of_a_day_add_up_to_the_day(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode episode = episode_at(-9000);
+	struct kri_report_channel *channel;
+	int64_t unmeasured_ns = 0;
+
+	tell(bench, &episode, -8000);
+	channel = begin(bench, FRIDGE, "Cel");
+	/* Always above its limit, but for gaps, of which one is held over midnight; a clock that goes back. */
+	samples(bench, 20, 600, 95);
+	samples(bench, 700, 1440, 95);
+	samples(bench, 1300, 1400, 95);
+	samples(bench, 1700, 2000, 95);
+	assert_ok(kri_report_finish(bench->report));
+	for (size_t i = 0; i < bench->report->day_count; i++) {
+		const struct kri_report_day *day = &channel->days[i];
+
+		assert_int_equal(day->above_ns + day->below_ns + day->unmeasured_ns, KRYOS_DAYS(1));
+		unmeasured_ns += day->unmeasured_ns;
+	}
+	assert_int_equal(channel->days[0].unmeasured_ns, KRYOS_MINUTES(20 + 95));
+	assert_int_equal(channel->days[1].above_ns, KRYOS_MINUTES(5 + 300 + 5));
+	assert_int_equal(channel->unmeasured_ns, unmeasured_ns);
+}
+
+static void the_measurement_before_the_period_stands_into_it(void **state)
+{
+	const struct kryos_sample before = { .t_wall_ns = FROM - KRYOS_MINUTES(3), .value_micro = 9500000 };
+	struct bench *bench = *state;
+	struct kryos_episode episode = episode_at(-9000);
+	struct kri_report_channel *channel;
+
+	tell(bench, &episode, -8000);
+	channel = begin(bench, FRIDGE, "Cel");
+	kri_report_take_before(channel, &before);
+	samples(bench, 2, 500, 50);
+	assert_ok(kri_report_finish(bench->report));
+	assert_int_equal(channel->days[0].above_ns, KRYOS_MINUTES(2));
+	assert_int_equal(channel->days[0].unmeasured_ns, KRYOS_MINUTES(1440 - 497 - 10));
 }
 
 static void samples_that_were_given_up_are_named_as_that(void **state)
@@ -544,6 +587,8 @@ int main(void)
 		TEST(what_was_stamped_before_the_clock_was_set_is_corrected_as_its_boot_was),
 		TEST(a_text_that_is_no_episode_is_no_episode),
 		TEST(a_gap_has_the_reason_that_is_known_of_it),
+		TEST(the_parts_of_a_day_add_up_to_the_day),
+		TEST(the_measurement_before_the_period_stands_into_it),
 		TEST(samples_that_were_given_up_are_named_as_that),
 		TEST(one_missed_measurement_is_no_gap_and_a_slower_interval_becomes_the_usual_one),
 		TEST(a_day_has_its_lowest_highest_and_the_time_out_of_limits_on_it),
