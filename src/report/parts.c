@@ -57,13 +57,17 @@ static bool is_other(const struct kryos_rule *rule)
 	return rule->kind == KRYOS_RULE_DOOR || rule->kind == KRYOS_RULE_POWER || rule->kind == KRYOS_RULE_SENSOR;
 }
 
-static size_t count_excursions(const struct kri_report *report, const char *channel)
+/* What the device told, or what was worked out here; NULL: of all channels. */
+static size_t count_excursions(const struct kri_report *report, const char *channel, bool judged_here)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < report->episode_count; i++)
-		count += !is_other(&report->episodes[i].episode.rule) &&
-		         strcmp(report->episodes[i].channel, channel) == 0;
+	for (size_t i = 0; i < report->episode_count; i++) {
+		const struct kri_report_episode *at = &report->episodes[i];
+
+		count += !is_other(&at->episode.rule) && at->judged_here == judged_here &&
+		         (!channel || strcmp(at->channel, channel) == 0);
+	}
 	return count;
 }
 
@@ -79,11 +83,11 @@ static bool can_have_excursions(const struct kri_report_channel *channel)
 void kri_draw_verdict(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
-	size_t excursions = 0, open = 0, waiting = 0;
-	char text[300];
+	size_t excursions = count_excursions(report, NULL, false), judged = count_excursions(report, NULL, true),
+	       open = 0, waiting = 0;
+	char text[300], number[24];
 
 	for (size_t i = 0; i < report->episode_count; i++) {
-		excursions += !is_other(&report->episodes[i].episode.rule);
 		open += report->episodes[i].episode.ended_by == KRYOS_EPISODE_OPEN ||
 		        report->episodes[i].episode.end.t_wall_ns >= report->config.to_ns;
 		waiting += !report->episodes[i].is_acknowledged && !report->episodes[i].judged_here;
@@ -95,7 +99,14 @@ void kri_draw_verdict(struct kri_canvas *canvas)
 		phrase_count(canvas, KRI_WORD_EXCURSIONS_MANY, excursions, text, sizeof(text));
 		kri_paragraph(canvas, text);
 	}
+	if (report->config.profile) {
+		snprintf(number, sizeof(number), "%zu", judged);
+		kri_phrase(canvas->language, KRI_WORD_EXCURSIONS_JUDGED, report->config.profile, number, text,
+		           sizeof(text));
+		kri_paragraph(canvas, text);
+	}
 	kri_type(canvas, 8, KRI_FACE_PLAIN, KRI_BLACK);
+	excursions += judged;
 	if (report->episode_count > excursions) {
 		phrase_count(canvas, KRI_WORD_OTHER_ALARMS, report->episode_count - excursions, text, sizeof(text));
 		kri_paragraph(canvas, text);
@@ -111,6 +122,26 @@ void kri_draw_verdict(struct kri_canvas *canvas)
 	kri_paragraph(canvas, kri_say(canvas, KRI_WORD_ASK_PROGRAMME));
 }
 
+/* What is missing of a channel of vaccines, so that nobody takes it for good. */
+static void warn_of_channel(struct kri_canvas *canvas, const struct kri_report_channel *channel)
+{
+	const struct kri_report_config *config = &canvas->report->config;
+	char text[300], length[KRYOS_TEXT_MAX];
+
+	if (!channel->measured) {
+		kri_phrase(canvas->language, KRI_WORD_NEVER_MEASURED, channel->name, "", text, sizeof(text));
+		kri_paragraph(canvas, text);
+	} else if (channel->unmeasured_ns > (config->to_ns - config->from_ns) / 10) {
+		kri_phrase(canvas->language, KRI_WORD_PARTLY_MEASURED, channel->name,
+		           kri_span_text(canvas->language, channel->unmeasured_ns, length), text, sizeof(text));
+		kri_paragraph(canvas, text);
+	}
+	if (!can_have_excursions(channel)) {
+		kri_phrase(canvas->language, KRI_WORD_NOT_JUDGED, channel->name, "", text, sizeof(text));
+		kri_paragraph(canvas, text);
+	}
+}
+
 static void draw_warnings(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
@@ -120,14 +151,9 @@ static void draw_warnings(struct kri_canvas *canvas)
 	for (size_t i = 0; i < report->channel_count; i++)
 		unsure += report->channels[i]->unsure;
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
-	for (size_t i = 0; i < report->channel_count; i++) {
-		const struct kri_report_channel *channel = report->channels[i];
-
-		if (!channel->columns || !channel->is_of_vaccines || can_have_excursions(channel))
-			continue;
-		kri_phrase(canvas->language, KRI_WORD_NOT_JUDGED, channel->name, "", text, sizeof(text));
-		kri_paragraph(canvas, text);
-	}
+	for (size_t i = 0; i < report->channel_count; i++)
+		if (report->channels[i]->columns && report->channels[i]->is_of_vaccines)
+			warn_of_channel(canvas, report->channels[i]);
 	if (unsure) {
 		phrase_count(canvas, KRI_WORD_TIMES_NOT_TRUSTED, unsure, text, sizeof(text));
 		kri_paragraph(canvas, text);
@@ -140,6 +166,14 @@ static void draw_warnings(struct kri_canvas *canvas)
 		phrase_count(canvas, KRI_WORD_DAMAGED, report->damaged, text, sizeof(text));
 		kri_paragraph(canvas, text);
 	}
+}
+
+/* "9 + 21": told by the device, and worked out here. */
+static void count_text(const struct kri_report *report, const char *channel, char text[CELL])
+{
+	size_t told = count_excursions(report, channel, false), judged = count_excursions(report, channel, true);
+
+	snprintf(text, CELL, judged ? "%zu + %zu" : "%zu", told, judged);
 }
 
 void kri_draw_summary(struct kri_canvas *canvas)
@@ -180,7 +214,7 @@ void kri_draw_summary(struct kri_canvas *canvas)
 			beyond(canvas, channel->has_low, channel->result.below_ns, cells[6]);
 		}
 		if (can_have_excursions(channel))
-			snprintf(cells[4], CELL, "%zu", count_excursions(report, channel->name));
+			count_text(report, channel->name, cells[4]);
 		span(canvas, channel->unmeasured_ns, cells[7]);
 		row(canvas, &table, cells);
 	}

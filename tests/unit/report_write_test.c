@@ -63,13 +63,14 @@ static struct kri_report_channel *begin(struct bench *bench, const char *name)
 	return channel;
 }
 
-static void sample(struct bench *bench, const char *name, int64_t minute, int64_t micro)
+static void sample_as(struct bench *bench, const char *name, int64_t minute, int64_t micro, uint16_t quality)
 {
 	struct kryos_record record = {
 		.size = sizeof(record), .seq = minute + 1, .device = "d", .channel = name, .unit = "Cel", .place = ""
 	};
 
 	record.sample = (struct kryos_sample){ .value_micro = micro,
+		                               .quality = quality,
 		                               .boot = 1,
 		                               .t_boot_ns = KRYOS_MINUTES(minute),
 		                               .t_wall_ns = FROM + KRYOS_MINUTES(minute),
@@ -77,7 +78,17 @@ static void sample(struct bench *bench, const char *name, int64_t minute, int64_
 	assert_ok(kri_report_take_sample(bench->report, &record));
 }
 
-static void add_episode(struct bench *bench, const char *channel, int64_t minute)
+static void sample(struct bench *bench, const char *name, int64_t minute, int64_t micro)
+{
+	sample_as(bench, name, minute, micro, KRYOS_QUALITY_GOOD);
+}
+
+static void failed(struct bench *bench, const char *name, int64_t minute)
+{
+	sample_as(bench, name, minute, 0, KRYOS_QUALITY_ABSENT);
+}
+
+static void add_episode_of(struct bench *bench, const char *channel, int64_t minute, bool judged_here)
 {
 	struct kryos_episode episode = { .rule = *kryos_profile_rule("who-refrigerator", 0),
 		                         .has_extreme = 1,
@@ -88,7 +99,17 @@ static void add_episode(struct bench *bench, const char *channel, int64_t minute
 	episode.start.t_wall_ns = episode.trigger.t_wall_ns = FROM + KRYOS_MINUTES(minute);
 	episode.start.trust = episode.trigger.trust = episode.end.trust = KRYOS_TRUST_SYNCED;
 	episode.end.t_wall_ns = FROM + KRYOS_MINUTES(minute + 30);
-	assert_ok(kri_report_add_episode(bench->report, channel, &episode, false));
+	assert_ok(kri_report_add_episode(bench->report, channel, &episode, judged_here));
+}
+
+static void add_episode(struct bench *bench, const char *channel, int64_t minute)
+{
+	add_episode_of(bench, channel, minute, false);
+}
+
+static void judge_episode(struct bench *bench, const char *channel, int64_t minute)
+{
+	add_episode_of(bench, channel, minute, true);
 }
 
 /* As HTML, whose parts are text; PDF and SVG are made too. */
@@ -211,6 +232,52 @@ static void of_a_channel_without_limits_no_number_of_excursions_is_given(void **
 	free(html);
 }
 
+/* An empty table beside "No excursion is recorded" would be taken for a good month. */
+static void of_a_channel_that_was_not_measured_the_first_page_says_so(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	bench->report->config.to_ns = FROM + KRYOS_DAYS(1);
+	begin(bench, FRIDGE);
+	kri_report_add_rule(kri_report_find(bench->report, FRIDGE), kryos_profile_rule("who-refrigerator", 0), "heat");
+	for (int64_t minute = 0; minute < 24 * 60; minute += 5)
+		failed(bench, FRIDGE, minute);
+	begin(bench, "a.temperature");
+	begin(bench, "b.temperature");
+	for (int64_t minute = 0; minute < 24 * 60 - 140; minute += 5) {
+		sample(bench, "a.temperature", minute, 5000000);
+		if (minute < 24 * 60 - 170)
+			sample(bench, "b.temperature", minute, 5000000);
+	}
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">fridge.temperature was not measured in this period: no excursion of it could "
+	                                "be recorded.<"),
+	                 1);
+	assert_int_equal(count_of(html, ">a.temperature was not measured"), 0);
+	assert_int_equal(count_of(html, ">b.temperature was not measured for 2 h 45 min of this period: "), 1);
+	free(html);
+}
+
+static void excursions_that_were_worked_out_here_are_counted_apart(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	bench->report->config.profile = "who-refrigerator";
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 5000000);
+	add_episode(bench, FRIDGE, 1000);
+	judge_episode(bench, FRIDGE, 2000);
+	judge_episode(bench, FRIDGE, 3000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">1 excursion is recorded in this period.<"), 1);
+	assert_int_equal(count_of(html, ">Worked out for this report, profile who-refrigerator: 2 more.<"), 1);
+	assert_int_equal(count_of(html, ">1 + 2<"), 1);
+	assert_int_equal(count_of(html, ">Other alarms,"), 0);
+	free(html);
+}
+
 /* "Of which not known" is said of what stands before it. */
 static void an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration(void **state)
 {
@@ -317,6 +384,8 @@ int main(void)
 		TEST(words_without_end_are_broken_and_pages_are_counted_as_they_are_drawn),
 		TEST(as_many_channels_as_there_may_be_are_drawn_and_one_more_is_refused),
 		TEST(of_a_channel_without_limits_no_number_of_excursions_is_given),
+		TEST(of_a_channel_that_was_not_measured_the_first_page_says_so),
+		TEST(excursions_that_were_worked_out_here_are_counted_apart),
 		TEST(an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration),
 		TEST(an_alarm_that_ended_after_the_period_went_on_at_its_end),
 		TEST(alarms_outlive_what_was_measured),
