@@ -17,6 +17,7 @@ static void reading(const struct kri_canvas *canvas, const struct kri_report_los
 static void draw_loss(struct kri_canvas *canvas, const struct kri_table *table, const struct kri_report_loss *at)
 {
 	const struct kryos_power_loss *loss = &at->loss;
+	bool was_out = (loss->known & KRYOS_LOSS_LEFT) && loss->left_ns == 0;
 	char cells[8][CELL], when[KRI_LOCAL_TEXT], span[KRYOS_TEXT_MAX];
 	const char *texts[8];
 
@@ -28,9 +29,14 @@ static void draw_loss(struct kri_canvas *canvas, const struct kri_table *table, 
 	else
 		kri_phrase(canvas->language, KRI_WORD_NOT_OVER, span, "", cells[2], CELL);
 	reading(canvas, at, KRYOS_LOSS_VALUE, loss->value_micro, cells[3]);
-	kri_phrase(canvas->language, KRI_WORD_HELD_AT_LEAST, kri_span_text(canvas->language, loss->held_ns, span), "",
-	           cells[4], CELL);
-	if (loss->known & KRYOS_LOSS_LEFT)
+	if (was_out)
+		snprintf(cells[4], CELL, "%s", kri_say(canvas, KRI_WORD_OUT_BEFORE));
+	else
+		kri_phrase(canvas->language, KRI_WORD_HELD_AT_LEAST,
+		           kri_span_text(canvas->language, loss->held_ns, span), "", cells[4], CELL);
+	if (was_out)
+		snprintf(span, sizeof(span), "–");
+	else if (loss->known & KRYOS_LOSS_LEFT)
 		kri_span_text(canvas->language, loss->left_ns, span);
 	else
 		snprintf(span, sizeof(span), "%s",

@@ -125,8 +125,9 @@ void kri_draw_report(struct kri_canvas *canvas)
 				kri_draw_chart(canvas, report->channels[i]);
 	}
 	kri_draw_episodes(canvas);
-	if (report->samples) {
+	if (report->samples || report->retired_count)
 		kri_draw_gaps(canvas);
+	if (report->samples) {
 		kri_draw_contacts(canvas);
 		kri_draw_holdover(canvas);
 		kri_draw_statistics(canvas);

@@ -337,7 +337,10 @@ void kri_draw_episodes(struct kri_canvas *canvas)
 
 	if (!report->episode_count)
 		return;
-	kri_heading(canvas, kri_say(canvas, KRI_WORD_EXCURSIONS_AND_ALARMS), 92);
+	kri_heading(canvas, kri_say(canvas, KRI_WORD_EXCURSIONS_AND_ALARMS), 114);
+	kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_GREY);
+	kri_paragraph(canvas, kri_say(canvas, KRI_WORD_DURATION_NOTE));
+	canvas->y += 2;
 	for (size_t i = 0; i < report->episode_count; i++)
 		draw_episode(canvas, i + 1, &report->episodes[i]);
 }

@@ -76,7 +76,7 @@ void kri_draw_device(struct kri_canvas *canvas)
 		           text, sizeof(text));
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), ": %.100s", report->test);
 	} else {
-		snprintf(text, sizeof(text), "%s", not_known);
+		snprintf(text, sizeof(text), "%s", kri_say(canvas, KRI_WORD_NO_TEST));
 	}
 	kri_draw_line(canvas, kri_say(canvas, KRI_WORD_LAST_TEST), text);
 	for (size_t i = 0; i < report->channel_count; i++)
@@ -85,12 +85,25 @@ void kri_draw_device(struct kri_canvas *canvas)
 			draw_calibration(canvas, report->channels[i]);
 }
 
-/* Each hash whole: it is for comparing. */
+static void draw_seal_head(struct kri_canvas *canvas)
+{
+	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
+	kri_text(canvas, KRI_LEFT, canvas->y + 7, 60, KRI_ALIGN_RIGHT, kri_say(canvas, KRI_WORD_SEAL_NUMBER));
+	kri_text(canvas, KRI_LEFT + 70, canvas->y + 7, 280, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_SEAL_HASH));
+	kri_text(canvas, KRI_LEFT + 352, canvas->y + 7, KRI_WIDTH - 352, KRI_ALIGN_RIGHT,
+	         kri_say(canvas, KRI_WORD_SEAL_UNTIL));
+	canvas->y += 10;
+}
+
+/* Each hash whole: it is for comparing. The head is repeated on each page. */
 static void draw_seal(struct kri_canvas *canvas, const struct kri_report_seal *seal, const char *until)
 {
 	char number[24];
 
-	kri_need(canvas, 9.5);
+	if (canvas->y + 9.5 > KRI_BOTTOM) {
+		kri_new_page(canvas);
+		draw_seal_head(canvas);
+	}
 	kri_type(canvas, 6.8, KRI_FACE_MONO, KRI_BLACK);
 	snprintf(number, sizeof(number), "%" PRId64, seal->number);
 	kri_text(canvas, KRI_LEFT, canvas->y + 7, 60, KRI_ALIGN_RIGHT, number);
@@ -113,12 +126,8 @@ void kri_draw_seals(struct kri_canvas *canvas)
 		return;
 	kri_paragraph(canvas, kri_say(canvas, KRI_WORD_SEALS_NOTE));
 	canvas->y += 3;
-	kri_type(canvas, 6.5, KRI_FACE_PLAIN, KRI_GREY);
-	kri_text(canvas, KRI_LEFT, canvas->y + 7, 60, KRI_ALIGN_RIGHT, kri_say(canvas, KRI_WORD_SEAL_NUMBER));
-	kri_text(canvas, KRI_LEFT + 70, canvas->y + 7, 280, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_SEAL_HASH));
-	kri_text(canvas, KRI_LEFT + 352, canvas->y + 7, KRI_WIDTH - 352, KRI_ALIGN_RIGHT,
-	         kri_say(canvas, KRI_WORD_SEAL_UNTIL));
-	canvas->y += 10;
+	kri_need(canvas, 10 + 9.5);
+	draw_seal_head(canvas);
 	if (report->event_seal.number)
 		draw_seal(canvas, &report->event_seal,
 		          kri_phrase(canvas->language, KRI_WORD_SEAL_OF_EVENTS,

@@ -29,14 +29,15 @@ static void draw_kinetic(struct kri_canvas *canvas, const struct kri_report_chan
 	kri_draw_line(canvas, kri_say(canvas, KRI_WORD_MKT), text);
 }
 
-/* "Above 8 °C", and for how long. */
+/* "Above 8 °C", or "At or above 8 °C" where that is out of range, and for how long. */
 static void draw_beyond(struct kri_canvas *canvas, const struct kri_report_channel *channel, enum kri_word word,
                         int64_t limit_micro, int64_t ns)
 {
-	char number[KRYOS_TEXT_MAX], text[CELL];
+	char number[KRYOS_TEXT_MAX], limit[CELL], text[CELL];
 
 	kri_number_text(canvas->language, limit_micro, 0, &limit_micro, 1, number);
-	snprintf(text, sizeof(text), "%s %s %s", kri_say(canvas, word), number, kri_unit_text(channel->unit));
+	snprintf(limit, sizeof(limit), "%s %s", number, kri_unit_text(channel->unit));
+	kri_phrase(canvas->language, word, limit, "", text, sizeof(text));
 	kri_draw_line(canvas, text, kri_span_text(canvas->language, ns, number));
 }
 
@@ -83,9 +84,13 @@ static void draw_channel(struct kri_canvas *canvas, const struct kri_report_chan
 	}
 	if (channel->result.samples) {
 		if (channel->has_high)
-			draw_beyond(canvas, channel, KRI_WORD_ABOVE, channel->high_micro, channel->result.above_ns);
+			draw_beyond(canvas, channel,
+			            channel->high_edge < channel->high_micro ? KRI_WORD_AT_OR_ABOVE : KRI_WORD_ABOVE,
+			            channel->high_micro, channel->result.above_ns);
 		if (channel->has_low)
-			draw_beyond(canvas, channel, KRI_WORD_BELOW, channel->low_micro, channel->result.below_ns);
+			draw_beyond(canvas, channel,
+			            channel->low_edge > channel->low_micro ? KRI_WORD_AT_OR_BELOW : KRI_WORD_BELOW,
+			            channel->low_micro, channel->result.below_ns);
 	}
 	kri_draw_line(canvas, kri_say(canvas, KRI_WORD_NOT_MEASURED),
 	              kri_span_text(canvas->language, channel->unmeasured_ns, value));

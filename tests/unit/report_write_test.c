@@ -278,6 +278,82 @@ static void excursions_that_were_worked_out_here_are_counted_apart(void **state)
 	free(html);
 }
 
+static void words_say_exactly_what_the_numbers_beside_them_are(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+	char *html;
+
+	assert_ok(kri_report_channel(bench->report, FRIDGE, "Cel", "", &channel));
+	for (unsigned int i = 0; i < 2; i++)
+		kri_report_add_rule(channel, kryos_profile_rule("who-refrigerator", i), i ? "freeze" : "heat");
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 5000000);
+	add_episode(bench, FRIDGE, 1000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">Above 8 °C<"), 1);
+	assert_int_equal(count_of(html, ">At or below -0.5 °C<") + count_of(html, ">At or below −0.5 °C<"), 1);
+	assert_int_equal(count_of(html, ">The duration is from the first reading out of limits to the last."), 1);
+	assert_int_equal(count_of(html, ">none recorded<"), 1);
+	free(html);
+}
+
+static void what_was_out_of_limits_before_the_supply_went_was_not_held_by_anything(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+	char *html;
+
+	assert_ok(kri_report_channel(bench->report, FRIDGE, "Cel", "", &channel));
+	kri_report_add_rule(channel, kryos_profile_rule("who-refrigerator", 0), "heat");
+	begin(bench, FRIDGE);
+	assert_ok(kri_report_channel(bench->report, "grid.present", "/", "", &channel));
+	assert_ok(kri_report_begin(bench->report, channel, KRYOS_MINUTES(5)));
+	for (int64_t minute = 0; minute < 100; minute += 5) {
+		sample(bench, FRIDGE, minute, 9000000);
+		sample(bench, "grid.present", minute, minute < 50 ? 1000000 : 0);
+	}
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">out before<"), 1);
+	assert_int_equal(count_of(html, ">at least 0<"), 0);
+	free(html);
+}
+
+static void a_table_of_seals_has_its_head_on_each_page(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+	int heads;
+
+	for (int i = 0; i < 200; i++) {
+		assert_ok(kri_report_grow(&bench->report->seals, bench->report->seal_count,
+		                          sizeof(*bench->report->seals)));
+		bench->report->seals[bench->report->seal_count++] =
+			(struct kri_report_seal){ .number = 1 + i, .t_ns = FROM, .hash = "beef" };
+	}
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">beef<"), 200);
+	heads = count_of(html, ">Hash<");
+	assert_true(heads > 2);
+	assert_int_equal(heads, count_of(html, "<svg "));
+	free(html);
+}
+
+static void who_took_a_channel_out_of_service_is_told_without_samples_too(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	assert_ok(kri_report_grow(&bench->report->retired, 0, sizeof(*bench->report->retired)));
+	bench->report->retired[bench->report->retired_count++] = (struct kri_report_retired){
+		.channel = FRIDGE, .by = "amina", .why = "defrosted", .from_ns = FROM, .to_ns = INT64_MAX
+	};
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">Nothing is stored for this period.<"), 1);
+	assert_int_equal(count_of(html, ">out of service: defrosted by amina<"), 1);
+	free(html);
+}
+
 /* "Of which not known" is said of what stands before it. */
 static void an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration(void **state)
 {
@@ -386,6 +462,10 @@ int main(void)
 		TEST(of_a_channel_without_limits_no_number_of_excursions_is_given),
 		TEST(of_a_channel_that_was_not_measured_the_first_page_says_so),
 		TEST(excursions_that_were_worked_out_here_are_counted_apart),
+		TEST(words_say_exactly_what_the_numbers_beside_them_are),
+		TEST(what_was_out_of_limits_before_the_supply_went_was_not_held_by_anything),
+		TEST(a_table_of_seals_has_its_head_on_each_page),
+		TEST(who_took_a_channel_out_of_service_is_told_without_samples_too),
 		TEST(an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration),
 		TEST(an_alarm_that_ended_after_the_period_went_on_at_its_end),
 		TEST(alarms_outlive_what_was_measured),
