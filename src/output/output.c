@@ -14,6 +14,7 @@
 #define OPEN_NS KRYOS_SECONDS(5)
 #define CLOSE_NS KRYOS_SECONDS(1)
 #define AGAIN_NS KRYOS_SECONDS(10)
+#define LIMIT_NS KRYOS_SECONDS(10) /* of a job, in real time: simulated time may jump while it runs */
 #define SHORTEST_NS KRYOS_MILLISECONDS(20)
 #define LONGEST_NS KRYOS_DAYS(1)
 #define MOST_PULSES 1000
@@ -30,7 +31,7 @@ struct kryos_output {
 	struct kryos_dev *dev;
 
 	/* Context thread only. */
-	struct kri_timer phase, again;
+	struct kri_timer phase, again, limit;
 	struct kryos_pattern pattern;
 	uint32_t pulse; /* of the pattern */
 	bool wanted, asked, closed;
@@ -157,6 +158,7 @@ static void task_done(struct kri_job *job)
 	if (output->closed)
 		return;
 	output->asked = false;
+	kri_timer_cancel(output->ctx, &output->limit);
 	note(output, task->result < 0 ? -1 : task->wanted, task->result, task->text);
 	carry_out(output);
 }
@@ -174,20 +176,26 @@ static void drive_now(struct kryos_output *output)
 			task_drop(&task->job);
 	}
 	output->asked = r >= 0;
-	kri_timer_set(output->ctx, &output->again, kri_boot_ns(output->ctx) + AGAIN_NS);
-	if (r < 0)
+	if (r >= 0)
+		kri_timer_set(output->ctx, &output->limit, kri_real_ns() + LIMIT_NS);
+	else
 		note(output, output->driven, r, kryos_strerror(r));
 }
 
 static void on_again(struct kri_timer *timer)
 {
 	struct kryos_output *output = KRI_CONTAINER_OF(timer, struct kryos_output, again);
+
+	/* Else what comes of the job under way sets the timer. */
+	if (!output->asked)
+		drive_now(output);
+}
+
+static void on_limit(struct kri_timer *timer)
+{
+	struct kryos_output *output = KRI_CONTAINER_OF(timer, struct kryos_output, limit);
 	char text[256];
 
-	if (!output->asked) {
-		drive_now(output);
-		return;
-	}
 	snprintf(text, sizeof(text), "%s: its bus hangs", kryos_dev_name(output->dev));
 	note(output, -1, -ETIMEDOUT, text);
 }
@@ -335,6 +343,8 @@ static int output_new(struct kryos_output **ret_output, struct kryos_ctx *ctx, c
 	strcpy(output->name, name);
 	output->phase.fire = on_phase;
 	output->again.fire = on_again;
+	output->limit.fire = on_limit;
+	output->limit.real = true;
 	output->driven = -1;
 	r = make(output, allowed, device, config);
 	if (r < 0) {
@@ -454,6 +464,7 @@ void kryos_output_close(struct kryos_output *output)
 		kri_object_remove(&output->object);
 	kri_timer_cancel(output->ctx, &output->phase);
 	kri_timer_cancel(output->ctx, &output->again);
+	kri_timer_cancel(output->ctx, &output->limit);
 	/* A job under way may be delivered later. */
 	output->closed = true;
 	let_go(output);

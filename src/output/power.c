@@ -44,10 +44,12 @@ struct kryos_power {
 static void enter(struct kryos_power *power, enum state state, int64_t wait_ns)
 {
 	power->state = state;
+	kri_timer_cancel(power->ctx, &power->timer);
+	/* Who measures is waited for in real time: simulated time may jump meanwhile. */
+	power->timer.real = state == DRAINING;
 	if (wait_ns)
-		kri_timer_set(power->ctx, &power->timer, kri_boot_ns(power->ctx) + wait_ns);
-	else
-		kri_timer_cancel(power->ctx, &power->timer);
+		kri_timer_set(power->ctx, &power->timer,
+		              (power->timer.real ? kri_real_ns() : kri_boot_ns(power->ctx)) + wait_ns);
 }
 
 static void become_on(struct kryos_power *power)

@@ -477,6 +477,27 @@ static void a_simulation_has_a_door_and_a_supply(void **state)
 	assert_file_has(bench->program.out, "2026-07-14T00:10:00Z,state,supply.present,");
 }
 
+/* Whatever the disk and the machine do: a lamp that blinks is driven by real jobs while the trace's time jumps. */
+static void a_lamp_of_a_simulation_is_never_lost(void **state)
+{
+	struct bench *bench = *state;
+
+	write_station(bench, "Bench",
+	              "[rule warm]\nkind = heat\nthreshold = 5\ncomparator = gt\nduration = 0s\n"
+	              "[profile own]\nrules = warm\n"
+	              "[alarm a]\nchannel = fridge.temperature\nprofile = own\n"
+	              "[output lamp]\naddress = lamp@gpio:GPIO22\nshows = alarms\n"
+	              "[output buzzer]\naddress = buzzer@gpio:GPIO23\nshows = alarm-sound\n");
+	write_trace(bench, 3000);
+	assert_int_equal(RUN(bench, "--simulate", in(bench->folder, "trace.csv")), 0);
+	assert_int_equal(program_run(&bench->program, bench->folder, bench->variables,
+	                             ARGV(built("examples/kryosctl/kryosctl"), "export", "--events", "--store",
+	                                  in(bench->folder, "store"))),
+	                 0);
+	assert_file_has(bench->program.out, ",alarm-on,fridge.temperature,");
+	assert_null(strstr(file_text(bench->program.out), "output-lost"));
+}
+
 static void a_simulation_goes_on_after_sigkill_where_it_was(void **state)
 {
 	struct bench *bench = *state;
@@ -721,6 +742,7 @@ int main(void)
 		TEST(a_simulation_gives_every_row_once),
 		TEST(a_simulation_has_a_model_of_each_thermometer),
 		TEST(a_simulation_has_a_door_and_a_supply),
+		TEST(a_lamp_of_a_simulation_is_never_lost),
 		TEST(a_simulation_goes_on_after_sigkill_where_it_was),
 		TEST(segments_are_made_and_removed_by_the_traces_time),
 		TEST(speed_is_times_real_time),

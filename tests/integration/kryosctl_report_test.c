@@ -223,7 +223,7 @@ static void a_profile_knows_of_an_excursion_that_began_before_the_period(void **
 	                     "--to", "2026-11-10T00:30:00Z", "-o", in(folder, "p.html")),
 	                 0);
 	html = file_text(in(folder, "p.html"));
-	assert_has(html, ">1 excursion is recorded in this period.<");
+	assert_has(html, ">Worked out for this report, profile fridge-2-8: 1 more.<");
 	assert_has(html, ">2026-11-01 00:00<");
 	free(html);
 }

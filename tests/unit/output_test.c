@@ -214,7 +214,13 @@ static void bus_that_hangs_is_announced(void **state)
 	open_lamp(bench);
 	kryos_fake_bus_plan(bench->gpio, KRYOS_FAULT_HANG, 0, -1);
 	assert_ok(kryos_output_set(bench->output, 1));
-	kryos_fake_clock_advance(bench->clock, KRYOS_SECONDS(10));
+	/* A job has its time on the real clock: simulated time jumps while it runs, and a slow disk is no bus that
+	 * hangs. */
+	for (int i = 0; i < 3; i++) {
+		kryos_fake_clock_advance(bench->clock, KRYOS_MINUTES(5));
+		process_for(bench->ctx, 20);
+	}
+	assert_int_equal(status_of(bench).error, 0);
 	expect_event(bench, KRYOS_EVENT_OUTPUT_LOST);
 	assert_int_equal(status_of(bench).error, -ETIMEDOUT);
 	kryos_fake_bus_plan(bench->gpio, KRYOS_FAULT_NONE, 0, 0);
