@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "alarm/alarm.h"
 #include "config/config.h"
 #include "kryosctl.h"
 #include <getopt.h>
@@ -157,22 +158,12 @@ static int set_energy(struct options *options, const char *text)
 
 static int set_vvm(struct options *options, const char *list)
 {
-	for (const char *word = list;; word++) {
-		size_t length = strcspn(word, ",");
-		unsigned int vvm = 0;
+	uint32_t kinds;
 
-		while (vvm < KRYOS_VVM_COUNT &&
-		       (strlen(kryos_vvm_name(vvm)) != length || strncmp(kryos_vvm_name(vvm), word, length) != 0))
-			vvm++;
-		if (vvm == KRYOS_VVM_COUNT)
-			return misused(
-				"--vvm: \"%s\" is wrong; vvm2, vvm7, vvm14, vvm30 with commas between are allowed",
-				list);
-		options->vvm |= 1U << vvm;
-		word += length;
-		if (!*word)
-			return EXIT_SUCCESS;
-	}
+	if (!kri_vvm_parse(list, &kinds))
+		return misused("--vvm: \"%s\" is wrong; " KRI_VVM_KINDS " are allowed", list);
+	options->vvm |= kinds;
+	return EXIT_SUCCESS;
 }
 
 static int set_vvm_model(struct options *options, const char *name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A store's report: what the station file knows of it, what the command line asks for, and the file's form. */
 #include "report/report.h"
+#include "alarm/alarm.h"
 #include "kryosctl.h"
 #include "station/station_file.h"
 #include <errno.h>
@@ -8,12 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-/* From the station file: name, time zone, and the rules of its alarms. */
+/* From the station file: what a report of it says, and the rules of its alarms. */
 struct known {
 	struct kri_station_file *file;
 	struct kri_report_rule *rules;
 	size_t rule_count;
-	const char *name, *zone;
+	const char *name, *zone, *language;
+	uint32_t vvm;
 };
 
 static int find_form(const char *path, enum kri_report_form *ret_form)
@@ -81,7 +83,8 @@ static int read_station(const struct options *options, struct kryos_ctx *ctx, st
 		if (options->config || (r != -ENOENT && r != -EACCES))
 			complain("%s%s", errors && *errors ? errors : kryos_strerror(r),
 			         options->config ? ""
-			                         : "; the report goes without name, time zone and limits from there");
+			                         : "; the report goes by what the device noted of it, and without "
+			                           "limits from there");
 		free(errors);
 		return options->config ? r : 0;
 	}
@@ -89,6 +92,9 @@ static int read_station(const struct options *options, struct kryos_ctx *ctx, st
 	section = kri_station_find(known->file, KRI_SECTION_STATION, NULL);
 	known->name = kri_station_text(section, KRI_STATION_NAME);
 	known->zone = kri_station_text(section, KRI_STATION_TIMEZONE);
+	known->language = kri_station_text(section, KRI_STATION_LANGUAGE);
+	if (kri_station_text(section, KRI_STATION_VVM))
+		(void)!kri_vvm_parse(kri_station_text(section, KRI_STATION_VVM), &known->vvm); /* it was checked */
 	r = know_rules(known);
 	return r < 0 ? complain("%s", kryos_strerror(r)), r : 0;
 }
@@ -116,16 +122,14 @@ static int64_t now_ns(void)
 
 static int check_words(const struct options *options, struct kri_report_config *config)
 {
-	int language = kri_language_find(options->language ? options->language : "en");
+	int language = options->language ? kri_language_find(options->language) : 0;
 
 	if (language < 0)
 		return misused("report: --lang: %s", kryos_strerror(language));
-	config->language = (enum kri_language)language;
 	if (options->profile && !kryos_profile_rule(options->profile, 0))
 		return misused("report: there is no profile \"%.60s\"; kryosctl evaluate --help lists them",
 		               options->profile);
 	config->profile = options->profile;
-	config->vvm = options->vvm;
 	return EXIT_SUCCESS;
 }
 
@@ -169,6 +173,19 @@ static int make(const struct options *options, struct kryos_ctx *ctx, struct kri
 	return r;
 }
 
+/* What the command line does not say, the station file does. */
+static void choose(const struct options *options, const struct known *known, struct kri_report_config *config)
+{
+	const char *language = options->language ? options->language : known->language;
+
+	config->station = known->name ? known->name : "";
+	config->zone = options->timezone ? options->timezone : known->zone ? known->zone : "UTC";
+	config->language = language ? (enum kri_language)kri_language_find(language) : KRI_LANGUAGE_EN;
+	config->vvm = options->vvm ? options->vvm : known->vvm;
+	config->rules = known->rules;
+	config->rule_count = known->rule_count;
+}
+
 int write_report(const struct options *options, const char *path)
 {
 	struct kri_report_config config = { .from_ns = options->from_ns,
@@ -191,10 +208,7 @@ int write_report(const struct options *options, const char *path)
 		return complain("%s", kryos_strerror(r));
 	if (read_station(options, ctx, &known) < 0)
 		goto free_ctx;
-	config.station = known.name ? known.name : "";
-	config.zone = options->timezone ? options->timezone : known.zone ? known.zone : "UTC";
-	config.rules = known.rules;
-	config.rule_count = known.rule_count;
+	choose(options, &known, &config);
 	r = kri_zone_use(config.zone);
 	if (r < 0 && !options->timezone) {
 		/* A small system without zone files: a report in UTC, which it says, is better than none. */
@@ -228,7 +242,7 @@ const struct command report_command = {
 		"each day, calibration and seals. Where no period is given, the last 30 days of what is stored.\n"
 		"With --profile the measurements are judged by it once more, and what comes of that says so. Times are "
 		"local\n"
-		"to --timezone, else to the station's.\n"
+		"to --timezone; what no option says of zone, language and vial monitors, the station file says.\n"
 		"  kryosctl report --lang fr -o july.pdf --from 2026-07-01T00:00:00Z --to 2026-08-01T00:00:00Z",
 	.options = TAKES_STORE | TAKES_CHANNEL | TAKES_RANGE | TAKES_OUTPUT | TAKES_CONFIG | TAKES_VVM | TAKES_REPORT,
 	.run = run,

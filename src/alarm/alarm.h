@@ -111,6 +111,10 @@ void kri_rule_section_take(struct kri_ini *ini, struct kri_rule_section *section
 /* False: the rule is none; it was reported why. */
 bool kri_rule_section_end(struct kri_ini *ini, struct kri_rule_section *section);
 
+/* vvm.c: "vvm7, vvm14", as bits 1 << enum kryos_vvm. False: it is not that. */
+bool kri_vvm_parse(const char *list, uint32_t *ret_kinds);
+#define KRI_VVM_KINDS "vvm2, vvm7, vvm14, vvm30 with commas between"
+
 /* track.c */
 /* Room for one more span: what kri_track_take may need. -ENOMEM. */
 int kri_track_reserve(struct kri_track *track);

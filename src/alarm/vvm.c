@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Vaccine vial monitors: the share of a life that a day at a temperature uses, k = a exp(-b / T). */
+#include "alarm.h"
 #include "exposure.h"
 #include <math.h>
+#include <string.h>
 
 #define ZERO_CELSIUS_K 273.15
 
@@ -32,6 +34,33 @@ static const struct {
 const char *kryos_vvm_name(unsigned int vvm)
 {
 	return vvm < KRYOS_VVM_COUNT ? names[vvm] : "?";
+}
+
+bool kri_vvm_parse(const char *list, uint32_t *ret_kinds)
+{
+	uint32_t kinds = 0;
+
+	for (const char *word = list;; word++) {
+		size_t length;
+		unsigned int vvm = 0;
+
+		word += strspn(word, " ");
+		length = strcspn(word, ", ");
+		while (vvm < KRYOS_VVM_COUNT &&
+		       (strlen(names[vvm]) != length || strncmp(names[vvm], word, length) != 0))
+			vvm++;
+		if (vvm == KRYOS_VVM_COUNT)
+			return false;
+		kinds |= 1U << vvm;
+		word += length;
+		word += strspn(word, " ");
+		if (!*word) {
+			*ret_kinds = kinds;
+			return true;
+		}
+		if (*word != ',')
+			return false;
+	}
 }
 
 const char *kryos_vvm_model_name(unsigned int model)

@@ -4,6 +4,7 @@
  * drivers and files have to say. Mistakes go to the line they can be mended on.
  */
 #include "station_rules.h"
+#include "../alarm/alarm.h"
 #include "../output/output.h"
 #include "../sensor/sensor.h"
 #include "station.h"
@@ -81,6 +82,16 @@ static void judge_timezone(struct kri_judging *judging, const struct kri_section
 			kri_wrong(judging, section, KRI_STATION_TIMEZONE,
 			          "\"%s\" is not in " ZONES "; a name from there is allowed, as in Asia/Kolkata", zone);
 	}
+}
+
+static void judge_station(struct kri_judging *judging, const struct kri_section *section)
+{
+	const char *vvm = section->entries[KRI_STATION_VVM].text;
+	uint32_t kinds;
+
+	judge_timezone(judging, section);
+	if (vvm && !kri_vvm_parse(vvm, &kinds))
+		kri_wrong(judging, section, KRI_STATION_VVM, "\"%s\" is not allowed; " KRI_VVM_KINDS " are", vvm);
 }
 
 /* Looks through a kind of drivers for one that takes text; lists their names. */
@@ -411,7 +422,7 @@ void kri_station_judge(struct kri_ini *ini, struct kryos_ctx *ctx, struct kri_st
 		if (section->repeated)
 			continue;
 		if (section->kind == KRI_SECTION_STATION)
-			judge_timezone(&judging, section);
+			judge_station(&judging, section);
 		else if (section->kind == KRI_SECTION_CLOCK && kri_has(section, KRI_CLOCK_RTC) &&
 		         judge_rtc(&judging, section, &device))
 			judge_place(&judging, places, section, KRI_CLOCK_RTC, &device);

@@ -214,6 +214,30 @@ static void one_channel_and_a_profile_are_what_was_asked_for(void **state)
 	free(html);
 }
 
+static void language_and_vial_monitors_are_the_stations_where_no_option_says_otherwise(void **state)
+{
+	char *html;
+
+	(void)state;
+	write_file(in(folder, "fr.ini"),
+	           "[station]\nname = A\nlanguage = fr\nvvm = vvm14, vvm30\n"
+	           "[sensor fridge]\naddress = ds18b20@w1:28-0316a2795bff\n[store]\npath = /var/lib/kryos\n");
+	assert_int_equal(RUN("--config", in(folder, "fr.ini"), "-o", in(folder, "f.html")), 0);
+	html = file_text(in(folder, "f.html"));
+	assert_has(html, "<html lang=\"fr\">");
+	assert_has(html, ">VVM14 consommé, estimation<");
+	assert_has(html, ">VVM30 consommé, estimation<");
+	assert_has_not(html, ">VVM7 consommé");
+	free(html);
+	assert_int_equal(
+		RUN("--config", in(folder, "fr.ini"), "--lang", "es", "--vvm", "vvm7", "-o", in(folder, "f.html")), 0);
+	html = file_text(in(folder, "f.html"));
+	assert_has(html, "<html lang=\"es\">");
+	assert_has(html, ">VVM7 gastado, estimación<");
+	assert_has_not(html, ">VVM14 ");
+	free(html);
+}
+
 static void a_profile_knows_of_an_excursion_that_began_before_the_period(void **state)
 {
 	char *html;
@@ -315,6 +339,7 @@ int main(void)
 		cmocka_unit_test(a_period_without_data_is_a_page_that_says_so),
 		cmocka_unit_test(one_channel_and_a_profile_are_what_was_asked_for),
 		cmocka_unit_test(a_profile_knows_of_an_excursion_that_began_before_the_period),
+		cmocka_unit_test(language_and_vial_monitors_are_the_stations_where_no_option_says_otherwise),
 		cmocka_unit_test(what_cannot_be_done_is_one_sentence_and_leaves_no_file),
 		cmocka_unit_test(a_disk_that_is_full_leaves_the_older_report_as_it_was),
 	};

@@ -464,7 +464,7 @@ static void every_mistake_is_named_in_one_run(void **state)
 		":4: [station] has no key nmae; did you mean name?\n"
 		":5: timezone: \"Asia Calcutta\" is no time zone; a name of the tz database is allowed, as in "
 		"Asia/Kolkata\n"
-		":6: [station] has no key colour; allowed are name timezone\n"
+		":6: [station] has no key colour; allowed are name timezone language vvm\n"
 		":8: rtc: there is no clock driver \"ds3132\"; there is ds3231, rtc\n"
 		":11: every: \"60\" is no duration: a whole number and its unit are allowed, as in 500ms, 10s, 15min, "
 		"10h, 30d\n"
@@ -805,6 +805,29 @@ static void a_zone_that_is_not_installed_is_refused(void **state)
 	               "Asia/Kolkata");
 }
 
+static void language_and_vial_monitors_of_its_reports_are_what_there_is(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct kri_section *section;
+
+	assert_reads(fixture, SENSOR "[station]\nname = a\n");
+	section = kri_station_find(fixture->file, KRI_SECTION_STATION, NULL);
+	assert_string_equal(kri_station_text(section, KRI_STATION_LANGUAGE), "en");
+	assert_null(kri_station_text(section, KRI_STATION_VVM));
+	assert_reads(fixture, SENSOR "[station]\nlanguage = pt\nvvm = vvm7, vvm14\n");
+	section = kri_station_find(fixture->file, KRI_SECTION_STATION, NULL);
+	assert_string_equal(kri_station_text(section, KRI_STATION_LANGUAGE), "pt");
+	assert_string_equal(kri_station_text(section, KRI_STATION_VVM), "vvm7, vvm14");
+	assert_refuses(fixture, SENSOR "[station]\nlanguage = de\n",
+	               ":4: language: \"de\" is not allowed; one of these is: en fr es pt");
+	assert_refuses(fixture, SENSOR "[station]\nname = a\nvvm = vvm7, vvm8\n",
+	               ":5: vvm: \"vvm7, vvm8\" is not allowed; vvm2, vvm7, vvm14, vvm30 with commas between are");
+	assert_refuses(fixture, SENSOR "[station]\nvvm = vvm7 vvm14\n",
+	               ":4: vvm: \"vvm7 vvm14\" is not allowed; vvm2, vvm7, vvm14, vvm30 with commas between are");
+	assert_refuses(fixture, SENSOR "[station]\nvvm = vvm7,\n",
+	               ":4: vvm: \"vvm7,\" is not allowed; vvm2, vvm7, vvm14, vvm30 with commas between are");
+}
+
 static void secrets_that_anyone_can_read_are_remarked_not_refused(void **state)
 {
 	struct fixture *fixture = *state;
@@ -979,6 +1002,7 @@ int main(void)
 		TEST(every_mistake_about_a_channel_is_on_its_line),
 		TEST(a_file_without_sensors_is_refused),
 		TEST(a_zone_that_is_not_installed_is_refused),
+		TEST(language_and_vial_monitors_of_its_reports_are_what_there_is),
 		TEST(secrets_that_anyone_can_read_are_remarked_not_refused),
 		TEST(a_sampler_too_slow_for_a_task_is_remarked),
 		TEST(passwords_are_one_line_of_at_most_255_bytes),
