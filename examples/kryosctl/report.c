@@ -16,6 +16,7 @@ struct known {
 	size_t rule_count;
 	const char *name, *zone, *language;
 	uint32_t vvm;
+	char noted_zone[101], noted_language[8];
 };
 
 static int find_form(const char *path, enum kri_report_form *ret_form)
@@ -173,6 +174,23 @@ static int make(const struct options *options, struct kryos_ctx *ctx, struct kri
 	return r;
 }
 
+/* Without the station file: what the device noted of it. Its name the report takes from there itself. */
+static void ask_store(const struct options *options, struct kryos_ctx *ctx, struct known *known)
+{
+	char text[1001], vvm[101];
+
+	/* A store that cannot be read is told of by whoever reads all of it. */
+	if (kri_report_read_station(ctx, options->store, text, sizeof(text)) < 0)
+		return;
+	if (kri_report_noted(text, "timezone", known->noted_zone, sizeof(known->noted_zone)))
+		known->zone = known->noted_zone;
+	if (kri_report_noted(text, "language", known->noted_language, sizeof(known->noted_language)) &&
+	    kri_language_find(known->noted_language) >= 0)
+		known->language = known->noted_language;
+	if (kri_report_noted(text, "vvm", vvm, sizeof(vvm)))
+		(void)!kri_vvm_parse(vvm, &known->vvm); /* of a newer version, perhaps */
+}
+
 /* What the command line does not say, the station file does. */
 static void choose(const struct options *options, const struct known *known, struct kri_report_config *config)
 {
@@ -208,6 +226,8 @@ int write_report(const struct options *options, const char *path)
 		return complain("%s", kryos_strerror(r));
 	if (read_station(options, ctx, &known) < 0)
 		goto free_ctx;
+	if (!known.file)
+		ask_store(options, ctx, &known);
 	choose(options, &known, &config);
 	r = kri_zone_use(config.zone);
 	if (r < 0 && !options->timezone) {

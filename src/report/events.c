@@ -239,15 +239,42 @@ static int keep(char **at, const char *text)
 }
 
 /* The station file's section as the device noted it: "... is name = WHAT, timezone = ...". A name may have commas. */
+/* "...; is name = Clinic 3, Mawlai, timezone = Asia/Kolkata": the keys are in this order, those that were written. */
+static const char *const station_keys[] = { "name", "timezone", "language", "vvm" };
+
+bool kri_report_noted(const char *text, const char *key, char *buffer, size_t size)
+{
+	const char *is = strstr(text, "; is "), *at, *end;
+	char before[40];
+	size_t i = 0;
+
+	snprintf(before, sizeof(before), "%s = ", key);
+	at = is ? is + strlen("; is ") : "";
+	if (strncmp(at, before, strlen(before)) != 0) {
+		snprintf(before, sizeof(before), ", %s = ", key);
+		at = strstr(at, before);
+	}
+	if (!at)
+		return false;
+	at += strlen(before);
+	end = at + strlen(at);
+	while (strcmp(station_keys[i], key) != 0)
+		i++;
+	for (i++; i < KRI_ARRAY_SIZE(station_keys); i++) {
+		const char *next;
+
+		snprintf(before, sizeof(before), ", %s = ", station_keys[i]);
+		next = strstr(at, before);
+		end = next && next < end ? next : end;
+	}
+	snprintf(buffer, size, "%.*s", (int)(end - at), at);
+	return true;
+}
+
 static void take_station(struct kri_report *report, const char *text)
 {
-	const char *is = strstr(text, "; is name = "), *end;
-
-	if (*report->config.station || !is)
-		return;
-	is += strlen("; is name = ");
-	end = strstr(is, ", timezone = ");
-	snprintf(report->station, sizeof(report->station), "%.*s", (int)(end ? (size_t)(end - is) : strlen(is)), is);
+	if (!*report->config.station)
+		(void)!kri_report_noted(text, "name", report->station, sizeof(report->station));
 }
 
 /* Over events, code is 1; what is said of segments the reader knows better. One stands for all before it. */

@@ -252,6 +252,21 @@ static int fill(struct kri_report *report, struct kryos_reader *reader)
 	return r < 0 ? r : kri_report_finish(report);
 }
 
+int kri_report_read_station(struct kryos_ctx *ctx, const char *store, char *text, size_t size)
+{
+	struct kryos_reader *reader = NULL;
+	const struct kryos_record *record;
+	int r = kryos_reader_open(&reader, ctx, store);
+
+	*text = 0;
+	while (r >= 0 && (r = kryos_reader_next_event(reader, &record)) > 0)
+		if (record->event->type == KRYOS_EVENT_CONFIGURED &&
+		    strcmp(record->event->name, "section station") == 0)
+			snprintf(text, size, "%s", record->event->text);
+	kryos_reader_close(reader);
+	return r;
+}
+
 int kri_report_read(struct kri_report **ret_report, struct kryos_ctx *ctx, const char *store,
                     struct kri_report_config *config)
 {

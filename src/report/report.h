@@ -221,6 +221,8 @@ struct kri_report_channel *kri_report_find(struct kri_report *report, const char
 
 /* events.c: all events first, in their order, from the store's beginning on. */
 int kri_report_take_event(struct kri_report *report, const struct kryos_record *record);
+/* What a station noted of a key of [station], in an event of its section; key: name, timezone, language or vvm. */
+bool kri_report_noted(const char *text, const char *key, char *buffer, size_t size);
 /* Episodes are told apart by channel, rule and start; one that is known takes on what is new. */
 int kri_report_add_episode(struct kri_report *report, const char *channel, const struct kryos_episode *episode,
                            bool judged_here);
@@ -263,6 +265,9 @@ int kri_report_finish(struct kri_report *report);
 /* read.c: all of it from a store. Fills in from_ns and to_ns where they are 0 and INT64_MAX. */
 int kri_report_read(struct kri_report **ret_report, struct kryos_ctx *ctx, const char *store,
                     struct kri_report_config *config);
+
+/* The newest text of that event, as the store has it; "" where there is none. */
+int kri_report_read_station(struct kryos_ctx *ctx, const char *store, char *text, size_t size);
 
 /* zone.c: local time of this process. */
 struct kri_local {

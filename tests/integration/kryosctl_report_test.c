@@ -238,6 +238,28 @@ static void language_and_vial_monitors_are_the_stations_where_no_option_says_oth
 	free(html);
 }
 
+/* As of a card that was pulled, on a computer that has no station file. */
+static void without_a_station_file_zone_and_language_are_what_the_device_noted(void **state)
+{
+	char *html;
+
+	(void)state;
+	if (access("/etc/kryos/station.ini", F_OK) == 0) {
+		print_message("skipped: this machine is a station\n");
+		skip();
+	}
+	assert_int_equal(
+		program_run(&run_of, folder, ARGV("SOURCE_DATE_EPOCH=1796083200", NULL),
+	                    ARGV(program, "report", "--store", in(folder, "store"), "-o", in(folder, "s.html"))),
+		0);
+	html = file_text(in(folder, "s.html"));
+	assert_has(html, "<html lang=\"pt\">");
+	assert_has(html, ">Month<");
+	assert_has(html, "UTC+05:45");
+	assert_has(html, ">2026-11-06 11:45<");
+	free(html);
+}
+
 static void a_profile_knows_of_an_excursion_that_began_before_the_period(void **state)
 {
 	char *html;
@@ -339,6 +361,7 @@ int main(void)
 		cmocka_unit_test(a_period_without_data_is_a_page_that_says_so),
 		cmocka_unit_test(one_channel_and_a_profile_are_what_was_asked_for),
 		cmocka_unit_test(a_profile_knows_of_an_excursion_that_began_before_the_period),
+		cmocka_unit_test(without_a_station_file_zone_and_language_are_what_the_device_noted),
 		cmocka_unit_test(language_and_vial_monitors_are_the_stations_where_no_option_says_otherwise),
 		cmocka_unit_test(what_cannot_be_done_is_one_sentence_and_leaves_no_file),
 		cmocka_unit_test(a_disk_that_is_full_leaves_the_older_report_as_it_was),

@@ -183,6 +183,8 @@ void month_store_make(const char *path, const struct month *month)
 	tell(&maker, KRYOS_EVENT_CALIBRATION, "fridge.temperature", 0, 0,
 	     "by amina; was nothing; is offset=-0.05 calibrated=2026-03-01T00:00:00Z expires=2027-03-01T00:00:00Z "
 	     "certificate=ISO 17025 no. 4711/2026");
+	tell(&maker, KRYOS_EVENT_CONFIGURED, "section station", 0, 0,
+	     "by station file; was nothing; is name = Month, timezone = <+0545>-5:45, language = pt");
 	tell(&maker, KRYOS_EVENT_TEST, "", 0, 0, "by=amina outputs=lamp,buzzer");
 	for (int64_t i = 0; i < rounds; i++) {
 		double hour = (double)(i * (month->every_ns / KRYOS_SECONDS(1))) / 3600;

@@ -476,6 +476,26 @@ static void the_station_has_the_name_that_the_device_noted(void **state)
 	assert_string_equal(bench->report->station, "As the file has it now");
 }
 
+static void what_a_station_noted_of_itself_is_found_key_by_key(void **state)
+{
+	static const char text[] = "by station file; was name = Old, timezone = UTC; is name = Clinic 3, Mawlai, "
+				   "timezone = Asia/Kolkata, vvm = vvm7, vvm14";
+	char value[64] = "as it was";
+
+	(void)state;
+	assert_true(kri_report_noted(text, "name", value, sizeof(value)));
+	assert_string_equal(value, "Clinic 3, Mawlai");
+	assert_true(kri_report_noted(text, "timezone", value, sizeof(value)));
+	assert_string_equal(value, "Asia/Kolkata");
+	assert_true(kri_report_noted(text, "vvm", value, sizeof(value)));
+	assert_string_equal(value, "vvm7, vvm14");
+	assert_false(kri_report_noted(text, "language", value, sizeof(value)));
+	assert_true(kri_report_noted("by x; was nothing; is timezone = UTC", "timezone", value, sizeof(value)));
+	assert_string_equal(value, "UTC");
+	assert_false(kri_report_noted("by x; was name = Old; is nothing", "name", value, sizeof(value)));
+	assert_false(kri_report_noted("", "name", value, sizeof(value)));
+}
+
 static void the_newest_seal_over_events_is_kept(void **state)
 {
 	struct bench *bench = *state;
@@ -599,6 +619,7 @@ int main(void)
 		TEST(a_channel_out_of_service_is_not_judged),
 		TEST(limits_are_those_that_the_device_said_were_in_force),
 		TEST(the_station_has_the_name_that_the_device_noted),
+		TEST(what_a_station_noted_of_itself_is_found_key_by_key),
 		TEST(the_newest_seal_over_events_is_kept),
 		TEST(a_door_is_counted_from_its_changes_within_the_period),
 		TEST(a_loss_of_power_tells_how_long_the_range_was_kept),
