@@ -192,6 +192,8 @@ static int open_station(struct daemon *daemon)
 
 	if (daemon->simulation)
 		r = simulation_add_devices(daemon->simulation, daemon->ctx, options->config);
+	if (r >= 0 && daemon->simulation)
+		simulation_begin(daemon->simulation, daemon->ctx, options->config);
 	/* A trace is no reason to reset a board, nor is one measurement by hand. */
 	if (r >= 0)
 		r = kryos_station_open(&daemon->station, daemon->ctx, options->config,

@@ -78,6 +78,8 @@ void simulation_free(struct simulation *simulation);
 void simulation_get_clock(struct simulation *simulation, struct kryos_ctx_config *config);
 /* Puts a chip on a fake bus for each device of the file that has none yet. < 0 as the library's calls. */
 int simulation_add_devices(struct simulation *simulation, struct kryos_ctx *ctx, const char *config_path);
+/* Before the station is opened: the time of the newest sample of the store that it will open. */
+void simulation_begin(struct simulation *simulation, struct kryos_ctx *ctx, const char *config_path);
 /* Goes to where the store ends. */
 int simulation_resume(struct simulation *simulation, struct kryos_station *station);
 /*

@@ -3,7 +3,8 @@
  * A trace in the place of time and temperature. Each row is one round at the row's time; between rows
  * time does not pass, so that a round has all its samples at one instant and is durable before the next.
  *
- * Where to go on is not written anywhere: it is the row after the store's newest sample.
+ * Where to go on is not written anywhere: it is the row after the store's newest sample. What the station says while it
+ * opens, its start above all, is of then too: so the store is read before, and asked once it is open.
  */
 #include "simulate.h"
 #include <errno.h>
@@ -108,20 +109,49 @@ static void go_to(struct simulation *simulation, int64_t t_wall_ns)
 	kryos_fake_clock_advance(simulation->clock, t_wall_ns - kryos_fake_clock_wall_ns(simulation->clock));
 }
 
+/* To the row behind the newest sample, at the time of the one before it. */
+static void skip_to(struct simulation *simulation, int64_t newest_ns)
+{
+	simulation->next = 0;
+	while (simulation->next < simulation->trace.count &&
+	       simulation->trace.rows[simulation->next].t_wall_ns <= newest_ns)
+		simulation->next++;
+	simulation->first = simulation->next;
+	if (simulation->next > 0)
+		go_to(simulation, simulation->trace.rows[simulation->next - 1].t_wall_ns);
+}
+
+void simulation_begin(struct simulation *simulation, struct kryos_ctx *ctx, const char *config_path)
+{
+	struct kryos_reader_seal seal = { .size = sizeof(seal) };
+	const struct kryos_record *record;
+	struct kryos_reader *reader = NULL;
+	int64_t newest_ns = INT64_MIN;
+	char path[4096];
+	int r = kryos_station_get_store_path(config_path, path, sizeof(path));
+
+	if (r >= 0)
+		r = kryos_reader_open(&reader, ctx, path);
+	/* Behind the newest seal there is one segment, not the whole store. */
+	if (r >= 0 && kryos_reader_get_seal(reader, 0, &seal) >= 0)
+		r = kryos_reader_seek(reader, seal.last_seq);
+	while (r >= 0 && (r = kryos_reader_next(reader, &record)) > 0)
+		if (record->sample.t_wall_ns > newest_ns)
+			newest_ns = record->sample.t_wall_ns;
+	kryos_reader_close(reader);
+	/* No store yet, or one that whoever opens it will tell of: then it is the first row. */
+	if (r >= 0)
+		skip_to(simulation, newest_ns);
+}
+
 int simulation_resume(struct simulation *simulation, struct kryos_station *station)
 {
 	struct kryos_store_status status = { .size = sizeof(status) };
 	int r = kryos_store_get_status(kryos_station_get_store(station), &status);
 
-	if (r < 0)
-		return r;
-	while (simulation->next < simulation->trace.count &&
-	       simulation->trace.rows[simulation->next].t_wall_ns <= status.last_wall_ns)
-		simulation->next++;
-	simulation->first = simulation->next;
-	if (simulation->next > 0)
-		go_to(simulation, simulation->trace.rows[simulation->next - 1].t_wall_ns);
-	return 0;
+	if (r >= 0)
+		skip_to(simulation, status.last_wall_ns);
+	return r;
 }
 
 void simulation_get_progress(const struct simulation *simulation, size_t *ret_first, size_t *ret_done, size_t *ret_rows)

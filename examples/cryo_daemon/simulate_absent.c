@@ -32,6 +32,13 @@ int simulation_add_devices(struct simulation *simulation, struct kryos_ctx *ctx,
 	return -EOPNOTSUPP;
 }
 
+void simulation_begin(struct simulation *simulation, struct kryos_ctx *ctx, const char *config_path)
+{
+	(void)simulation;
+	(void)ctx;
+	(void)config_path;
+}
+
 int simulation_resume(struct simulation *simulation, struct kryos_station *station)
 {
 	(void)simulation;

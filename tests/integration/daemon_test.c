@@ -477,6 +477,30 @@ static void a_simulation_has_a_door_and_a_supply(void **state)
 	assert_file_has(bench->program.out, "2026-07-14T00:10:00Z,state,supply.present,");
 }
 
+/* A start is of where the store ended then, so at most a row before the newest event: that row was not durable yet. */
+static void check_starts(struct bench *bench)
+{
+	int64_t newest_ns = KRYOS_SECONDS(TRACE_BEGIN), start_ns = newest_ns;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	struct kryos_ctx *ctx;
+	int r;
+
+	assert_ok(kryos_ctx_new(&ctx, NULL));
+	assert_ok(kryos_reader_open(&reader, ctx, in(bench->folder, "store")));
+	while ((r = kryos_reader_next_event(reader, &record)) > 0) {
+		int64_t t_ns = record->sample.t_wall_ns;
+
+		assert_true(t_ns >= newest_ns - KRYOS_SECONDS(300));
+		newest_ns = t_ns > newest_ns ? t_ns : newest_ns;
+		if (record->event->type == KRYOS_EVENT_START)
+			start_ns = t_ns;
+	}
+	assert_ok(r);
+	assert_true(start_ns > KRYOS_SECONDS(TRACE_BEGIN));
+	kryos_ctx_free(ctx);
+}
+
 /* Whatever the disk and the machine do: a lamp that blinks is driven by real jobs while the trace's time jumps. */
 static void a_lamp_of_a_simulation_is_never_lost(void **state)
 {
@@ -520,6 +544,7 @@ static void a_simulation_goes_on_after_sigkill_where_it_was(void **state)
 	assert_int_equal(status, 0);
 	assert_true(kills >= 5);
 	assert_int_equal(check_store(bench), 8000);
+	check_starts(bench);
 }
 
 static void segments_are_made_and_removed_by_the_traces_time(void **state)
