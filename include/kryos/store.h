@@ -84,8 +84,8 @@ KRYOS_API int kryos_store_flush(struct kryos_store *store, int64_t timeout_ns);
 
 /*
  * Records an event: it is stored, chained and delivered first by every queue. name at most 63
- * bytes, none of them a "|", text at most 1000; both copied. Returns at once; durable a moment later, or once the disk is back (until then
- * it is volatile). -EAGAIN: 256 wait.
+ * bytes, none of them a "|", text at most 1000; both copied. Returns at once; durable a moment later, or once the disk
+ * is back (until then it is volatile). -EAGAIN: 256 wait.
  */
 KRYOS_API int kryos_store_add_event(struct kryos_store *store, const struct kryos_event *event);
 
