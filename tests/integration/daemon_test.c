@@ -505,6 +505,7 @@ static void check_starts(struct bench *bench)
 static void a_lamp_of_a_simulation_is_never_lost(void **state)
 {
 	struct bench *bench = *state;
+	char *said;
 
 	write_station(bench, "Bench",
 	              "[rule warm]\nkind = heat\nthreshold = 5\ncomparator = gt\nduration = 0s\n"
@@ -519,7 +520,9 @@ static void a_lamp_of_a_simulation_is_never_lost(void **state)
 	                                  in(bench->folder, "store"))),
 	                 0);
 	assert_file_has(bench->program.out, ",alarm-on,fridge.temperature,");
-	assert_null(strstr(file_text(bench->program.out), "output-lost"));
+	said = file_text(bench->program.out);
+	assert_null(strstr(said, "output-lost"));
+	free(said);
 }
 
 static void a_simulation_goes_on_after_sigkill_where_it_was(void **state)

@@ -235,7 +235,7 @@ static void quickstart_loses_nothing(void **state)
 	assert_int_equal(lost, 0);
 	assert_int_equal(episodes, 2);
 	assert_file_has(bench->program.out, "fridge.temperature, heat: out of range for 80min, over at 10:30:00");
-	assert_file_has(bench->program.out, "door.open, door-open: out of range for 20min, over at 09:25:00");
+	assert_file_has(bench->program.out, "door.open, door-open: out of range for 25min, over at 09:25:00");
 	assert_true(duplicates >= 0 && syncs >= 1.0 && bytes >= 0);
 	assert_int_equal(count_entries(in(bench->folder, "temporary")), 0);
 	kri_json_free(json);
