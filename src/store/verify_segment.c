@@ -23,6 +23,20 @@ static int note_boot(struct kri_check *check, const char *number, const char *va
 	return 0;
 }
 
+/*
+ * Header lines have no checksum: a value that reads as a line of its own would be chained as two rows are, and hide the
+ * second. Only a public key has more than one line.
+ */
+static bool is_one_line(sqlite3_stmt *row, const char *key, const char *value)
+{
+	if ((size_t)sqlite3_column_bytes(row, 0) != strlen(key) ||
+	    (size_t)sqlite3_column_bytes(row, 1) != strlen(value))
+		return false;
+	if (strpbrk(key, "|\n") || strstr(value, "\nheader|"))
+		return false;
+	return strcmp(key, "public_key") == 0 || !strchr(value, '\n');
+}
+
 static int read_header(struct kri_check *check)
 {
 	uint32_t running = 0;
@@ -44,6 +58,10 @@ static int read_header(struct kri_check *check)
 	while (r >= 0 && (code = sqlite3_step(rows)) == SQLITE_ROW) {
 		const char *key = kri_sql_text(rows, 0), *value = kri_sql_text(rows, 1);
 
+		if (!is_one_line(rows, key, value)) {
+			check->result->bad_rows++;
+			kri_verify_problem(check, 0, 0, "its header has a row that no store writes");
+		}
 		if (strcmp(key, "epoch") == 0)
 			check->epoch = strtoull(value, NULL, 16);
 		else if (strcmp(key, "device") == 0)

@@ -21,8 +21,11 @@ static int check_events_told(struct kri_check *check)
 {
 	static const char *const seals =
 		"SELECT 'the seal '||first_seq||' that event '||seq||' tells of is another or missing', seq, t_wall_ns"
-		" FROM event WHERE type=12 AND code=0 AND first_seq >= (SELECT min(first_seq) FROM seal)"
-		" AND NOT EXISTS (SELECT 1 FROM seal WHERE seal.first_seq=event.first_seq AND seal.hash=event.text)";
+		" FROM event WHERE type=12 AND code=0 AND (first_seq >= (SELECT min(first_seq) FROM seal) OR NOT"
+		" (" MADE_ANEW " OR (SELECT count(*) FROM seal WHERE dropped=1) >= " NUMBER(
+			KRI_KEPT_ROWS) "))"
+				       " AND NOT EXISTS (SELECT 1 FROM seal WHERE seal.first_seq=event.first_seq AND "
+	                               "seal.hash=event.text)";
 	static const char *const audit =
 		"SELECT 'the seal '||last_seq||' that event '||seq||' tells of is another or missing', seq, t_wall_ns"
 		" FROM event WHERE type=12 AND code=" NUMBER(
@@ -137,7 +140,7 @@ static bool may_follow(struct kri_check *check, const struct kri_boot *row, cons
 	if (!named->running)
 		return row->device_ns == was->device_ns && row->before_ns == was->before_ns &&
 		       row->trust == was->trust && row->offset_ns == was->offset_ns;
-	if (row->trust < was->trust)
+	if (was->trust && !row->trust)
 		return false;
 	if (row->before_ns == was->before_ns)
 		return row->device_ns == was->device_ns;

@@ -277,6 +277,11 @@ static const struct {
 	{ OLDEST, "UPDATE header SET value='2020-01-01T00:00:00Z' WHERE key='created'", "the hash chain is broken",
 	  SEAL },
 	{ MIDDLE, "UPDATE header SET value='x' WHERE key='events'", "the hash chain is broken", SEAL },
+	/* Two rows in one, whose line is the same bytes. */
+	{ MIDDLE,
+	  "UPDATE header SET value=value||char(10)||'header|events|'||(SELECT value FROM header WHERE key='events')"
+	  " WHERE key='epoch'; DELETE FROM header WHERE key='events'",
+	  "its header has a row that no store writes", NULL },
 	{ MIDDLE, "UPDATE header SET value=" OTHER("value") " WHERE key='previous_hash'", "does not follow",
 	  "does not follow" },
 	{ MIDDLE, SET("value_micro", "value_micro+1"), ROW, SEAL },
@@ -376,6 +381,10 @@ static void whole_files_are_missed(void **state)
 		                                              : DROP("(SELECT min(first_seq) FROM seal)")),
 		                 1);
 		expect(rig, "said to be removed by retention", "was removed by retention is not signed");
+		assert_true(change(file_of(STATE),
+		                   where ? "DELETE FROM seal WHERE first_seq=(SELECT max(first_seq) FROM seal)"
+		                         : "DELETE FROM seal WHERE first_seq=(SELECT min(first_seq) FROM seal)") > 0);
+		expect(rig, "removed with its seal", where ? "is missing" : "is another or missing");
 	}
 	copy_folder(whole, changed);
 	snprintf(other, sizeof(other), "%s", file_of(OLDEST));
