@@ -290,13 +290,20 @@ static void draw_amounts(struct kri_canvas *canvas, const struct kri_report_epis
 		                               KRI_WORD_EXTREME };
 	const struct kryos_episode *episode = &at->episode;
 	char texts[4][CELL], value[CELL], when[KRI_LOCAL_TEXT];
+	bool is_begun;
 
 	span(canvas, episode->duration_ns, texts[0]);
 	span(canvas, episode->indeterminate_ns, texts[1]);
 	span(canvas, episode->accumulated_ns, texts[2]);
+	/* Told when it began, and not since. */
+	is_begun = episode->ended_by == KRYOS_EPISODE_OPEN && !at->judged_here;
+	for (int i = 0; i < 3 && is_begun; i++) {
+		memcpy(value, texts[i], CELL);
+		kri_phrase(canvas->language, KRI_WORD_HELD_AT_LEAST, value, "", texts[i], CELL);
+	}
 	snprintf(texts[3], CELL, "–");
 	/* Of a door, that it was open says the rule. */
-	if (episode->has_extreme && at->of && !at->of->is_contact) {
+	if (episode->has_extreme && !is_begun && at->of && !at->of->is_contact) {
 		reading(canvas, at->of, episode->extreme_micro, value);
 		snprintf(texts[3], CELL, "%.40s, %s", value, kri_moment(canvas, episode->extreme_at.t_wall_ns, when));
 	}

@@ -267,7 +267,9 @@ static struct kri_report_channel *base_of(struct kri_report *report, const char 
 
 void kri_report_take_before(struct kri_report_channel *channel, const struct kryos_sample *sample)
 {
-	if (!kryos_quality_is_measured(sample->quality))
+	/* What came later may have a stamp of before, where its clock was wrong. */
+	if (!kryos_quality_is_measured(sample->quality) ||
+	    (channel->has_before && sample->t_wall_ns < channel->before_ns))
 		return;
 	channel->has_before = true;
 	channel->before_ns = sample->t_wall_ns;
