@@ -89,7 +89,7 @@ static const struct {
 	{ TAKES_CONFIG, "S", "      --config FILE     the station file (" DEFAULT_CONFIG ")" },
 	{ TAKES_REPORT, "zl",
 	  "      --timezone NAME   of the times in the report, as Asia/Kolkata; else the station's\n"
-	  "      --lang LANGUAGE   en, fr, es or pt (en)" },
+	  "      --lang LANGUAGE   en, fr, es or pt; else the station's, or en" },
 };
 
 int complain(const char *format, ...)

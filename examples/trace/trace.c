@@ -239,7 +239,10 @@ static int take_header(struct reading *reading, const char *line)
 	reading->columns = count_columns(line);
 	for (size_t i = 2; find_column(line, i, &name, &length); i++) {
 		/* Which of the two is meant nobody can know. */
-		if (is_called(name, length, "time") || is_called(name, length, "celsius"))
+		if (is_called(name, length, "time") || is_called(name, length, "celsius") ||
+		    (reading->channel_column && is_called(name, length, "channel")) ||
+		    (reading->door_column && is_called(name, length, "door")) ||
+		    (reading->mains_column && is_called(name, length, "mains")))
 			return wrong(reading, "column %.*s stands twice in the header", (int)length, name);
 		if (reading->format->channels && is_called(name, length, "channel"))
 			reading->channel_column = i;
