@@ -27,6 +27,7 @@
 #define KRI_EVENT_ROWS 8
 #define KRI_MAX_RUNS 1000
 #define KRI_MAX_DEAD 1000
+#define KRI_KEPT_AUDIT_SEALS 1000
 #define KRI_KEPT_ROWS 10000 /* of gaps, and of seals whose segment is gone: years, where one goes a day */
 #define KRI_HASH_TEXT (2 * KRI_SHA256_SIZE + 1)
 #define KRI_LINE_MAX 1536

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_AUDIT_SEALS 1000
-
 static int64_t used_bytes(sqlite3 *db)
 {
 	int64_t pages = 0, unused = 0;
@@ -248,6 +246,6 @@ int kri_store_trim_state(struct kryos_store *store, const struct kri_absent_list
 	         "DELETE FROM audit_seal WHERE last_seq < (SELECT max(last_seq) FROM audit_seal WHERE last_seq <"
 	         " (SELECT min(seq) FROM event)) AND last_seq <"
 	         " (SELECT last_seq FROM audit_seal ORDER BY last_seq DESC LIMIT 1 OFFSET %d)",
-	         oldest, KRI_KEPT_ROWS, KRI_KEPT_ROWS - 1, KEPT_AUDIT_SEALS - 1);
+	         oldest, KRI_KEPT_ROWS, KRI_KEPT_ROWS - 1, KRI_KEPT_AUDIT_SEALS - 1);
 	return kri_sql_exec(store->state->db, sql);
 }

@@ -222,8 +222,8 @@ static void check_named(struct kri_check *check, const struct kri_noted_seal *se
 		const struct kri_noted_seal *named = &check->named[i];
 		int at = 0;
 
-		/* Of the oldest seals only the newest thousand are kept. */
-		if (count && named->number < seals[0].number)
+		/* Fewer of them are all there ever were, unless state.db was lost, and events with it: that is said. */
+		if (count >= KRI_KEPT_AUDIT_SEALS && named->number < seals[0].number)
 			continue;
 		while (at < count && seals[at].number != named->number)
 			at++;

@@ -2,7 +2,8 @@
 /*
  * Tables of state.db that are under no signature of their own, against what is: boots against the headers of sealed
  * segments, and boots, gaps, and what is in force against the events. A state.db that was lost, and made anew from a
- * segment's header and what events could be rescued, is as whole as another.
+ * segment's header and what events could be rescued, is not accused of what it had to make again: only of the events
+ * that are gone.
  */
 #include "verify.h"
 #include <inttypes.h>
@@ -25,7 +26,7 @@ static int check_events_told(struct kri_check *check)
 		" (" MADE_ANEW " OR (SELECT count(*) FROM seal WHERE dropped=1) >= " NUMBER(
 			KRI_KEPT_ROWS) "))"
 				       " AND NOT EXISTS (SELECT 1 FROM seal WHERE seal.first_seq=event.first_seq AND "
-	                               "seal.hash=event.text)";
+				       "seal.hash=event.text)";
 	static const char *const audit =
 		"SELECT 'the seal '||last_seq||' that event '||seq||' tells of is another or missing', seq, t_wall_ns"
 		" FROM event WHERE type=12 AND code=" NUMBER(

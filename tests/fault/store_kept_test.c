@@ -423,7 +423,10 @@ static void a_lost_state_comes_from_the_newest_segment(void **state)
 	rig_stop(rig);
 	start(rig);
 	assert_string_equal(get(rig, KEY, &seq), "1 1");
-	assert_int_equal(rig_verify(rig).bad_links, 0);
+	/* The samples are whole; that events went with it is said. */
+	if (!strstr(rig_verify(rig).first_problem, "the seal of events up to"))
+		fail_msg("%s", rig_verify(rig).first_problem);
+	assert_int_equal(rig_verify(rig).bad_rows + rig_verify(rig).bad_seals, 0);
 }
 
 /* A header's lines have no checksum of their own, and nobody looks at the chain before it goes on. */
