@@ -44,7 +44,7 @@ class Machine:
 
     running = set()  # all of this process, for its end by a signal
 
-    def __init__(self, build, initramfs, log, note, options=(), words="", memory=256, reboots=False,
+    def __init__(self, build, initramfs, log, note, options=(), words="", memory=512, reboots=False,
                  arch="amd64"):
         program, machine, console = MACHINES[arch]
         command, environment = qemu_command(build, program)
