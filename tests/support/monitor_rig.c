@@ -3,6 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct kryos_rule watch_warm = { .size = sizeof(watch_warm),
+	                               .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	                               .name = "warm",
+	                               .kind = KRYOS_RULE_HEAT,
+	                               .comparator = KRYOS_COMPARATOR_GT,
+	                               .threshold_micro = 8000000,
+	                               .duration_ns = KRYOS_MINUTES(5) };
+
 static int setup(void **state, int (*rig_setup_any)(void **state))
 {
 	struct watch *watch = calloc(1, sizeof(*watch));

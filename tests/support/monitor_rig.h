@@ -35,4 +35,7 @@ unsigned int watch_stored(struct watch *watch, enum kryos_event_type type, char 
 /* What the stopped store keeps of the monitor is gone. */
 void watch_lose_state(struct watch *watch);
 
+/* Above 8 C for 5 min. */
+extern const struct kryos_rule watch_warm;
+
 #endif

@@ -5,14 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kryos_rule warm = { .size = sizeof(warm),
-	                                .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
-	                                .name = "warm",
-	                                .kind = KRYOS_RULE_HEAT,
-	                                .comparator = KRYOS_COMPARATOR_GT,
-	                                .threshold_micro = 8000000,
-	                                .duration_ns = KRYOS_MINUTES(5) };
-
 static void what_was_stored_behind_its_back_is_judged_at_the_next_start(void **state)
 {
 	struct watch *watch = *state;
@@ -20,7 +12,7 @@ static void what_was_stored_behind_its_back_is_judged_at_the_next_start(void **s
 	int64_t start;
 
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	watch_minute(watch, 5000000);
 	watch_stop(watch);
 	watch_start(watch); /* nobody watches: as after a crash before the state was kept */
@@ -35,12 +27,12 @@ static void what_was_stored_behind_its_back_is_judged_at_the_next_start(void **s
 	watch_stop(watch);
 	kryos_fake_clock_reboot(watch->rig->clock);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on, 1);
 	assert_int_equal(watch->off, 1);
 	watch_stop(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on, 0);
 	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_ON, 0, &on), 1);
 	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, 0, NULL), 1);
@@ -54,8 +46,8 @@ static void what_is_watched_no_more_ends_and_is_forgotten(void **state)
 	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
 
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
-	watch_rules(watch, ROOM, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	watch_rules(watch, ROOM, &watch_warm, 1);
 	for (int i = 0; i < 7; i++)
 		watch_minute(watch, 9000000);
 	assert_int_equal(watch->on, 1);
@@ -82,7 +74,7 @@ static void who_acknowledged_and_why_outlives_a_restart(void **state)
 	char text[1001];
 
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_fails(-ENOENT, kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "asha", "seen"));
 	for (int i = 0; i < 7; i++)
 		watch_minute(watch, 9000000);
@@ -96,7 +88,7 @@ static void who_acknowledged_and_why_outlives_a_restart(void **state)
 	assert_says(-EALREADY, "asha");
 	watch_stop(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
 	assert_int_equal(alarm.acknowledged, 1);
 	assert_string_equal(alarm.by, "asha");
@@ -112,7 +104,7 @@ static void who_acknowledged_and_why_outlives_a_restart(void **state)
 	watch_minute(watch, 5000000);
 	watch_stop(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm)); /* ended, and nobody has seen it yet */
 	assert_int_equal(alarm.acknowledged, 0);
 	assert_int_equal(alarm.episode.ended_by, KRYOS_EPISODE_RECOVERED);
@@ -127,7 +119,7 @@ static void a_retired_channel_stays_so_without_its_state(void **state)
 	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
 
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	for (int i = 0; i < 7; i++)
 		watch_minute(watch, 9000000);
 	assert_ok(kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "why=defrosting"));
@@ -136,7 +128,7 @@ static void a_retired_channel_stays_so_without_its_state(void **state)
 	watch_stop(watch);
 	watch_lose_state(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on + watch->off, 0);
 	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
 	assert_int_equal(channel.retired, 1);
@@ -149,7 +141,7 @@ static void a_retired_channel_stays_so_without_its_state(void **state)
 	watch_stop(watch);
 	watch_lose_state(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch_minute(watch, 9000000), 0); /* five minutes since it was resumed are not over */
 	watch_minute(watch, 9000000);
 	assert_int_equal(watch->on, 1);
@@ -219,7 +211,7 @@ static void a_clock_that_is_years_off_hides_nothing_of_what_is_stored(void **sta
 	kryos_fake_clock_set_synced(watch->rig->clock, 0);
 	kryos_fake_clock_set_wall(watch->rig->clock, INT64_C(2500000000000000000)); /* 2049 */
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on, 1);
 	kryos_fake_clock_advance(watch->rig->clock, KRYOS_MINUTES(1));
 	kryos_monitor_free(watch->monitor);
@@ -229,7 +221,7 @@ static void a_clock_that_is_years_off_hides_nothing_of_what_is_stored(void **sta
 	watch_stop(watch);
 	watch_lose_state(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on + watch->off, 0); /* it was told, and goes on */
 	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, NULL, NULL), 0);
 	watch_stop(watch);
@@ -243,7 +235,7 @@ static void a_retired_channel_raises_nothing_until_it_is_resumed(void **state)
 	char text[1001];
 
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	for (int i = 0; i < 7; i++)
 		watch_minute(watch, 9000000);
 	assert_fails(-EALREADY, kryos_monitor_resume(watch->monitor, FRIDGE, "asha", "it is back"));
@@ -256,7 +248,7 @@ static void a_retired_channel_raises_nothing_until_it_is_resumed(void **state)
 	assert_int_equal(watch_minute(watch, 9000000), 0);
 	watch_stop(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
 	assert_int_equal(channel.retired, 1);
 	assert_string_equal(channel.retired_by, "asha");
@@ -278,7 +270,7 @@ static void a_retired_channel_raises_nothing_until_it_is_resumed(void **state)
 static void a_dose_is_not_forgotten_because_a_channel_was_retired(void **state)
 {
 	struct watch *watch = *state;
-	struct kryos_rule dose = warm;
+	struct kryos_rule dose = watch_warm;
 
 	dose.mode = KRYOS_RULE_CUMULATIVE;
 	watch_start(watch);
@@ -327,7 +319,7 @@ static void watch_periods(struct watch *watch, const char *channel, const struct
 static void a_row_of_a_period_stands_for_all_of_it(void **state)
 {
 	struct watch *watch = *state;
-	struct kryos_rule hours = warm;
+	struct kryos_rule hours = watch_warm;
 	int64_t start;
 
 	hours.duration_ns = KRYOS_HOURS(2);
@@ -346,7 +338,7 @@ static void a_row_of_a_period_stands_for_all_of_it(void **state)
 static void a_row_that_is_too_far_from_the_one_before_is_one_measurement(void **state)
 {
 	struct watch *watch = *state;
-	struct kryos_rule hours = warm;
+	struct kryos_rule hours = watch_warm;
 
 	hours.duration_ns = KRYOS_HOURS(2);
 	watch_start(watch);

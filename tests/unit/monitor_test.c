@@ -6,13 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct kryos_rule warm = { .size = sizeof(warm),
-	                                .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
-	                                .name = "warm",
-	                                .kind = KRYOS_RULE_HEAT,
-	                                .comparator = KRYOS_COMPARATOR_GT,
-	                                .threshold_micro = 8000000,
-	                                .duration_ns = KRYOS_MINUTES(5) };
 static const struct kryos_rule cold = { .size = sizeof(cold),
 	                                .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
 	                                .name = "cold",
@@ -30,7 +23,7 @@ static void an_episode_is_told_once_stored_once_and_on_every_sample(void **state
 	int64_t start;
 
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch_minute(watch, 5000000), 0);
 	assert_int_equal(watch_minute(watch, 9000000), 0);
 	start = kryos_fake_clock_boot_ns(watch->rig->clock);
@@ -68,7 +61,7 @@ static void an_open_episode_goes_on_after_a_restart(void **state)
 	int64_t start;
 
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	watch_minute(watch, 9000000);
 	start = kryos_fake_clock_boot_ns(watch->rig->clock);
 	for (int i = 0; i < 6; i++)
@@ -76,7 +69,7 @@ static void an_open_episode_goes_on_after_a_restart(void **state)
 	assert_int_equal(watch->on, 1);
 	watch_stop(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on, 0);
 	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
 	assert_string_equal(alarm.channel, FRIDGE);
@@ -87,7 +80,7 @@ static void an_open_episode_goes_on_after_a_restart(void **state)
 	/* The board was off for an hour: its time line goes on by trusted wall time. */
 	kryos_fake_clock_reboot(watch->rig->clock);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	watch_minute(watch, 9000000);
 	watch_minute(watch, 5000000);
 	assert_int_equal(watch->on, 0);
@@ -121,7 +114,7 @@ static void a_channel_of_which_nothing_is_known_tells_only_what_is_open(void **s
 	watch_stop(watch);
 	for (int i = 0; i < 3; i++) {
 		watch_start(watch);
-		watch_rules(watch, FRIDGE, &warm, 1);
+		watch_rules(watch, FRIDGE, &watch_warm, 1);
 		assert_int_equal(watch->on, i == 0);
 		assert_int_equal(watch->off, 0);
 		watch_stop(watch);
@@ -131,7 +124,7 @@ static void a_channel_of_which_nothing_is_known_tells_only_what_is_open(void **s
 	watch_start(watch);
 	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_ON, 0, &on), 1);
 	assert_int_equal(on.start.t_boot_ns, start);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	watch_minute(watch, 5000000);
 	assert_int_equal(watch->off, 1);
 	watch_stop(watch);
@@ -140,7 +133,7 @@ static void a_channel_of_which_nothing_is_known_tells_only_what_is_open(void **s
 static void other_rules_end_what_is_open_and_nothing_else(void **state)
 {
 	struct watch *watch = *state;
-	struct kryos_rule changed = warm, both[2] = { warm, cold };
+	struct kryos_rule changed = watch_warm, both[2] = { watch_warm, cold };
 	struct kryos_episode off;
 
 	watch_start(watch);
@@ -173,7 +166,7 @@ static void channels_do_not_know_of_each_other(void **state)
 	struct kryos_sample samples[2];
 
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	watch_rules(watch, ROOM, &cold, 1);
 	for (int i = 0; i < 8; i++) {
 		kryos_fake_clock_advance(watch->rig->clock, KRYOS_MINUTES(1));
@@ -189,7 +182,7 @@ static void channels_do_not_know_of_each_other(void **state)
 static void wrong_rules_are_refused_by_name_and_change_nothing(void **state)
 {
 	struct watch *watch = *state;
-	struct kryos_rule two[2] = { warm, warm };
+	struct kryos_rule two[2] = { watch_warm, watch_warm };
 
 	watch_start(watch);
 	assert_fails(-EINVAL, kryos_monitor_watch(watch->monitor, FRIDGE,
@@ -225,7 +218,7 @@ static void a_long_list_of_rules_is_audited_to_its_last_word(void **state)
 
 	for (unsigned int i = 0; i < 32; i++) {
 		snprintf(names[i], sizeof(names[i]), "r%u", i);
-		many[i] = warm;
+		many[i] = watch_warm;
 		many[i].name = names[i];
 	}
 	watch_start(watch);

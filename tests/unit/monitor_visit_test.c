@@ -4,19 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct kryos_rule warm = { .size = sizeof(warm),
-	                                .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
-	                                .name = "warm",
-	                                .kind = KRYOS_RULE_HEAT,
-	                                .comparator = KRYOS_COMPARATOR_GT,
-	                                .threshold_micro = 8000000,
-	                                .duration_ns = KRYOS_MINUTES(5) };
-
 /* An open alarm, and then some samples that nobody judged, as after a crash. */
 static void live(struct watch *watch)
 {
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	for (int i = 0; i < 7; i++)
 		watch_minute(watch, 9000000);
 	assert_int_equal(watch->on, 1);
@@ -50,7 +42,7 @@ static void what_is_kept_is_seen_and_nothing_is_written(void **state)
 	assert_int_equal(alarm.episode.extreme_micro, 9000000);
 	watch_stop(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on + watch->off, 0);
 	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
 	assert_int_equal(alarm.acknowledged, 0);
@@ -68,7 +60,7 @@ static void what_is_acknowledged_goes_on_being_judged(void **state)
 	assert_ok(kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "asha", "seen"));
 	watch_stop(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on + watch->off, 0);
 	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
 	assert_int_equal(alarm.acknowledged, 1);
@@ -91,7 +83,7 @@ static void who_retires_a_channel_costs_it_no_exposure(void **state)
 	assert_int_equal(off.ended_by, KRYOS_EPISODE_RETIRED);
 	watch_stop(watch);
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
 	assert_int_equal(watch->on + watch->off, 0);
 	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
 	assert_int_equal(channel.retired, 1);
@@ -103,7 +95,7 @@ static void who_retires_a_channel_costs_it_no_exposure(void **state)
 /* A window full of stretches is more than the store keeps: what people say is kept, what was judged is made again. */
 static void a_state_without_the_part_of_the_evaluator_stays_without(void **state)
 {
-	struct kryos_rule dose = warm;
+	struct kryos_rule dose = watch_warm;
 	struct watch *watch = *state;
 	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
 	int64_t accumulated_ns;
