@@ -6,6 +6,7 @@
 #include <kryos/testing/clock.h>
 #include <sampler/sampler_private.h>
 #include <stdlib.h>
+#include <store/private.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -524,34 +525,31 @@ static void a_place_is_stored_with_the_temperature(void **state)
 	assert_int_equal(seen, 3);
 }
 
+static void has_no_space(void *data, const char *folder, int64_t *ret_free, int64_t *ret_total)
+{
+	(void)data;
+	(void)folder;
+	*ret_free = 0;
+	*ret_total = INT64_C(1) << 30;
+}
+
 static void what_the_store_refuses_is_counted_and_announced_once(void **state)
 {
-	struct kryos_store_config config = {
-		.size = sizeof(config), .full = KRYOS_FULL_REFUSE, .segment_bytes = 100000, .keep_bytes = 1000000
-	};
-	struct kryos_sample *many = calloc(4096, sizeof(*many));
+	struct kryos_store_config config = { .size = sizeof(config), .full = KRYOS_FULL_REFUSE };
 	const struct kryos_event *event = NULL;
+	struct kryos_sample filler = { 0 };
 	struct bench *bench = *state;
 	struct kryos_model *fridge;
-	struct kryos_queue *queue;
-	uint32_t channel = 0;
-	int r = 0;
 
 	kryos_store_close(bench->store);
 	assert_ok(kryos_store_open(&bench->store, bench->ctx, in(bench->folder, "small"), &config));
-	assert_ok(kryos_channel_add(bench->ctx, "filler.temperature", "Cel", &channel));
-	for (int i = 0; i < 4096; i++)
-		many[i].channel = channel;
-	/* Undelivered, so that nothing may be dropped; limits are looked at when the store is idle, now and then. */
-	assert_ok(kryos_queue_open(&queue, bench->store, "modem", NULL));
-	for (int i = 0, refused = 0; i < 500 && refused < 5; i++) {
-		r = kryos_store_append(bench->store, many, 1024);
-		refused = r < 0 ? refused + 1 : 0; /* a checkpoint may make room once more */
-		kryos_fake_clock_advance(bench->clock, KRYOS_HOURS(1));
-		process_for(bench->ctx, 10);
-	}
-	free(many);
-	assert_int_equal(r, KRYOS_EFULL);
+	pthread_mutex_lock(&bench->store->lock);
+	bench->store->room.ask = has_no_space;
+	pthread_mutex_unlock(&bench->store->lock);
+	assert_ok(kryos_channel_add(bench->ctx, "filler.temperature", "Cel", &filler.channel));
+	/* The first one finds out. */
+	assert_ok(kryos_store_append(bench->store, &filler, 1));
+	assert_int_equal(kryos_store_append(bench->store, &filler, 1), KRYOS_EFULL);
 	assert_ok(kryos_fake_bus_add_ds18b20(bench->w1, "28-000000000001", &fridge));
 	assert_ok(kryos_sampler_new(&bench->sampler, bench->store, NULL));
 	assert_ok(kryos_sampler_add(bench->sampler, "fridge", "ds18b20@w1:any"));
