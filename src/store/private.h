@@ -496,6 +496,8 @@ struct kryos_store {
 	struct kri_boots boots; /* this one's always */
 	bool boot_changed;      /* this one's, to be stored */
 	bool untrusted_in_boot;
+	uint16_t offset_trust; /* the best that the clock said of this boot's offset; below RTC: nothing yet */
+	int64_t offset_ns;
 	char **places; /* by the context's channel number */
 	uint32_t place_count;
 	uint64_t commit_wanted, commit_done; /* numbered requests to commit delivery state */
@@ -557,6 +559,11 @@ void kri_store_publish_syncs(struct kryos_store *store);
 void kri_store_wake_queues(struct kryos_store *store);
 /* state_commit.c; writer thread, store->lock held and let go meanwhile. Commits what state.db is owed. */
 int kri_store_commit_state(struct kryos_store *store);
+/*
+ * store.c; store->lock held. Takes what the clock said of this boot's wall time, as soon as a sample that is kept needs
+ * it and its event finds a place: asked whenever one of them may have changed.
+ */
+void kri_store_learn_offset(struct kryos_store *store, struct kryos_time now);
 /* So that as many gaps find a place: what waits is committed first where they would not. store->lock not held. */
 int kri_store_make_place(struct kryos_store *store, int gaps);
 /* When state.db wants a commit (real time, 0: now; INT64_MAX: not). */

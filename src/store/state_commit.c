@@ -225,8 +225,10 @@ int kri_store_commit_state(struct kryos_store *store)
 	pthread_mutex_lock(&store->lock);
 	kri_store_set_health(store, KRI_HEALTH_STATE, r < 0 ? r : 0, now);
 	kri_kept_settle(store, r >= 0);
-	if (r >= 0)
+	if (r >= 0) {
 		settle(store, &work);
+		kri_store_learn_offset(store, now);
+	}
 	news = r >= 0 ? work.event_count > 0 : put_back(store, &work);
 	pthread_mutex_unlock(&store->lock);
 	if (news)

@@ -54,23 +54,26 @@ void kri_store_unref(struct kryos_store *store)
 	free(store);
 }
 
-/* Wall time of this boot became known, or known better: stored once it matters to a sample already kept. */
-static void learn_offset(struct kryos_store *store, struct kri_boot *boot, uint16_t trust, int64_t offset_ns,
-                         struct kryos_time now)
+void kri_store_learn_offset(struct kryos_store *store, struct kryos_time now)
 {
-	if (!store->untrusted_in_boot ||
-	    (trust <= boot->trust && llabs(kri_ns_subtract(boot->offset_ns, offset_ns)) <= KRYOS_SECONDS(1)))
+	struct kri_boot *boot = kri_boots_find(&store->boots, store->boot);
+	int64_t apart_ns = kri_ns_subtract(boot->offset_ns, store->offset_ns);
+
+	if (!store->untrusted_in_boot || store->offset_trust < KRYOS_TRUST_RTC || store->offset_trust < boot->trust ||
+	    (store->offset_trust == boot->trust && llabs(apart_ns) <= KRYOS_SECONDS(1)))
 		return;
-	boot->trust = trust;
-	boot->offset_ns = offset_ns;
+	/* Not without its event, which may have to wait for a place: verify takes no offset that no event tells of. */
+	if (kri_store_put_event(store,
+	                        &(struct kryos_event){ .type = KRYOS_EVENT_CORRECTED,
+	                                               .code = (int)store->boot,
+	                                               .name = "clock",
+	                                               .value_ns = store->offset_ns,
+	                                               .text = kryos_trust_name(store->offset_trust) },
+	                        now) < 0)
+		return;
+	boot->trust = store->offset_trust;
+	boot->offset_ns = store->offset_ns;
 	store->boot_changed = true;
-	(void)!kri_store_put_event(store,
-	                           &(struct kryos_event){ .type = KRYOS_EVENT_CORRECTED,
-	                                                  .code = (int)store->boot,
-	                                                  .name = "clock",
-	                                                  .value_ns = offset_ns,
-	                                                  .text = kryos_trust_name(trust) },
-	                           now);
 }
 
 static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, int64_t offset_ns)
@@ -79,6 +82,7 @@ static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, i
 	struct kryos_time now = kri_store_now(store);
 	char text[160], before[KRYOS_TEXT_MAX], after[KRYOS_TEXT_MAX];
 	struct kri_boot *boot;
+	int r;
 
 	/* The clock has told the context already; here it is kept, with what it said before. */
 	snprintf(text, sizeof(text), "%s", kryos_trust_name(trust));
@@ -94,16 +98,22 @@ static void clock_changed(struct kri_clock_listener *listener, uint16_t trust, i
 	store->clock_trust = trust;
 	store->clock_offset_ns = offset_ns;
 	pthread_mutex_lock(&store->lock);
-	(void)!kri_store_put_event(
+	r = kri_store_put_event(
 		store, &(struct kryos_event){ .type = KRYOS_EVENT_CLOCK, .code = trust, .name = "clock", .text = text },
 		now);
 	if (trust >= KRYOS_TRUST_RTC) {
 		boot = kri_boots_find(&store->boots, store->boot);
 		store->boot_changed |= kri_boot_count_gap(boot, offset_ns);
-		learn_offset(store, boot, trust, offset_ns, now);
+		if (trust >= store->offset_trust) {
+			store->offset_trust = trust;
+			store->offset_ns = offset_ns;
+		}
+		kri_store_learn_offset(store, now);
 		pthread_cond_broadcast(&store->changed);
 	}
 	pthread_mutex_unlock(&store->lock);
+	if (r < 0)
+		kri_log(store->ctx, KRYOS_LOG_WARNING, "store", r, "event clock is not stored: %s", kryos_strerror(r));
 }
 
 static void destroy(struct kri_object *object)

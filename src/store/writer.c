@@ -215,11 +215,11 @@ static void accepted(struct kryos_store *store, struct kri_batch *group, size_t 
 	}
 	if (newest_trusted)
 		kri_clock_set_floor(store->ctx, newest_trusted);
-	/* Not when the segment was begun: had this commit failed too, it would have been removed, and its claim with
-	 * it. */
+	/* Not when the segment was begun: had this failed too, it would have been removed, and its claim with it. */
 	store->claim_seq = store->claimed_before = 0;
 	pthread_mutex_lock(&store->lock);
 	store->untrusted_in_boot |= untrusted;
+	kri_store_learn_offset(store, *now);
 	if (store->next_seq <= last_seq)
 		store->next_seq = last_seq + 1;
 	/* Events may have come behind a ring's last. */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a boot learnt of wall time after it had samples already: the offset is in force with the event that tells of it,
+ * or not at all.
+ */
+#include "rig.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Wall time less CLOCK_BOOTTIME: as the clock has it; and wrong ones. */
+#define TRUE_NS(rig) (kryos_fake_clock_wall_ns((rig)->clock) - kryos_fake_clock_boot_ns((rig)->clock))
+#define EARLY_NS (RIG_START_NS - KRYOS_HOURS(3))
+#define LATE_NS (RIG_START_NS + KRYOS_HOURS(5))
+
+static int setup(void **state)
+{
+	rig_setup_cut(state);
+	kryos_fake_clock_set_synced(((struct rig *)*state)->clock, 0);
+	return 0;
+}
+
+static void start(struct rig *rig)
+{
+	rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .board = "one"));
+	rig->store->retry_ns = KRYOS_MILLISECONDS(5);
+	rig->store->quiet_ns = KRYOS_MILLISECONDS(1);
+	process_for(rig->ctx, 5); /* the clock tells the store what it has to say */
+}
+
+static void flush(struct rig *rig)
+{
+	/* Twice: what finds a place only once others are stored is stored with the second. */
+	for (int i = 0; i < 2; i++)
+		assert_ok(kryos_store_flush(rig->store, KRYOS_SECONDS(20)));
+}
+
+static void synchronise(struct rig *rig)
+{
+	kryos_fake_clock_set_synced(rig->clock, 1);
+	kri_clock_refresh(rig->ctx);
+}
+
+/* As the clock would say it. */
+static void say(struct rig *rig, uint16_t trust, int64_t offset_ns)
+{
+	rig->store->listener.changed(&rig->store->listener, trust, offset_ns);
+	flush(rig);
+}
+
+static int64_t ask(struct rig *rig, const char *sql)
+{
+	int64_t answer = 0;
+	sqlite3 *db;
+
+	assert_ok(kri_sql_open_to_read(&db, in(rig->path, "state.db")));
+	assert_ok(kri_sql_int(db, sql, &answer));
+	sqlite3_close(db);
+	return answer;
+}
+
+static void check_first_boot(struct rig *rig, uint16_t trust, int64_t offset_ns)
+{
+	assert_int_equal(ask(rig, "SELECT coalesce(trust,0) FROM boot WHERE boot=1"), trust);
+	assert_int_equal(ask(rig, "SELECT coalesce(offset_ns,0) FROM boot WHERE boot=1"), offset_ns);
+}
+
+static void verify(struct rig *rig)
+{
+	struct kryos_verify_result result = rig_verify(rig);
+
+	if (result.first_problem[0])
+		fail_msg("\"%s\"", result.first_problem);
+}
+
+static void an_offset_that_no_event_can_tell_of_waits_for_its_event(void **state)
+{
+	const struct kryos_event event = { .type = KRYOS_EVENT_AUDIT, .name = "nurse", .text = "looked" };
+	struct rig *rig = *state;
+	int64_t offset_ns;
+	int added = 0;
+
+	start(rig);
+	rig_append(rig, rig->fridge, 1);
+	flush(rig);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_IOERR_WRITE, true);
+	while (kryos_store_add_event(rig->store, &event) >= 0)
+		added++;
+	assert_in_range(added, 1, KRI_MAX_EVENTS_WAITING);
+	synchronise(rig);
+	offset_ns = TRUE_NS(rig);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	flush(rig);
+	check_first_boot(rig, KRYOS_TRUST_SYNCED, offset_ns);
+	assert_int_equal(ask(rig, "SELECT value_ns FROM event WHERE type=9"), offset_ns);
+	verify(rig);
+}
+
+/* The disk was away when the time became known: the samples of before come to it afterwards. */
+static void samples_that_come_to_the_disk_after_the_time_is_known_are_corrected(void **state)
+{
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	struct rig *rig = *state;
+	struct kryos_sample sample;
+
+	start(rig);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 1, SQLITE_IOERR_WRITE, true);
+	sample = rig_sample(rig->fridge, 1);
+	assert_int_equal(kryos_store_append(rig->store, &sample, 1), KRYOS_EVOLATILE);
+	synchronise(rig);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	flush(rig);
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
+	assert_int_equal(kryos_reader_next(reader, &record), 1);
+	assert_int_equal(record->sample.seq, sample.seq);
+	assert_int_equal(record->sample.trust, KRYOS_TRUST_SYNCED);
+	assert_true(record->sample.flags & KRYOS_SAMPLE_CORRECTED);
+	kryos_reader_close(reader);
+	check_first_boot(rig, KRYOS_TRUST_SYNCED, TRUE_NS(rig));
+	verify(rig);
+}
+
+static void a_time_of_less_trust_does_not_take_the_place_of_a_better_one(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	rig_append(rig, rig->fridge, 1);
+	say(rig, KRYOS_TRUST_RTC, EARLY_NS);
+	check_first_boot(rig, KRYOS_TRUST_RTC, EARLY_NS);
+	say(rig, KRYOS_TRUST_SYNCED, RIG_START_NS);
+	check_first_boot(rig, KRYOS_TRUST_SYNCED, RIG_START_NS);
+	say(rig, KRYOS_TRUST_RTC, LATE_NS);
+	check_first_boot(rig, KRYOS_TRUST_SYNCED, RIG_START_NS);
+	say(rig, KRYOS_TRUST_SYNCED, LATE_NS);
+	check_first_boot(rig, KRYOS_TRUST_SYNCED, LATE_NS);
+	verify(rig);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(an_offset_that_no_event_can_tell_of_waits_for_its_event),
+		CASE(samples_that_come_to_the_disk_after_the_time_is_known_are_corrected),
+		CASE(a_time_of_less_trust_does_not_take_the_place_of_a_better_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
