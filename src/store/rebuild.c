@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The newest segment that can be read; -ENOENT: none. */
-static int open_newest(struct kryos_store *store, sqlite3 **ret_db)
+static int open_newest(struct kryos_store *store, sqlite3 **ret_db, int64_t *ret_first)
 {
 	char path[PATH_MAX];
 
@@ -18,6 +18,7 @@ static int open_newest(struct kryos_store *store, sqlite3 **ret_db)
 		if (info->bad || info->left_out)
 			continue;
 		kri_segment_path(store->folder, info->first_seq, path, sizeof(path));
+		*ret_first = info->first_seq;
 		return kri_sql_open_to_read(ret_db, path);
 	}
 	return -ENOENT;
@@ -103,20 +104,35 @@ static void go_without(struct kryos_store *store, int r)
 		        kryos_strerror(r));
 }
 
-/* What a boot learnt of its time behind that header is in an event, which may have been rescued. */
+/*
+ * What a boot learnt of its time behind that header is in an event, which may have been rescued. A better time that the
+ * header has, or as good a one that came after the event, is of one which was not.
+ */
+static int take_told_offsets(struct kri_state *state, int64_t header_seq)
+{
 #define TOLD                                                                                                           \
-	"(SELECT value_ns, CASE text WHEN 'synced' THEN 3 ELSE 2 END AS told FROM event WHERE type=9 AND "             \
-	"code=boot.boot"
-#define TOLD_OFFSETS                                                                                                   \
-	"UPDATE boot SET (offset_ns, trust, crc) = (SELECT value_ns, told, row_crc('boot',boot,boot_id,value_ns,told," \
-	"device_ns,before_ns) FROM " TOLD " ORDER BY seq DESC LIMIT 1)) WHERE EXISTS (SELECT 1 FROM event WHERE"       \
-	" type=9 AND code=boot.boot)"
+	" FROM (SELECT seq, value_ns, CASE text WHEN 'synced' THEN 3 ELSE 2 END AS told FROM event WHERE type=9 AND "  \
+	"code=boot.boot ORDER BY seq DESC LIMIT 1)"
+	sqlite3_stmt *update;
+	int r = kri_sql_prepare(state->db, &update,
+	                        "UPDATE boot SET (offset_ns, trust, crc) = (SELECT value_ns, told, row_crc('boot',boot,"
+	                        "boot_id,value_ns,told,device_ns,before_ns)" TOLD ") WHERE EXISTS (SELECT 1" TOLD
+	                        " WHERE trust IS NULL OR told > trust OR (told = trust AND seq >= ?))");
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(update, 1, header_seq);
+	r = kri_sql_run(update);
+	sqlite3_finalize(update);
+	return r;
+}
 
 int kri_store_rebuild_state(struct kryos_store *store)
 {
 	sqlite3_stmt *rows = NULL;
 	sqlite3 *segment = NULL;
-	int put = 0, r = open_newest(store, &segment), code = SQLITE_DONE;
+	int64_t header_seq = 0;
+	int put = 0, r = open_newest(store, &segment, &header_seq), code = SQLITE_DONE;
 
 	if (r >= 0)
 		r = kri_sql_prepare(segment, &rows, "SELECT key, value FROM header");
@@ -129,7 +145,7 @@ int kri_store_rebuild_state(struct kryos_store *store)
 		r = restore_boots(store->state, segment, &put);
 	go_without(store, r);
 	sqlite3_close_v2(segment);
-	return put < 0 ? put : kri_sql_exec(store->state->db, TOLD_OFFSETS);
+	return put < 0 ? put : take_told_offsets(store->state, header_seq);
 }
 
 /* The record that the first row of a query is about. */
@@ -156,7 +172,8 @@ static int read_last(struct kryos_store *store, struct kri_last_record *ret_last
 {
 	struct kri_last_record sample = { .boot = 0 }, event = { .boot = 0 };
 	sqlite3 *segment = NULL;
-	int r = open_newest(store, &segment);
+	int64_t first;
+	int r = open_newest(store, &segment, &first);
 
 	if (r >= 0)
 		r = read_record(segment,

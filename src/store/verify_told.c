@@ -40,11 +40,6 @@ static int check_events_told(struct kri_check *check)
 		" FROM (SELECT max(seq) AS seq, name, text, t_wall_ns FROM event WHERE type IN (22,24)"
 		" AND instr(text,'; is ') GROUP BY name) WHERE NOT EXISTS (SELECT 1 FROM meta"
 		" WHERE key='config:'||name AND value=substr(text,instr(text,'; is ')+5))";
-	static const char *const boots =
-		"SELECT 'the offset of boot '||boot||' is not what event '||seq||' says', seq, t_wall_ns"
-		" FROM (SELECT max(seq) AS seq, code, value_ns, text, t_wall_ns FROM event WHERE type=9 GROUP BY code)"
-		" JOIN boot ON boot=code WHERE offset_ns IS NOT value_ns OR trust IS NOT CASE text WHEN 'rtc' THEN 2"
-		" WHEN 'synced' THEN 3 END";
 	/* The first event that is kept goes on from the seal of others, which another one tells of. */
 	static const char *const trimmed =
 		"SELECT 'events before '||first||' are missing, and no event tells of their removal', first, 0 FROM"
@@ -69,8 +64,6 @@ static int check_events_told(struct kri_check *check)
 		r = kri_verify_each_row(check, &check->result->bad_links, configured);
 	if (r >= 0)
 		r = kri_verify_each_row(check, &check->result->bad_links, invented);
-	if (r >= 0)
-		r = kri_verify_each_row(check, &check->result->bad_links, boots);
 	return r;
 }
 
@@ -103,18 +96,31 @@ static bool is_left_out(const struct kri_check *check, uint32_t boot)
 	return boot > low && boot < high;
 }
 
-/* Whether an event says that this is the boot's offset: 1, 0. */
-static int is_told(struct kri_check *check, const struct kri_boot *boot)
-{
-	int64_t count = 0;
-	char sql[200];
-	int r;
+/* An offset as the newest event of its boot tells of it. */
+struct told {
+	int64_t seq, t_wall_ns, offset_ns; /* seq 0: none does */
+	uint16_t trust;
+};
 
-	snprintf(sql, sizeof(sql),
-	         "SELECT count(*) FROM event WHERE type=%d AND code=%" PRIu32 " AND value_ns=%" PRId64 " AND text='%s'",
-	         KRYOS_EVENT_CORRECTED, boot->boot, boot->offset_ns, kryos_trust_name(boot->trust));
-	r = kri_sql_int(check->db, sql, &count);
-	return r < 0 ? r : count > 0;
+static int find_told(struct kri_check *check, uint32_t boot, struct told *ret_told)
+{
+	sqlite3_stmt *row;
+	int r = kri_sql_prepare(check->db, &row,
+	                        "SELECT seq, t_wall_ns, value_ns, CASE text WHEN 'rtc' THEN 2 WHEN 'synced' THEN 3 END"
+	                        " FROM event WHERE type=9 AND code=? ORDER BY seq DESC LIMIT 1"),
+	    code;
+
+	*ret_told = (struct told){ .seq = 0 };
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(row, 1, boot);
+	code = sqlite3_step(row);
+	if (code == SQLITE_ROW)
+		*ret_told = (struct told){ sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1),
+			                   sqlite3_column_int64(row, 2), (uint16_t)sqlite3_column_int(row, 3) };
+	r = kri_sql_fail(check->db, code);
+	sqlite3_finalize(row);
+	return r;
 }
 
 /* How long it was off, by the first event of that boot whose time is known; within a second, for the clock is slewed.
@@ -148,24 +154,44 @@ static bool may_follow(struct kri_check *check, const struct kri_boot *row, cons
 	return was->before_ns && !row->before_ns && is_counted(check, row, was);
 }
 
+static bool is_same(const struct kri_boot *row, uint16_t trust, int64_t offset_ns)
+{
+	return row->trust == trust && row->offset_ns == offset_ns;
+}
+
+/* Made anew, where the event of it was lost: as kri_store_rebuild_state() takes what the header has. */
+static bool may_be_named(const struct kri_boot *row, const struct kri_noted_boot *named, const struct told *told)
+{
+	return named && is_same(row, named->is.trust, named->is.offset_ns) &&
+	       (named->is.trust > told->trust || (named->is.trust == told->trust && named->segment > told->seq));
+}
+
 static int judge_boot(struct kri_check *check, const struct kri_boot *row)
 {
 	const struct kri_noted_boot *sealed = find_named(check, row->boot, true);
 	const struct kri_noted_boot *named = find_named(check, row->boot, false);
 	uint64_t *bad = &check->result->bad_links;
-	int told = 1;
+	int64_t made_anew = 0;
+	struct told told;
+	int r = find_told(check, row->boot, &told);
 
-	if (sealed && !may_follow(check, row, sealed))
+	if (r >= 0)
+		r = kri_sql_int(check->db, "SELECT " MADE_ANEW, &made_anew);
+	if (r < 0)
+		return r;
+	if (told.seq && !is_same(row, told.trust, told.offset_ns) && !(made_anew && may_be_named(row, named, &told)))
+		kri_verify_broken(check, bad, told.seq, told.t_wall_ns,
+		                  "the offset of boot %" PRIu32 " is not what event %" PRId64 " says", row->boot,
+		                  told.seq);
+	else if (sealed && !may_follow(check, row, sealed))
 		kri_verify_broken(check, bad, 0, 0, "boot %" PRIu32 " is not what segment %" PRId64 " says of it",
 		                  row->boot, sealed->segment);
 	else if (!sealed && is_left_out(check, row->boot))
 		kri_verify_broken(check, bad, 0, 0, "boot %" PRIu32 " is in no segment that should name it", row->boot);
-	else if (row->trust && !(named && named->is.trust == row->trust && named->is.offset_ns == row->offset_ns))
-		told = is_told(check, row);
-	if (!told)
+	else if (!told.seq && row->trust && !(named && is_same(row, named->is.trust, named->is.offset_ns)))
 		kri_verify_broken(check, bad, 0, 0, "the offset of boot %" PRIu32 " is in no event and no segment",
 		                  row->boot);
-	return told < 0 ? told : 0;
+	return 0;
 }
 
 /* Boots stay as long as an event of them does. */
