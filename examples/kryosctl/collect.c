@@ -2,7 +2,8 @@
 /*
  * What is taken along from a station, onto a stick. It is written into a folder whose name ends in .part, synced, and
  * only then given its name: a stick that is pulled too early holds nothing that looks whole, and what is left of that
- * is removed by the next one of that name. Nothing else that is there is touched.
+ * is removed by the next one of that name. Nothing else that is there is touched. One runs on a stick at a time: what
+ * ends in .part is nobody's then.
  */
 #include "core/core.h"
 #include "kryosctl.h"
@@ -69,31 +70,47 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 	return remove(path);
 }
 
-/* Made, or made again where nobody writes there any more; *ret_lock is held by who does. -EEXIST: somebody does. */
-static int make_part(const char *part, int *ret_lock)
+static void remove_part(const char *part)
 {
-	int r = 0, made = mkdir(part, 0777);
+	(void)nftw(part, remove_one, 4, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
 
-	if (made < 0 && errno != EEXIST)
+/* Held until it is closed, or this process ends. -EWOULDBLOCK: another one has it. */
+static int lock_folder(const char *kryos, int *ret_lock)
+{
+	int lock = open(kryos, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+
+	if (lock < 0)
 		return -errno;
-	*ret_lock = open(part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (*ret_lock < 0)
-		return errno == ENOTDIR || errno == ELOOP ? -EEXIST : -errno;
-	if (flock(*ret_lock, LOCK_EX | LOCK_NB) < 0)
-		r = -EEXIST;
-	if (r >= 0 && made == 0)
-		return 0;
-	if (r >= 0 && nftw(part, remove_one, 4, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0)
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
 		r = -errno;
-	close(*ret_lock);
-	return r < 0 ? r : -EAGAIN;
+	if (r < 0)
+		close(lock);
+	else
+		*ret_lock = lock;
+	return r;
+}
+
+/* Made, or made again. -EEXIST: something else has that name. */
+static int make_part(const char *part)
+{
+	struct stat status;
+
+	if (mkdir(part, 0777) == 0)
+		return 0;
+	if (errno != EEXIST || lstat(part, &status) < 0)
+		return -errno;
+	if (!S_ISDIR(status.st_mode))
+		return -EEXIST;
+	remove_part(part);
+	return mkdir(part, 0777) < 0 ? -errno : 0;
 }
 
 /* FOLDER/kryos/<name>-<day>, with a number where there is one of that day; and its place while it is written. */
-static int make_folder(const char *folder, const char *name, char whole[MAX_PATH], char part[MAX_PATH + 8],
-                       int *ret_lock)
+static int make_folder(const char *kryos, const char *name, char whole[MAX_PATH], char part[MAX_PATH + 8])
 {
 	time_t now = time(NULL);
+	struct stat status;
 	struct tm day;
 	char date[16];
 	int r;
@@ -105,15 +122,13 @@ static int make_folder(const char *folder, const char *name, char whole[MAX_PATH
 
 		if (i > 1)
 			snprintf(number, sizeof(number), "-%d", i);
-		if (snprintf(whole, MAX_PATH, "%s/kryos/%s-%s%s", folder, name, date, number) >= MAX_PATH)
+		if (snprintf(whole, MAX_PATH, "%s/%s-%s%s", kryos, name, date, number) >= MAX_PATH)
 			return -ENAMETOOLONG;
 		snprintf(part, MAX_PATH + 8, "%s.part", whole);
-		if (access(whole, F_OK) == 0)
+		if (lstat(whole, &status) == 0)
 			continue;
-		r = make_part(part, ret_lock);
-		if (r == -EAGAIN)
-			r = make_part(part, ret_lock);
-		if (r != -EEXIST && r != -EAGAIN)
+		r = make_part(part);
+		if (r != -EEXIST)
 			return r;
 	}
 	return -EEXIST;
@@ -164,48 +179,29 @@ static unsigned int write_parts(const struct options *options, const char *folde
 	return failed;
 }
 
-/* Its name, the names in it and all that they stand for are on the stick. */
-static int settle(const char *folder, const char *part, const char *whole)
-{
-	char kryos[MAX_PATH + 8];
-	int r = sync_path(part), fd;
-
-	if (r >= 0 && rename(part, whole) < 0)
-		r = -errno;
-	snprintf(kryos, sizeof(kryos), "%s/kryos", folder);
-	if (r >= 0)
-		r = sync_path(kryos);
-	if (r < 0)
-		return r;
-	fd = open(kryos, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = syncfs(fd) < 0 ? -errno : 0;
-	close(fd);
-	return r;
-}
-
-static int collect(const struct options *options, struct kryos_ctx *ctx, const char *folder)
+static int collect(const struct options *options, struct kryos_ctx *ctx, const char *kryos, int lock)
 {
 	char name[64], whole[MAX_PATH], part[MAX_PATH + 8], written[64];
 	unsigned int failed;
-	int lock = -1, r = find_name(options, ctx, name);
+	int r = find_name(options, ctx, name);
 
 	if (r < 0)
-		return complain("%s: nothing was written: %s", folder, kryos_strerror(r));
-	r = make_folder(folder, name, whole, part, &lock);
+		return complain("%s: nothing was written: %s", kryos, kryos_strerror(r));
+	r = make_folder(kryos, name, whole, part);
 	if (r < 0)
-		return complain("%s/kryos: nothing was written: %s", folder, strerror(-r));
+		return complain("%s: nothing was written: %s", kryos, strerror(-r));
 	failed = write_parts(options, part, written, sizeof(written));
-	if (!*written)
-		rmdir(part);
-	else
-		r = settle(folder, part, whole);
-	close(lock);
-	if (!*written)
-		return complain("%s/kryos: nothing was written", folder);
-	if (r < 0)
-		return complain("%s: it may not be whole: %s", whole, strerror(-r));
+	r = sync_path(part);
+	if (r >= 0 && *written && rename(part, whole) < 0)
+		r = -errno;
+	if (r < 0 || !*written) {
+		remove_part(part);
+		return r < 0 ? complain("%s: nothing was written: %s", whole, strerror(-r))
+		             : complain("%s: nothing was written", kryos);
+	}
+	/* Its name, and all else that waits for the stick. */
+	if (fsync(lock) < 0 || syncfs(lock) < 0)
+		return complain("%s: it may not be whole: %s", whole, strerror(errno));
 	printf("%s: %s; the stick may be pulled\n", whole, written);
 	r = finish(stdout, "standard output");
 	return failed ? EXIT_FAILURE : r;
@@ -214,20 +210,24 @@ static int collect(const struct options *options, struct kryos_ctx *ctx, const c
 static int run(const struct options *options, char *const *arguments, int count)
 {
 	struct kryos_ctx *ctx = NULL;
-	char path[MAX_PATH];
-	struct stat status;
-	int r;
+	char kryos[MAX_PATH];
+	int lock = -1, r;
 
 	if (count != 1)
 		return misused("collect: FOLDER is needed: where the stick is mounted");
-	snprintf(path, sizeof(path), "%s/kryos", arguments[0]);
-	if (lstat(path, &status) < 0 || !S_ISDIR(status.st_mode))
+	if (snprintf(kryos, sizeof(kryos), "%s/kryos", arguments[0]) >= (int)sizeof(kryos))
+		return complain("%s: %s", arguments[0], strerror(ENAMETOOLONG));
+	r = lock_folder(kryos, &lock);
+	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
 		return complain("%s has no folder kryos: nothing was written", arguments[0]);
-	r = kryos_ctx_new(&ctx, NULL);
+	if (r == -EWOULDBLOCK)
+		return complain("%s: another kryosctl collect is writing there: nothing was written", kryos);
 	if (r < 0)
-		return complain("%s", kryos_strerror(r));
-	r = collect(options, ctx, arguments[0]);
+		return complain("%s: nothing was written: %s", kryos, strerror(-r));
+	r = kryos_ctx_new(&ctx, NULL);
+	r = r < 0 ? complain("%s", kryos_strerror(r)) : collect(options, ctx, kryos, lock);
 	kryos_ctx_free(ctx);
+	close(lock);
 	return r;
 }
 
@@ -238,7 +238,8 @@ const struct command collect_command = {
 	.help = "Writes report.pdf and bundle.tar into FOLDER/kryos/<station>-<day>/, if there is a folder kryos on\n"
 		"the stick; else nothing is written. What is there stays as it is. When it says that the stick may\n"
 		"be pulled, all of it is on the stick. The device's key signs the bundle: run it as the store's\n"
-		"owner. Exit status 1: nothing was written, or not both.",
+		"owner. Exit status 1: nothing was written (as while another one writes to that stick), or not\n"
+		"both.",
 	.options = TAKES_STORE | TAKES_RANGE | TAKES_REPORT | TAKES_CONFIG,
 	.run = run,
 };
