@@ -177,33 +177,21 @@ static void the_name_of_an_event_holds_no_bar(void **state)
 /* Its later half once more, with other values and no seal: that is what a commit that failed leaves. */
 static void a_file_that_takes_the_place_of_sealed_rows_is_found(void **state)
 {
-	static const char *const forgeries[] = {
-		"UPDATE sample SET value_micro=4444444",
-		"is another than the one that is sealed",
-		"DELETE FROM sample WHERE seq=(SELECT max(seq) FROM sample)",
-		", which is sealed before it",
-	};
 	struct rig *rig = *state;
-	char first[700], second[700], *command = NULL, *sql = NULL;
+	char first[700], second[700], *command = NULL;
 	sqlite3 *db;
 
-	for (size_t i = 0; i < sizeof(forgeries) / sizeof(*forgeries); i += 2) {
-		copy_store(rig);
-		snprintf(first, sizeof(first), "%s/%020d.seg", changed, 4);
-		snprintf(second, sizeof(second), "%s/%020d.seg", changed, 5);
-		assert_true(asprintf(&command, "cp '%s' '%s'", first, second) > 0);
-		assert_int_equal(system(command), 0);
-		free(command);
-		assert_ok(kri_sql_open(&db, second, SQLITE_OPEN_READWRITE));
-		assert_true(asprintf(&sql,
-		                     "DELETE FROM seal; DELETE FROM sample WHERE seq<5; UPDATE header SET value='5'"
-		                     " WHERE key='first_seq'; %s",
-		                     forgeries[i]) > 0);
-		assert_ok(kri_sql_exec(db, sql));
-		free(sql);
-		sqlite3_close(db);
-		expect(rig, second, forgeries[i + 1]);
-	}
+	copy_store(rig);
+	snprintf(first, sizeof(first), "%s/%020d.seg", changed, 4);
+	snprintf(second, sizeof(second), "%s/%020d.seg", changed, 5);
+	assert_true(asprintf(&command, "cp '%s' '%s'", first, second) > 0);
+	assert_int_equal(system(command), 0);
+	free(command);
+	assert_ok(kri_sql_open(&db, second, SQLITE_OPEN_READWRITE));
+	assert_ok(kri_sql_exec(db, "DELETE FROM seal; DELETE FROM sample WHERE seq<5; UPDATE header SET value='5'"
+	                           " WHERE key='first_seq'; UPDATE sample SET value_micro=4444444"));
+	sqlite3_close(db);
+	expect(rig, second, "is another than the one that is sealed");
 }
 
 static bool is_gone(void *path)
