@@ -2,7 +2,7 @@
 /*
  * What was told already of a channel, by the stored events. Where its state is lost: what is open, beginnings without
  * an end. Where it is older than the events, as after the loss of state.db: all that is newer than it. And in both
- * whether somebody has retired it since.
+ * when somebody retired it, and resumed it: what was measured in between is not judged now either.
  */
 #include "private.h"
 #include <stdio.h>
@@ -23,12 +23,25 @@ struct kri_announced *kri_announced_take(struct kri_watched *watched, const char
 	return taken;
 }
 
+struct kri_retirement *kri_retirements_take(struct kri_watched *watched, const struct kryos_instant *until)
+{
+	struct kri_retirement *taken = watched->retirements;
+
+	if (!taken || (until && !kri_instant_is_before(&taken->at, until)))
+		return NULL;
+	watched->retirements = taken->next;
+	return taken;
+}
+
 void kri_announced_free(struct kri_watched *watched)
 {
 	struct kri_announced *announced;
+	struct kri_retirement *retirement;
 
 	while ((announced = kri_announced_take(watched, NULL, NULL)))
 		free(announced);
+	while ((retirement = kri_retirements_take(watched, NULL)))
+		free(retirement);
 }
 
 bool kri_announced_has(const struct kri_watched *watched, const struct kryos_episode *episode)
@@ -68,28 +81,63 @@ static void take_episode(struct kri_watched *watched, const char *text, bool onl
 	watched->announced = announced;
 }
 
-int kri_announced_load(struct kri_watched *watched, struct kryos_reader *reader, bool only_open)
+/* In the order of time; of one time, in which they are added. */
+static int add_retirement(struct kri_watched *watched, const struct kri_retirement *retirement)
 {
-	char retired[KRI_RETIRED_TEXT] = "";
-	enum kryos_event_type type = KRYOS_EVENT_RESUMED;
-	const struct kryos_record *record;
-	struct kryos_instant at = { 0 };
+	struct kri_retirement **at = &watched->retirements, *added = malloc(sizeof(*added));
+
+	if (!added)
+		return kryos_fail(-ENOMEM, "monitor: out of memory");
+	while (*at && !kri_instant_is_before(&retirement->at, &(*at)->at))
+		at = &(*at)->next;
+	*added = *retirement;
+	added->next = *at;
+	*at = added;
+	return 0;
+}
+
+/* A text that is not ours changes nothing of what happened: all of it is why then, and nobody knows who. */
+static int take_retirement(struct kri_watched *watched, const struct kryos_record *record)
+{
+	const char *text = record->event->text, *why = strstr(text, " why=");
+	struct kri_retirement retirement = { .retired = record->event->type == KRYOS_EVENT_RETIRED,
+		                             .at = kri_instant_of(&record->sample) };
+	bool ours = strncmp(text, "by=", 3) == 0 && why && why - text - 3 < KRI_WHO_MAX;
+
+	snprintf(retirement.by, sizeof(retirement.by), "%.*s", ours ? (int)(why - text - 3) : 1, ours ? text + 3 : "?");
+	snprintf(retirement.why, sizeof(retirement.why), "%s", ours ? why + 5 : text);
+	return add_retirement(watched, &retirement);
+}
+
+/* What a state without its evaluator's part knows: until then all of it. */
+static int set_retirement_aside(struct kri_watched *watched)
+{
+	struct kri_retirement kept = { .retired = watched->retired,
+		                       .at = watched->retired ? watched->retired_at : watched->judged };
 	int r;
 
-	while ((r = kryos_reader_next_event(reader, &record)) > 0) {
+	memcpy(kept.by, watched->retired_by, sizeof(kept.by));
+	memcpy(kept.why, watched->retired_why, sizeof(kept.why));
+	r = add_retirement(watched, &kept);
+	if (r >= 0)
+		watched->retired = false;
+	return r;
+}
+
+int kri_announced_load(struct kri_watched *watched, struct kryos_reader *reader, bool only_open)
+{
+	const struct kryos_record *record;
+	int r = only_open && watched->has_judged ? set_retirement_aside(watched) : 0;
+
+	while (r >= 0 && (r = kryos_reader_next_event(reader, &record)) > 0) {
 		const struct kryos_event *event = record->event;
 
 		if (strcmp(event->name, watched->name) != 0)
 			continue;
 		if (event->type == KRYOS_EVENT_ALARM_ON || event->type == KRYOS_EVENT_ALARM_OFF)
 			take_episode(watched, event->text, only_open);
-		if (event->type != KRYOS_EVENT_RETIRED && event->type != KRYOS_EVENT_RESUMED)
-			continue;
-		type = event->type;
-		at = kri_instant_of(&record->sample);
-		snprintf(retired, sizeof(retired), "%s", event->text);
+		else if (event->type == KRYOS_EVENT_RETIRED || event->type == KRYOS_EVENT_RESUMED)
+			r = take_retirement(watched, record);
 	}
-	if (*retired)
-		kri_retired_take(watched, type == KRYOS_EVENT_RETIRED, retired, &at);
 	return r;
 }

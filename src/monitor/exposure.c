@@ -35,16 +35,20 @@ int kri_watched_new_history(struct kri_watched *watched, const char *unit)
 	return kryos_history_new(&watched->history, &config);
 }
 
+bool kri_watched_get_remembered(const struct kri_watched *watched, struct kryos_instant *ret_at)
+{
+	if (!watched->history || !watched->history->exposure.time.has)
+		return false;
+	*ret_at = watched->history->exposure.time.at;
+	return true;
+}
+
 void kri_watched_remember(struct kri_watched *watched, const struct kryos_sample *sample)
 {
-	struct kryos_instant at = kri_instant_of(sample);
-	const struct kri_time *time;
+	struct kryos_instant at = kri_instant_of(sample), newest;
 	int r;
 
-	if (!watched->history)
-		return;
-	time = &watched->history->exposure.time;
-	if (time->has && !kri_instant_is_before(&time->at, &at))
+	if (!watched->history || (kri_watched_get_remembered(watched, &newest) && !kri_instant_is_before(&newest, &at)))
 		return;
 	r = kryos_history_take(watched->history, sample, 0);
 	if (r < 0)

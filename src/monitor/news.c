@@ -61,6 +61,7 @@ void kri_news_add(struct kri_watched *watched, enum kryos_event_type type, const
 	struct kryos_event event = { .type = type, .name = watched->name, .text = text };
 	size_t size = strlen(text) + 1;
 	struct kri_news *news = malloc(sizeof(*news) + size);
+	struct kryos_instant now = kri_monitor_now(watched->monitor);
 
 	if (sample)
 		event.sample = *sample;
@@ -74,6 +75,10 @@ void kri_news_add(struct kri_watched *watched, enum kryos_event_type type, const
 		return;
 	}
 	*news = (struct kri_news){ .type = type, .sample = event.sample };
+	if (!sample) { /* it is of now, however late the store takes it */
+		news->sample.boot = now.boot;
+		news->sample.t_boot_ns = now.t_boot_ns;
+	}
 	memcpy(news->text, text, size);
 	if (episode) {
 		memcpy(news->rule, episode->name, sizeof(news->rule));

@@ -171,17 +171,12 @@ static void retire(struct kri_watched *watched, bool retired, const char *who, c
 	snprintf(watched->retired_why, sizeof(watched->retired_why), "%s", retired ? why : "");
 }
 
-void kri_retired_take(struct kri_watched *watched, bool retired, const char *text, const struct kryos_instant *at)
+void kri_watched_retire(struct kri_watched *watched, const struct kri_retirement *retirement)
 {
-	const char *why = strstr(text, " why=");
-	char who[KRI_WHO_MAX];
-
-	if (strncmp(text, "by=", 3) != 0 || !why || why - text - 3 >= KRI_WHO_MAX ||
-	    kryos_evaluator_end(watched->evaluator, KRYOS_EPISODE_RETIRED) < 0)
-		return;
-	snprintf(who, sizeof(who), "%.*s", (int)(why - text - 3), text + 3);
-	kri_watched_drain(watched, NULL);
-	retire(watched, retired, who, why + 5, at);
+	if (retirement->retired && !watched->retired &&
+	    kryos_evaluator_end(watched->evaluator, KRYOS_EPISODE_RETIRED) >= 0)
+		kri_watched_drain(watched, NULL);
+	retire(watched, retirement->retired, retirement->by, retirement->why, &retirement->at);
 }
 
 static int set_retired(struct kryos_monitor *monitor, const char *channel, bool retired, const char *who,

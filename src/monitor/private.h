@@ -8,7 +8,7 @@
  *     state.c     the state of a channel as bytes
  *     exposure.c  what the temperature did so far
  *     replay.c    judging what the store holds
- *     announced.c what stored events say is open
+ *     announced.c what stored events say is open, and since when it is retired
  *     people.c    acknowledging, retiring
  *     visit.c     a look at what is kept, where nothing is judged
  *
@@ -41,7 +41,7 @@ struct kri_alarm {
 struct kri_news {
 	struct kri_news *next;
 	enum kryos_event_type type;
-	struct kryos_sample sample;     /* zero where none decided */
+	struct kryos_sample sample;     /* where none decided: only its time, which is when it was said */
 	char rule[KRYOS_RULE_NAME_MAX]; /* of an episode, and its trigger: of a rule no other one has it */
 	struct kryos_instant trigger;
 	char text[];
@@ -51,6 +51,14 @@ struct kri_news {
 struct kri_announced {
 	struct kri_announced *next;
 	struct kryos_episode episode;
+};
+
+/* Somebody retired the channel, or resumed it. */
+struct kri_retirement {
+	struct kri_retirement *next; /* the newer */
+	bool retired;
+	char by[KRI_WHO_MAX], why[KRI_COMMENT_MAX];
+	struct kryos_instant at;
 };
 
 struct kri_watched {
@@ -87,9 +95,10 @@ struct kri_watched {
 	int64_t kept_ns;
 	bool quiet;                      /* what is judged was lived through before: only what is still open is told */
 	struct kri_announced *announced; /* while what is stored is judged */
-	bool visited;                    /* as it is kept: nothing is judged */
-	bool unjudged;                   /* ... which is without the evaluator's part */
-	bool leaving;                    /* watched no more: what is left of it is its news */
+	struct kri_retirement *retirements; /* ... those that are to come in it, the oldest first */
+	bool visited;                       /* as it is kept: nothing is judged */
+	bool unjudged;                      /* ... which is without the evaluator's part */
+	bool leaving;                       /* watched no more: what is left of it is its news */
 };
 
 struct kryos_monitor {
@@ -147,6 +156,8 @@ int kri_visited_restore(struct kri_watched *watched, const char *bytes, size_t j
 int kri_watched_new_history(struct kri_watched *watched, const char *unit);
 /* Unless it took the sample before. */
 void kri_watched_remember(struct kri_watched *watched, const struct kryos_sample *sample);
+/* The newest sample that it took; false: it took none, or there is no history. */
+bool kri_watched_get_remembered(const struct kri_watched *watched, struct kryos_instant *ret_at);
 /* Goes on from saved bytes; where they are of no use it begins anew, and that is logged. */
 void kri_watched_restore_history(struct kri_watched *watched, const void *bytes, size_t count);
 
@@ -184,10 +195,13 @@ void kri_watched_replay_lost(struct kri_watched *watched);
 /* announced.c: what was told of the channel already, by the stored events, while samples are judged again. */
 
 /*
- * From where the reader is: all, or only what is open. Where somebody has retired or resumed the channel that is so
- * now. The reader's result.
+ * From where the reader is: all, or only what is open, where the state is lost. And who retired the channel, and
+ * resumed it: then what is left of the state is one of these, and the channel not retired before them. The reader's
+ * result, or -ENOMEM.
  */
 int kri_announced_load(struct kri_watched *watched, struct kryos_reader *reader, bool only_open);
+/* The oldest retirement that is before that instant (NULL: whenever), taken out; free() it. NULL: there is none. */
+struct kri_retirement *kri_retirements_take(struct kri_watched *watched, const struct kryos_instant *until);
 /*
  * The first of that rule (NULL: of any), taken out; free() it. NULL: there is none, or it began to be one after that
  * instant (NULL: whenever).
@@ -205,7 +219,7 @@ void kri_alarms_take(struct kri_watched *watched, const struct kryos_episode *ep
 /* The place of the open one of that rule, or of the end of the list. */
 struct kri_alarm **kri_alarms_find_open(struct kri_watched *watched, const char *rule);
 void kri_alarms_free(struct kri_watched *watched);
-/* By the text of its event the channel is retired, or resumed, since that instant. */
-void kri_retired_take(struct kri_watched *watched, bool retired, const char *text, const struct kryos_instant *at);
+/* The channel is retired by what was said then, or resumed, if it was not before. */
+void kri_watched_retire(struct kri_watched *watched, const struct kri_retirement *retirement);
 
 #endif

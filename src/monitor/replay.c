@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Judging what the store holds: samples of the channel, and changes of a channel of two states between them, each at
- * its time. Of a recorded period that is the row of the channel itself.
+ * Judging what the store holds: samples of the channel, changes of a channel of two states between them, and when the
+ * channel was retired and resumed, each at its time. Of a recorded period that is the row of the channel itself.
  */
 #include "private.h"
 #include <stdlib.h>
@@ -112,6 +112,20 @@ static int judge_stored(struct kri_watched *watched, const struct kryos_sample *
 	return r < 0 ? r : kri_watched_judge(watched, sample);
 }
 
+/* What people said before until (NULL: all) holds from then on; the state has what they said before from (NULL: none).
+ */
+static void retire_until(struct kri_watched *watched, const struct kryos_instant *from,
+                         const struct kryos_instant *until)
+{
+	struct kri_retirement *retirement;
+
+	while ((retirement = kri_retirements_take(watched, until))) {
+		if (!from || !kri_instant_is_before(&retirement->at, from))
+			kri_watched_retire(watched, retirement);
+		free(retirement);
+	}
+}
+
 static void judge_all(struct feed *feed)
 {
 	struct kri_watched *watched = feed->watched;
@@ -121,10 +135,13 @@ static void judge_all(struct feed *feed)
 	int64_t lasted_ns = 0;
 	int r = 0;
 
-	find_sample(feed);
-	find_edge(feed);
+	if (feed->result >= 0) {
+		find_sample(feed);
+		find_edge(feed);
+	}
 	while (r >= 0 && next(feed, &sample, &lasted_ns)) {
 		at = kri_instant_of(&sample);
+		retire_until(watched, has_from ? &from : NULL, &at);
 		if (has_from && !kri_instant_is_before(&from, &at)) {
 			if (sample.seq)
 				kri_watched_remember(watched, &sample);
@@ -142,6 +159,7 @@ static void judge_all(struct feed *feed)
 		if (!watched->quiet && watched->news_count >= KEEP_NEWS)
 			kri_watched_keep(watched);
 	}
+	retire_until(watched, has_from ? &from : NULL, NULL);
 	watched->replayed_seq = 0;
 	if (r < 0)
 		feed->result = r;
@@ -177,8 +195,7 @@ void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
 			feed.result = kri_announced_load(watched, feed.reader, false);
 		if (feed.result >= 0)
 			feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
-		if (feed.result >= 0)
-			judge_all(&feed);
+		judge_all(&feed);
 		kri_announced_free(watched);
 	}
 	close_feed(&feed);
@@ -293,13 +310,12 @@ void kri_watched_replay_lost(struct kri_watched *watched)
 
 	kri_monitor_flush(watched->monitor);
 	if (open_feed(&feed)) {
-		watched->has_judged = false; /* but what was before somebody resumed it is of before */
 		feed.result = kri_announced_load(watched, feed.reader, true);
+		watched->has_judged = false;
 		if (feed.result >= 0)
 			feed.result = seek_lost(&feed);
 		watched->quiet = true;
-		if (feed.result >= 0)
-			judge_all(&feed);
+		judge_all(&feed);
 		watched->quiet = false;
 		tell_open(watched);
 		if (feed.result >= 0)

@@ -293,6 +293,122 @@ static void a_dose_is_not_forgotten_because_a_channel_was_retired(void **state)
 	watch_stop(watch);
 }
 
+/* Six minutes above, of which five are held; then the channel is retired, for three minutes so far. */
+static void spend_dose(struct watch *watch, struct kryos_rule *dose)
+{
+	*dose = watch_warm;
+	dose->mode = KRYOS_RULE_CUMULATIVE;
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, dose, 1);
+	for (int i = 0; i < 6; i++)
+		watch_minute(watch, 9000000);
+	assert_int_equal(watch->on, 1);
+	assert_ok(kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "moved to another truck"));
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(watch_minute(watch, 9000000), 0);
+}
+
+static void a_dose_is_not_forgotten_with_the_state_of_a_channel_that_was_retired(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_rule dose;
+
+	spend_dose(watch, &dose);
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &dose, 1);
+	assert_int_equal(watch->on + watch->off, 0);
+	assert_int_equal(watch_minute(watch, 5000000), 0);
+	assert_ok(kryos_monitor_resume(watch->monitor, FRIDGE, "asha", "loaded"));
+	assert_int_equal(watch_minute(watch, 5000000), 1 << KRYOS_RULE_HEAT);
+	assert_int_equal(watch->last.accumulated_ns, KRYOS_MINUTES(5));
+	watch_stop(watch);
+}
+
+static void an_alarm_that_came_again_after_a_retirement_goes_on_without_its_state(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct kryos_rule dose;
+	struct kryos_instant trigger;
+
+	spend_dose(watch, &dose);
+	assert_ok(kryos_monitor_resume(watch->monitor, FRIDGE, "asha", "loaded"));
+	assert_int_equal(watch_minute(watch, 5000000), 1 << KRYOS_RULE_HEAT);
+	trigger = watch->last.trigger;
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &dose, 1);
+	assert_int_equal(watch->on + watch->off, 0);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	assert_int_equal(alarm.episode.ended_by, KRYOS_EPISODE_OPEN);
+	assert_int_equal(alarm.episode.trigger.t_boot_ns, trigger.t_boot_ns);
+	assert_int_equal(alarm.episode.accumulated_ns, KRYOS_MINUTES(5));
+	watch_stop(watch);
+}
+
+/* Longer ago than any rule looks back, and by a start that measured nothing. */
+static void a_retirement_from_before_all_that_is_judged_again_holds(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	watch_minute(watch, 5000000);
+	watch_stop(watch);
+	kryos_fake_clock_reboot(watch->rig->clock);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	assert_ok(kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "defrosting"));
+	watch_stop(watch);
+	kryos_fake_clock_reboot(watch->rig->clock);
+	kryos_fake_clock_advance(watch->rig->clock, KRYOS_DAYS(12));
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(watch_minute(watch, 9000000), 0);
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	assert_int_equal(watch->on, 0);
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	assert_int_equal(channel.retired, 1);
+	assert_string_equal(channel.retired_why, "defrosting");
+	watch_stop(watch);
+}
+
+static void a_retirement_in_words_of_others_is_one(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+
+	watch_start(watch);
+	assert_ok(kryos_store_add_event(
+		watch->rig->store,
+		&(struct kryos_event){ .type = KRYOS_EVENT_RETIRED, .name = FRIDGE, .text = "asha: defrosting" }));
+	assert_ok(kryos_store_flush(watch->rig->store, KRYOS_SECONDS(20)));
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	assert_int_equal(channel.retired, 1);
+	assert_string_equal(channel.retired_by, "?");
+	assert_string_equal(channel.retired_why, "asha: defrosting");
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	kryos_fake_clock_advance(watch->rig->clock, KRYOS_MINUTES(1));
+	assert_ok(kryos_store_add_event(
+		watch->rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_RESUMED, .name = FRIDGE, .text = "" }));
+	assert_ok(kryos_store_flush(watch->rig->store, KRYOS_SECONDS(20)));
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	assert_int_equal(channel.retired, 0);
+	watch_stop(watch);
+}
+
 /* As a sampler with record_ns stores it. */
 static int64_t append_row(struct watch *watch, uint32_t channel, int64_t value_micro, int64_t after_ns)
 {
@@ -397,6 +513,10 @@ int main(void)
 		CASE(a_state_too_long_to_be_kept_is_made_again),
 		CASE(a_clock_that_is_years_off_hides_nothing_of_what_is_stored),
 		CASE(a_dose_is_not_forgotten_because_a_channel_was_retired),
+		CASE(a_dose_is_not_forgotten_with_the_state_of_a_channel_that_was_retired),
+		CASE(an_alarm_that_came_again_after_a_retirement_goes_on_without_its_state),
+		CASE(a_retirement_from_before_all_that_is_judged_again_holds),
+		CASE(a_retirement_in_words_of_others_is_one),
 		CASE(a_retired_channel_raises_nothing_until_it_is_resumed),
 	};
 
