@@ -18,6 +18,14 @@ struct feed {
 	struct kryos_sample sample, edge;
 	int64_t lasted_ns; /* what was before the edge */
 	bool has_sample, has_edge;
+	bool is_mixed;              /* the sample is of a period in which a channel of two states was in both */
+	struct kryos_sample newest; /* the newest edge that was looked at */
+	bool has_newest;
+	struct kryos_instant from,
+		last; /* what the state knows already; the newest that was judged, or is in the exposure */
+	bool has_from, has_last;
+	int64_t since_ns; /* by wall time: edges that are older, and before the first sample, are none of it; 0: all are
+	                   */
 	int result;
 };
 
@@ -35,8 +43,8 @@ static bool next_record(struct feed *feed, int (*next)(struct kryos_reader *, co
 	return r > 0;
 }
 
-/* The mean of a period in which a channel of two states was in both: how long in each, not in which it is. */
-static bool says_no_state(const struct kryos_record *record)
+/* Its mean says for how long the channel was in each, not in which it is. */
+static bool is_mixed(const struct kryos_record *record)
 {
 	return strcmp(record->unit, "/") == 0 && record->sample.value_micro > 0 && record->sample.value_micro < 1000000;
 }
@@ -47,8 +55,9 @@ static void find_sample(struct feed *feed)
 
 	feed->has_sample = false;
 	while (!feed->has_sample && next_record(feed, kryos_reader_next, &record)) {
-		if (strcmp(record->channel, feed->watched->name) != 0 || says_no_state(record))
+		if (strcmp(record->channel, feed->watched->name) != 0)
 			continue;
+		feed->is_mixed = is_mixed(record);
 		feed->sample = record->sample;
 		feed->sample.channel = feed->watched->channel;
 		feed->has_sample = true;
@@ -72,94 +81,154 @@ static void find_edge(struct feed *feed)
 	}
 }
 
-/* The next of both, and of an edge how long what was before it lasted; false: there is none. */
-static bool next(struct feed *feed, struct kryos_sample *ret_sample, int64_t *ret_lasted_ns)
+/* The state at the end of a period in which it changed is that of the change; false: none of that period is stored. */
+static bool take_newest_state(const struct feed *feed, struct kryos_sample *sample)
 {
-	struct kryos_instant sample = kri_instant_of(&feed->sample), edge = kri_instant_of(&feed->edge);
-
-	if (feed->has_edge && (!feed->has_sample || kri_instant_is_before(&edge, &sample))) {
-		*ret_sample = feed->edge;
-		*ret_lasted_ns = feed->lasted_ns;
-		find_edge(feed);
-		return true;
-	}
-	if (!feed->has_sample)
+	if (!feed->has_newest || feed->newest.boot != sample->boot ||
+	    sample->t_boot_ns - feed->newest.t_boot_ns > feed->watched->record_ns)
 		return false;
-	*ret_sample = feed->sample;
-	find_sample(feed);
+	sample->value_micro = feed->newest.value_micro;
 	return true;
 }
 
-/*
- * A period's row stands for all of it: where the one before is no further away, its value is judged as often as it was
- * measured. One sample in each period would be mostly gap.
- */
-static int judge_stored(struct kri_watched *watched, const struct kryos_sample *sample)
+static bool edge_comes_first(const struct feed *feed)
 {
-	int64_t every_ns = watched->interval_ns, before_ns = 0;
-	struct kryos_sample part = *sample;
-	int r = 0;
+	struct kryos_instant sample = kri_instant_of(&feed->sample), edge = kri_instant_of(&feed->edge);
 
-	if (watched->record_ns && watched->has_judged && sample->boot == watched->judged.boot)
-		before_ns = sample->t_boot_ns - watched->judged.t_boot_ns;
-	if (before_ns <= watched->record_ns + every_ns) {
-		for (before_ns -= every_ns; r >= 0 && before_ns > 0; before_ns -= every_ns) {
-			part.t_boot_ns = sample->t_boot_ns - before_ns;
-			part.t_wall_ns = sample->t_wall_ns - before_ns;
-			r = kri_watched_judge(watched, &part);
-		}
-	}
-	return r < 0 ? r : kri_watched_judge(watched, sample);
+	return !feed->has_sample || kri_instant_is_before(&edge, &sample);
 }
 
-/* What people said before until (NULL: all) holds from then on; the state has what they said before from (NULL: none).
- */
-static void retire_until(struct kri_watched *watched, const struct kryos_instant *from,
-                         const struct kryos_instant *until)
+/* The next of both, and of an edge how long what was before it lasted; false: there is none. */
+static bool next(struct feed *feed, struct kryos_sample *ret_sample, int64_t *ret_lasted_ns)
+{
+	while (feed->has_sample || feed->has_edge) {
+		bool says_state;
+
+		if (feed->has_edge && edge_comes_first(feed)) {
+			*ret_sample = feed->newest = feed->edge;
+			*ret_lasted_ns = feed->lasted_ns;
+			feed->has_newest = true;
+			find_edge(feed);
+			return true;
+		}
+		*ret_sample = feed->sample;
+		says_state = !feed->is_mixed || take_newest_state(feed, ret_sample);
+		find_sample(feed);
+		if (says_state)
+			return true;
+	}
+	return false;
+}
+
+static bool is_known(const struct feed *feed, const struct kryos_instant *at)
+{
+	return feed->has_from && !kri_instant_is_before(&feed->from, at);
+}
+
+/* What people said before until (NULL: all of it) holds from then on. */
+static void retire_until(const struct feed *feed, const struct kryos_instant *until)
 {
 	struct kri_retirement *retirement;
 
-	while ((retirement = kri_retirements_take(watched, until))) {
-		if (!from || !kri_instant_is_before(&retirement->at, from))
-			kri_watched_retire(watched, retirement);
+	while ((retirement = kri_retirements_take(feed->watched, until))) {
+		if (!feed->has_from || !kri_instant_is_before(&retirement->at, &feed->from))
+			kri_watched_retire(feed->watched, retirement);
 		free(retirement);
 	}
+}
+
+static int judge_one(struct feed *feed, const struct kryos_sample *sample)
+{
+	struct kryos_instant at = kri_instant_of(sample);
+
+	retire_until(feed, &at);
+	if (!is_known(feed, &at))
+		return kri_watched_judge(feed->watched, sample);
+	kri_watched_remember(feed->watched, sample);
+	return 0;
+}
+
+/*
+ * A period's row stands for all of it, and so does a change for how long the other state lasted: where what was before
+ * is no further away, that is judged as often as it was measured, but for the last time. One sample in each period
+ * would be mostly gap.
+ */
+static int judge_since_last(struct feed *feed, const struct kryos_sample *sample, int64_t lasted_ns)
+{
+	int64_t record_ns = feed->watched->record_ns, every_ns = feed->watched->interval_ns, before_ns = 0;
+	struct kryos_sample part = *sample;
+	int r = 0;
+
+	if (record_ns && feed->has_last && sample->boot == feed->last.boot)
+		before_ns = sample->t_boot_ns - feed->last.t_boot_ns;
+	if (before_ns > record_ns + every_ns || before_ns > lasted_ns)
+		return 0;
+	for (before_ns -= every_ns; r >= 0 && before_ns > 0; before_ns -= every_ns) {
+		part.t_boot_ns = sample->t_boot_ns - before_ns;
+		part.t_wall_ns = sample->t_wall_ns - before_ns;
+		r = judge_one(feed, &part);
+	}
+	return r;
+}
+
+static int judge_sample(struct feed *feed, const struct kryos_sample *sample)
+{
+	struct kryos_instant at = kri_instant_of(sample);
+	int r;
+
+	if (!is_known(feed, &at) && kri_watched_is_older(feed->watched, sample))
+		return 0;
+	r = judge_since_last(feed, sample, INT64_MAX);
+	if (r >= 0)
+		r = judge_one(feed, sample);
+	feed->watched->replayed_seq = sample->seq;
+	return r;
+}
+
+static int judge_edge(struct feed *feed, struct kryos_sample *edge, int64_t lasted_ns)
+{
+	struct kryos_instant at = kri_instant_of(edge);
+	struct kryos_sample before = *edge;
+	int r = 0;
+
+	if (is_known(feed, &at))
+		return 0;
+	before.value_micro = edge->value_micro ? 0 : 1000000;
+	if (kri_watched_is_older(feed->watched, edge)) {
+		kri_watched_put_last(feed->watched, edge);
+		lasted_ns = 0;
+	} else {
+		r = judge_since_last(feed, &before, lasted_ns);
+	}
+	retire_until(feed, &at);
+	return r < 0 ? r : kri_watched_judge_change(feed->watched, edge, lasted_ns);
 }
 
 static void judge_all(struct feed *feed)
 {
 	struct kri_watched *watched = feed->watched;
-	struct kryos_instant from = watched->judged, at;
-	bool has_from = watched->has_judged;
 	struct kryos_sample sample;
 	int64_t lasted_ns = 0;
 	int r = 0;
 
+	feed->from = feed->last = watched->judged;
+	feed->has_from = feed->has_last = watched->has_judged;
+	if (feed->has_from)
+		kri_watched_get_remembered(watched, &feed->last);
 	if (feed->result >= 0) {
 		find_sample(feed);
 		find_edge(feed);
+		while (feed->has_edge && feed->edge.t_wall_ns < feed->since_ns && edge_comes_first(feed))
+			find_edge(feed);
 	}
 	while (r >= 0 && next(feed, &sample, &lasted_ns)) {
-		at = kri_instant_of(&sample);
-		retire_until(watched, has_from ? &from : NULL, &at);
-		if (has_from && !kri_instant_is_before(&from, &at)) {
-			if (sample.seq)
-				kri_watched_remember(watched, &sample);
-			continue;
-		}
-		if (kri_watched_is_older(watched, &sample)) {
-			if (sample.seq)
-				continue;
-			kri_watched_put_last(watched, &sample);
-			lasted_ns = 0;
-		}
-		r = sample.seq ? judge_stored(watched, &sample) : kri_watched_judge_change(watched, &sample, lasted_ns);
-		if (sample.seq)
-			watched->replayed_seq = sample.seq;
+		r = sample.seq ? judge_sample(feed, &sample) : judge_edge(feed, &sample, lasted_ns);
+		feed->last = kri_instant_of(&sample);
+		feed->has_last = true;
 		if (!watched->quiet && watched->news_count >= KEEP_NEWS)
 			kri_watched_keep(watched);
 	}
-	retire_until(watched, has_from ? &from : NULL, NULL);
+	retire_until(feed, NULL);
 	watched->replayed_seq = 0;
 	if (r < 0)
 		feed->result = r;
@@ -226,20 +295,17 @@ static int seek_lost(struct feed *feed)
 {
 	struct kri_watched *watched = feed->watched;
 	int64_t newest = 0, back = LOST_NS;
-	const struct kryos_record *record;
 	int r = newest_wall_ns(feed, &newest);
 
 	for (uint32_t i = 0; i < watched->rule_count; i++) {
 		back = watched->rules[i].window_ns > back ? watched->rules[i].window_ns : back;
 		back = watched->rules[i].duration_ns > back ? watched->rules[i].duration_ns : back;
 	}
-	if (r >= 0)
-		r = kryos_reader_seek_time(feed->reader, kri_announced_since(watched, newest - back));
 	if (r < 0)
 		return r;
-	/* Events are numbered among samples: those of that time are behind the same number. */
-	r = kryos_reader_next(feed->reader, &record);
-	return r > 0 ? kryos_reader_seek(feed->reader, record->seq) : r;
+	/* A row stands for the period before it. */
+	feed->since_ns = kri_announced_since(watched, newest - back) - watched->record_ns - watched->interval_ns;
+	return kryos_reader_seek_time(feed->reader, feed->since_ns); /* of the samples; the events are all to come */
 }
 
 /* What is open and was not told is told, with its true beginning. */

@@ -409,96 +409,6 @@ static void a_retirement_in_words_of_others_is_one(void **state)
 	watch_stop(watch);
 }
 
-/* As a sampler with record_ns stores it. */
-static int64_t append_row(struct watch *watch, uint32_t channel, int64_t value_micro, int64_t after_ns)
-{
-	struct kryos_sample row = rig_sample(channel, value_micro);
-
-	kryos_fake_clock_advance(watch->rig->clock, after_ns);
-	row.round = 1;
-	row.t_boot_ns = kryos_fake_clock_boot_ns(watch->rig->clock);
-	row.t_wall_ns = kryos_fake_clock_wall_ns(watch->rig->clock);
-	row.trust = KRYOS_TRUST_SYNCED;
-	assert_ok(kryos_store_append(watch->rig->store, &row, 1));
-	return row.t_boot_ns;
-}
-
-static void watch_periods(struct watch *watch, const char *channel, const struct kryos_rule *rule, const char *unit)
-{
-	assert_ok(kryos_monitor_watch(watch->monitor, channel,
-	                              KRYOS_MONITOR_CHANNEL_CONFIG(.rules = rule, .rule_count = 1, .unit = unit,
-	                                                           .interval_ns = KRYOS_MINUTES(1),
-	                                                           .record_ns = KRYOS_MINUTES(15))));
-	watch_take_events(watch);
-}
-
-static void a_row_of_a_period_stands_for_all_of_it(void **state)
-{
-	struct watch *watch = *state;
-	struct kryos_rule hours = watch_warm;
-	int64_t start;
-
-	hours.duration_ns = KRYOS_HOURS(2);
-	watch_start(watch);
-	start = append_row(watch, watch->rig->fridge, 5000000, KRYOS_MINUTES(15));
-	for (int i = 0; i < 9; i++)
-		append_row(watch, watch->rig->fridge, 9000000, KRYOS_MINUTES(15));
-	watch_periods(watch, FRIDGE, &hours, NULL);
-	assert_int_equal(watch->on, 1);
-	assert_int_equal(watch->last.start.t_boot_ns, start + KRYOS_MINUTES(1));
-	assert_int_equal(watch->last.trigger.t_boot_ns, start + KRYOS_MINUTES(121));
-	assert_int_equal(watch->last.indeterminate_ns, 0);
-	watch_stop(watch);
-}
-
-static void a_row_that_is_too_far_from_the_one_before_is_one_measurement(void **state)
-{
-	struct watch *watch = *state;
-	struct kryos_rule hours = watch_warm;
-
-	hours.duration_ns = KRYOS_HOURS(2);
-	watch_start(watch);
-	for (int i = 0; i < 20; i++)
-		append_row(watch, watch->rig->fridge, 9000000, KRYOS_MINUTES(17));
-	watch_periods(watch, FRIDGE, &hours, NULL);
-	assert_int_equal(watch->on, 0); /* two minutes of each seventeen are known */
-	watch_stop(watch);
-}
-
-static void how_long_a_door_was_open_does_not_say_that_it_was_shut(void **state)
-{
-	static const struct kryos_rule open = { .size = sizeof(open),
-		                                .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
-		                                .name = "open",
-		                                .kind = KRYOS_RULE_DOOR,
-		                                .comparator = KRYOS_COMPARATOR_GE,
-		                                .threshold_micro = 1000000,
-		                                .duration_ns = KRYOS_MINUTES(5) };
-	struct watch *watch = *state;
-	struct kryos_sample sample;
-	uint32_t lid;
-
-	watch_start(watch);
-	watch_periods(watch, "lid.open", &open, "/");
-	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
-	for (int i = 0; i < 6; i++)
-		watch_judge(watch, lid, 1000000, &sample);
-	assert_int_equal(watch->on, 1);
-	watch_stop(watch);
-	watch_start(watch);
-	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
-	append_row(watch, lid, 400000, KRYOS_MINUTES(1)); /* it was shut before */
-	append_row(watch, lid, 1000000, KRYOS_MINUTES(15));
-	watch_periods(watch, "lid.open", &open, "/");
-	assert_int_equal(watch->off, 0);
-	append_row(watch, lid, 0, KRYOS_MINUTES(15));
-	watch_stop(watch);
-	watch_start(watch);
-	watch_periods(watch, "lid.open", &open, "/");
-	assert_int_equal(watch->off, 1);
-	watch_stop(watch);
-}
-
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, watch_setup, watch_teardown)
@@ -507,9 +417,6 @@ int main(void)
 		CASE(what_is_watched_no_more_ends_and_is_forgotten),
 		CASE(who_acknowledged_and_why_outlives_a_restart),
 		CASE(a_retired_channel_stays_so_without_its_state),
-		CASE(a_row_of_a_period_stands_for_all_of_it),
-		CASE(a_row_that_is_too_far_from_the_one_before_is_one_measurement),
-		CASE(how_long_a_door_was_open_does_not_say_that_it_was_shut),
 		CASE(a_state_too_long_to_be_kept_is_made_again),
 		CASE(a_clock_that_is_years_off_hides_nothing_of_what_is_stored),
 		CASE(a_dose_is_not_forgotten_because_a_channel_was_retired),

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Judging what the store holds where it does not hold every measurement: rows of periods, and changes between them. */
+#include "monitor_rig.h"
+#include <kryos/history.h>
+
+/* As a sampler with record_ns stores it. */
+static int64_t append_row(struct watch *watch, uint32_t channel, int64_t value_micro, int64_t after_ns)
+{
+	struct kryos_sample row = rig_sample(channel, value_micro);
+
+	kryos_fake_clock_advance(watch->rig->clock, after_ns);
+	row.round = 1;
+	row.t_boot_ns = kryos_fake_clock_boot_ns(watch->rig->clock);
+	row.t_wall_ns = kryos_fake_clock_wall_ns(watch->rig->clock);
+	row.trust = KRYOS_TRUST_SYNCED;
+	assert_ok(kryos_store_append(watch->rig->store, &row, 1));
+	return row.t_boot_ns;
+}
+
+static void watch_recorded(struct watch *watch, const char *channel, const struct kryos_rule *rule, const char *unit,
+                           int64_t record_ns)
+{
+	assert_ok(kryos_monitor_watch(watch->monitor, channel,
+	                              KRYOS_MONITOR_CHANNEL_CONFIG(.rules = rule, .rule_count = 1, .unit = unit,
+	                                                           .interval_ns = KRYOS_MINUTES(1),
+	                                                           .record_ns = record_ns)));
+	watch_take_events(watch);
+}
+
+static void watch_periods(struct watch *watch, const char *channel, const struct kryos_rule *rule, const char *unit)
+{
+	watch_recorded(watch, channel, rule, unit, KRYOS_MINUTES(15));
+}
+
+static void a_row_of_a_period_stands_for_all_of_it(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_rule hours = watch_warm;
+	int64_t start;
+
+	hours.duration_ns = KRYOS_HOURS(2);
+	watch_start(watch);
+	start = append_row(watch, watch->rig->fridge, 5000000, KRYOS_MINUTES(15));
+	for (int i = 0; i < 9; i++)
+		append_row(watch, watch->rig->fridge, 9000000, KRYOS_MINUTES(15));
+	watch_periods(watch, FRIDGE, &hours, NULL);
+	assert_int_equal(watch->on, 1);
+	assert_int_equal(watch->last.start.t_boot_ns, start + KRYOS_MINUTES(1));
+	assert_int_equal(watch->last.trigger.t_boot_ns, start + KRYOS_MINUTES(121));
+	assert_int_equal(watch->last.indeterminate_ns, 0);
+	watch_stop(watch);
+}
+
+static void a_row_that_is_too_far_from_the_one_before_is_one_measurement(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_rule hours = watch_warm;
+
+	hours.duration_ns = KRYOS_HOURS(2);
+	watch_start(watch);
+	for (int i = 0; i < 20; i++)
+		append_row(watch, watch->rig->fridge, 9000000, KRYOS_MINUTES(17));
+	watch_periods(watch, FRIDGE, &hours, NULL);
+	assert_int_equal(watch->on, 0); /* two minutes of each seventeen are known */
+	watch_stop(watch);
+}
+
+static const struct kryos_rule open = { .size = sizeof(open),
+	                                .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+	                                .name = "open",
+	                                .kind = KRYOS_RULE_DOOR,
+	                                .comparator = KRYOS_COMPARATOR_GE,
+	                                .threshold_micro = 1000000,
+	                                .duration_ns = KRYOS_MINUTES(5) };
+
+static void how_long_a_door_was_open_does_not_say_that_it_was_shut(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_sample sample;
+	uint32_t lid;
+
+	watch_start(watch);
+	watch_periods(watch, "lid.open", &open, "/");
+	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
+	for (int i = 0; i < 6; i++)
+		watch_judge(watch, lid, 1000000, &sample);
+	assert_int_equal(watch->on, 1);
+	watch_stop(watch);
+	watch_start(watch);
+	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
+	append_row(watch, lid, 400000, KRYOS_MINUTES(1)); /* it was shut before */
+	append_row(watch, lid, 1000000, KRYOS_MINUTES(15));
+	watch_periods(watch, "lid.open", &open, "/");
+	assert_int_equal(watch->off, 0);
+	append_row(watch, lid, 0, KRYOS_MINUTES(15));
+	watch_stop(watch);
+	watch_start(watch);
+	watch_periods(watch, "lid.open", &open, "/");
+	assert_int_equal(watch->off, 1);
+	watch_stop(watch);
+}
+
+/* As a sampler does with a line that changes: judged at once, and stored. */
+static void change(struct watch *watch, uint32_t lid, int64_t value_micro, int64_t lasted_ns, int64_t after_ns)
+{
+	struct kryos_sample sample = rig_sample(lid, value_micro);
+
+	kryos_fake_clock_advance(watch->rig->clock, after_ns);
+	sample.t_boot_ns = kryos_fake_clock_boot_ns(watch->rig->clock);
+	sample.t_wall_ns = kryos_fake_clock_wall_ns(watch->rig->clock);
+	sample.trust = KRYOS_TRUST_SYNCED;
+	assert_ok(kryos_store_add_event(watch->rig->store, &(struct kryos_event){ .type = KRYOS_EVENT_STATE,
+	                                                                          .code = value_micro != 0,
+	                                                                          .value_ns = lasted_ns,
+	                                                                          .name = "lid.open",
+	                                                                          .sample = sample }));
+	assert_ok(kri_monitor_take_state(watch->monitor, &sample, lasted_ns));
+	watch_take_events(watch);
+	assert_ok(kryos_store_flush(watch->rig->store, KRYOS_SECONDS(20)));
+}
+
+/*
+ * Rows every 8 min of a door that is measured every minute. It is opened at minute 3; the row of minute 8 says that it
+ * was in both states. At minute 9 the state is lost, and the rows of minutes 16 and 17 follow.
+ */
+static void a_row_of_both_states_goes_on_with_the_newest_change(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct kryos_sample sample;
+	struct kryos_instant trigger;
+	uint32_t lid;
+
+	watch_start(watch);
+	watch_recorded(watch, "lid.open", &open, "/", KRYOS_MINUTES(8));
+	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
+	for (int i = 0; i < 3; i++)
+		watch_judge(watch, lid, 0, &sample);
+	change(watch, lid, 1000000, KRYOS_HOURS(1), KRYOS_SECONDS(1));
+	for (int i = 0; i < 5; i++)
+		watch_judge(watch, lid, 1000000, &sample);
+	append_row(watch, lid, 600000, 0);
+	assert_int_equal(watch->on, 1);
+	watch_judge(watch, lid, 1000000, &sample);
+	trigger = watch->last.trigger;
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	append_row(watch, lid, 1000000, KRYOS_MINUTES(7));
+	append_row(watch, lid, 1000000, KRYOS_MINUTES(1));
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	watch_recorded(watch, "lid.open", &open, "/", KRYOS_MINUTES(8));
+	assert_int_equal(watch->on + watch->off, 0);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	assert_int_equal(alarm.episode.ended_by, KRYOS_EPISODE_OPEN);
+	assert_int_equal(alarm.episode.trigger.t_boot_ns, trigger.t_boot_ns);
+	assert_int_equal(alarm.episode.indeterminate_ns, 0);
+	watch_stop(watch);
+}
+
+/* Whose change is not stored, or not of that boot: nobody knows which state was the newer one. */
+static void a_row_of_both_states_without_a_change_says_nothing(void **state)
+{
+	struct watch *watch = *state;
+	uint32_t lid;
+
+	watch_start(watch);
+	watch_recorded(watch, "lid.open", &open, "/", KRYOS_MINUTES(8));
+	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
+	change(watch, lid, 1000000, 0, KRYOS_SECONDS(1));
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	append_row(watch, lid, 500000, KRYOS_MINUTES(9)); /* a period in which no change is stored */
+	watch_stop(watch);
+	kryos_fake_clock_reboot(watch->rig->clock);
+	watch_start(watch);
+	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	append_row(watch, lid, 500000, KRYOS_MINUTES(4));
+	append_row(watch, lid, 500000, KRYOS_MINUTES(2));
+	watch_stop(watch);
+	watch_lose_state(watch);
+	watch_start(watch);
+	watch_recorded(watch, "lid.open", &open, "/", KRYOS_MINUTES(8));
+	assert_int_equal(watch->on + watch->off, 0);
+	watch_stop(watch);
+}
+
+/* Between two changes, the second of which tells how long it was so, no row is needed. */
+static void a_state_that_lasted_until_a_change_was_so_all_the_time(void **state)
+{
+	struct kryos_rule ajar = open;
+	struct watch *watch = *state;
+	uint32_t lid;
+
+	ajar.mode = KRYOS_RULE_CUMULATIVE;
+	ajar.duration_ns = KRYOS_MINUTES(7);
+	watch_start(watch);
+	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
+	change(watch, lid, 1000000, 0, KRYOS_SECONDS(1));
+	change(watch, lid, 0, KRYOS_MINUTES(6), KRYOS_MINUTES(6));
+	change(watch, lid, 1000000, KRYOS_MINUTES(3), KRYOS_MINUTES(3));
+	append_row(watch, lid, 500000, KRYOS_MINUTES(2));
+	watch_recorded(watch, "lid.open", &ajar, "/", KRYOS_MINUTES(15));
+	assert_int_equal(watch->on, 1);
+	assert_int_equal(watch->last.accumulated_ns, KRYOS_MINUTES(8));
+	assert_int_equal(watch->last.indeterminate_ns, 0);
+	watch_stop(watch);
+}
+
+/* Stored since the state was kept, and before the channel was retired by somebody who looked at it. */
+static void the_exposure_too_takes_a_row_for_all_of_its_period(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+	struct kryos_exposure_result exposure = { .size = sizeof(exposure) };
+
+	watch_start(watch);
+	watch_periods(watch, FRIDGE, &watch_warm, NULL);
+	watch_minute(watch, 5000000);
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	for (int i = 0; i < 2; i++)
+		append_row(watch, watch->rig->fridge, 7000000, KRYOS_MINUTES(15));
+	watch_stop(watch);
+	watch_start(watch);
+	assert_ok(kri_monitor_visit(watch->monitor));
+	kryos_fake_clock_advance(watch->rig->clock, KRYOS_MINUTES(5));
+	assert_ok(kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "empty"));
+	watch_stop(watch);
+	watch_start(watch);
+	append_row(watch, watch->rig->fridge, 7000000, KRYOS_MINUTES(10)); /* of a period in which it was retired */
+	watch_periods(watch, FRIDGE, &watch_warm, NULL);
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	assert_int_equal(channel.retired, 1);
+	assert_ok(kryos_history_get(channel.history, KRYOS_WINDOW_ALL, &exposure));
+	assert_int_equal(exposure.samples, 46);
+	assert_int_equal(exposure.time_ns, KRYOS_MINUTES(45));
+	watch_stop(watch);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, watch_setup, watch_teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(a_row_of_a_period_stands_for_all_of_it),
+		CASE(a_row_that_is_too_far_from_the_one_before_is_one_measurement),
+		CASE(how_long_a_door_was_open_does_not_say_that_it_was_shut),
+		CASE(a_row_of_both_states_goes_on_with_the_newest_change),
+		CASE(a_row_of_both_states_without_a_change_says_nothing),
+		CASE(a_state_that_lasted_until_a_change_was_so_all_the_time),
+		CASE(the_exposure_too_takes_a_row_for_all_of_its_period),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
