@@ -37,4 +37,7 @@ struct kryos_history {
 	struct kri_day days[KRYOS_HISTORY_DAYS]; /* number n at n modulo that */
 };
 
+/* history_state.c: as kryos_history_restore; above and below go on by the thresholds of the bytes. */
+int kri_history_restore_whole(struct kryos_history *history, const void *bytes, size_t count);
+
 #endif

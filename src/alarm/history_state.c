@@ -94,11 +94,11 @@ static bool has_thresholds(const struct kryos_exposure_config *a, const struct k
 	       (!(a->has & KRYOS_EXPOSURE_HIGH) || a->high_micro == b->high_micro);
 }
 
-int kryos_history_restore(struct kryos_history *history, const void *bytes, size_t count)
+/* Of its config the bytes have all but the limit of a gap. */
+static int read_saved(const struct kryos_history *history, const void *bytes, size_t count, struct kryos_history *saved)
 {
+	const struct kryos_exposure_config *config, *own;
 	struct kri_pass pass = begin();
-	struct kryos_history saved = { 0 };
-	struct kryos_exposure_config config;
 	int r;
 
 	if (!history || !bytes)
@@ -108,19 +108,43 @@ int kryos_history_restore(struct kryos_history *history, const void *bytes, size
 	r = kri_pass_read(&pass, bytes, count);
 	if (r < 0)
 		return r;
-	pass_history(&pass, &saved);
+	pass_history(&pass, saved);
 	r = kri_pass_finish(&pass, NULL, NULL);
 	if (r < 0)
 		return r;
-	config = history->exposure.config;
-	if (saved.exposure.config.activation_j_per_mol != config.activation_j_per_mol ||
-	    saved.exposure.config.vvm != config.vvm || saved.exposure.config.vvm_model != config.vvm_model)
+	config = &saved->exposure.config;
+	own = &history->exposure.config;
+	if (config->activation_j_per_mol != own->activation_j_per_mol || config->vvm != own->vvm ||
+	    config->vvm_model != own->vvm_model)
 		return kryos_fail(-EINVAL,
 		                  "history: it was saved with another activation energy, or other vial monitors");
-	if (!has_thresholds(&saved.exposure.config, &config))
+	saved->exposure.kelvin = history->exposure.kelvin;
+	return 0;
+}
+
+int kryos_history_restore(struct kryos_history *history, const void *bytes, size_t count)
+{
+	struct kryos_history saved = { 0 };
+	int r = read_saved(history, bytes, count, &saved);
+
+	if (r < 0)
+		return r;
+	if (!has_thresholds(&saved.exposure.config, &history->exposure.config))
 		forget_thresholds(&saved);
-	saved.exposure.config = config;
-	saved.exposure.kelvin = history->exposure.kelvin;
+	saved.exposure.config = history->exposure.config;
+	*history = saved;
+	return 0;
+}
+
+int kri_history_restore_whole(struct kryos_history *history, const void *bytes, size_t count)
+{
+	struct kryos_history saved = { 0 };
+	int r = read_saved(history, bytes, count, &saved);
+
+	if (r < 0)
+		return r;
+	saved.exposure.config.size = history->exposure.config.size;
+	saved.exposure.config.gap_limit_ns = history->exposure.config.gap_limit_ns;
 	*history = saved;
 	return 0;
 }

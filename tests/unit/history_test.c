@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Windows and days, by hand and against docs/alarms.md written down plainly. */
+#include "alarm/history.h"
 #include "digest/digest.h"
 #include "support.h"
 #include <errno.h>
@@ -260,6 +261,19 @@ static void a_state_is_small_and_goes_on_with_other_thresholds(void **state)
 	assert_true(window_of(next, KRYOS_WINDOW_30D).above_ns <= 10 * MINUTE); /* the step that is not over */
 	assert_int_equal(day_of(next, 3).above_ns, 0);
 	kryos_history_free(next);
+	config.has = 0; /* as it was: whoever looks knows no thresholds */
+	assert_ok(kryos_history_new(&next, &config));
+	assert_ok(kri_history_restore_whole(next, bytes, count));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(window_of(next, KRYOS_WINDOW_30D).above_ns,
+		                 window_of(history, KRYOS_WINDOW_30D).above_ns);
+		assert_int_equal(window_of(next, KRYOS_WINDOW_ALL).time_ns,
+		                 window_of(history, KRYOS_WINDOW_ALL).time_ns);
+		assert_int_equal(day_of(next, 3).above_ns, day_of(history, 3).above_ns);
+		take_at(next, 60 * DAY + 10 * MINUTE, 9, 0);
+		take_at(history, 60 * DAY + 10 * MINUTE, 9, 0);
+	}
+	kryos_history_free(next);
 	config.vvm = 0;
 	assert_ok(kryos_history_new(&next, &config));
 	assert_fails(-EINVAL, kryos_history_restore(next, bytes, count));
@@ -287,8 +301,9 @@ static void a_state_that_lies_does_no_harm(void **state)
 	assert_ok(kryos_history_save(history, &bytes, &count));
 	kryos_history_free(history);
 	for (size_t at = 16; at + 12 <= count; at += 8) {
-		for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		for (size_t i = 0; i < 2 * sizeof(lies) / sizeof(lies[0]); i++) {
 			struct kryos_sample sample = { .t_boot_ns = 4 * DAY, .t_wall_ns = MIDNIGHT };
+			uint64_t lie = (uint64_t)lies[i / 2];
 			struct kryos_exposure_result result = { .size = sizeof(result) };
 			struct kryos_history_day day = { .size = sizeof(day) };
 			uint32_t crc;
@@ -296,12 +311,13 @@ static void a_state_that_lies_does_no_harm(void **state)
 
 			memcpy(lying, bytes, count);
 			for (int byte = 0; byte < 8; byte++)
-				lying[at + (size_t)byte] = (unsigned char)((uint64_t)lies[i] >> 8 * byte);
+				lying[at + (size_t)byte] = (unsigned char)(lie >> 8 * byte);
 			crc = kri_crc32c(0, lying, count - 4);
 			for (int byte = 0; byte < 4; byte++)
 				lying[count - 4 + (size_t)byte] = (unsigned char)(crc >> 8 * byte);
 			history = make();
-			r = kryos_history_restore(history, lying, count);
+			r = i % 2 ? kri_history_restore_whole(history, lying, count)
+			          : kryos_history_restore(history, lying, count);
 			refused += r < 0;
 			if (r >= 0) {
 				r = kryos_history_take(history, &sample, 0); /* any answer, and no harm */
