@@ -107,7 +107,7 @@ struct kryos_monitor_channel {
 	   that of the lowest rule of heat and the highest of freezing. Retired or not. */
 	const struct kryos_history *history;
 	uint32_t older; /* episodes that ended and nobody acknowledged, older than those 16: in the events only */
-	char unit[16];  /* "": not known, where nothing of it was measured since this start */
+	char unit[16];
 };
 KRYOS_API int kryos_monitor_get_channel(struct kryos_monitor *monitor, unsigned int index,
                                         struct kryos_monitor_channel *ret_channel);

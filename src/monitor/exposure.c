@@ -58,8 +58,11 @@ void kri_watched_remember(struct kri_watched *watched, const struct kryos_sample
 
 void kri_watched_restore_history(struct kri_watched *watched, const void *bytes, size_t count)
 {
-	int r = watched->history && count ? kryos_history_restore(watched->history, bytes, count) : 0;
+	int r = 0;
 
+	if (watched->history && count)
+		r = watched->visited ? kri_history_restore_whole(watched->history, bytes, count)
+		                     : kryos_history_restore(watched->history, bytes, count);
 	if (r < 0)
 		kri_log(watched->monitor->ctx, KRYOS_LOG_WARNING, "monitor", r, "%s: its exposure begins anew: %s",
 		        watched->name, kryos_strerror(r));

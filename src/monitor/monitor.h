@@ -15,11 +15,22 @@ struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor);
 int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample, int64_t lasted_ns);
 
 /*
- * For a look at what the store keeps, and for what people say of it: all channels of which it has a state, by the rules
- * that were in force. Nothing is judged and nothing written until somebody says something; then what else is kept stays
- * as it was, and whoever watches the channel next goes on from there.
+ * For a look at what the store keeps, and for what people say of it: all channels of which it has a state or rules, by
+ * the rules that were in force. What was stored since the state was kept is judged, and nothing is written until
+ * somebody says something: then that, and what was judged, is. Whoever watches the channel next goes on from there.
  */
 int kri_monitor_visit(struct kryos_monitor *monitor);
+/* A channel that should be among them, unless it is. */
+int kri_monitor_visit_channel(struct kryos_monitor *monitor, const char *channel);
+struct kri_visited {
+	const char *channel;
+	/* Why nothing is known of it but the alarms that stored events say are open. NULL: it is known, up to that
+	   instant; t_wall_ns 0: nothing was judged. Until the next call. */
+	const char *unread;
+	struct kryos_instant judged;
+};
+/* index from 0; false: no more, or it is watched and not looked at. */
+bool kri_monitor_get_visited(const struct kryos_monitor *monitor, unsigned int index, struct kri_visited *ret_visited);
 
 /* Whether the store has taken all that was said; it may still be on its way to the disk. */
 bool kri_monitor_is_kept(const struct kryos_monitor *monitor);

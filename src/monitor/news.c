@@ -52,6 +52,10 @@ int kri_news_check(const struct kri_watched *watched)
 	/* Of each rule there may be one end, and one beginning, that can't give way. */
 	if (watched->news_count + 2 * KRI_MONITOR_MAX_RULES < KRI_MONITOR_MAX_NEWS)
 		return 0;
+	if (watched->visited)
+		return kryos_fail(-EAGAIN,
+		                  "%s: too much happened since its state was kept: the daemon has to run first",
+		                  watched->name);
 	return kryos_fail(-EAGAIN, "%s: too much of it waits for the disk", watched->name);
 }
 
@@ -120,6 +124,8 @@ bool kri_watched_keep(struct kri_watched *watched)
 	size_t count = 0;
 	int r;
 
+	if (watched->visited && !watched->said)
+		return true;
 	for (const struct kri_news *news = watched->news; news; news = news->next) {
 		events[count] = (struct kryos_event){
 			.type = news->type, .name = watched->name, .text = news->text, .sample = news->sample

@@ -102,6 +102,8 @@ static int find(struct kryos_monitor *monitor, const char *channel, const char *
 	*ret_watched = channel ? kri_monitor_find(monitor, channel) : NULL;
 	if (!*ret_watched)
 		return kryos_fail(-ENOENT, "%s: no rules watch this channel", channel ? channel : "");
+	if (*(*ret_watched)->unread)
+		return kryos_fail(-EAGAIN, "%s: %s: the daemon has to run first", channel, (*ret_watched)->unread);
 	return kri_news_check(*ret_watched);
 }
 
@@ -118,14 +120,51 @@ static struct kri_alarm **find_unacknowledged(struct kri_watched *watched, const
 	return newest;
 }
 
-static void tell_acknowledged(struct kri_watched *watched, const struct kri_alarm *alarm)
+/* With which words an event names it; how many bytes. */
+static size_t alarm_words(const struct kri_alarm *alarm, char text[KRYOS_EPISODE_TEXT_MAX])
 {
-	char episode[KRYOS_EPISODE_TEXT_MAX], text[KRYOS_EPISODE_TEXT_MAX];
+	char episode[KRYOS_EPISODE_TEXT_MAX];
 	const char *start = strstr(kryos_episode_text(&alarm->episode, episode), " start=") + 1;
 
-	snprintf(text, sizeof(text), "rule=%s %.*s by=%s comment=%s", alarm->episode.name, (int)strcspn(start, " "),
-	         start, alarm->by, alarm->comment);
+	return (size_t)snprintf(text, KRYOS_EPISODE_TEXT_MAX, "rule=%s %.*s", alarm->episode.name,
+	                        (int)strcspn(start, " "), start);
+}
+
+static void tell_acknowledged(struct kri_watched *watched, const struct kri_alarm *alarm)
+{
+	char text[KRYOS_EPISODE_TEXT_MAX];
+	size_t length = alarm_words(alarm, text);
+
+	snprintf(text + length, sizeof(text) - length, " by=%s comment=%s", alarm->by, alarm->comment);
 	kri_news_add(watched, KRYOS_EVENT_ACKNOWLEDGED, NULL, NULL, text);
+}
+
+void kri_acknowledged_take(struct kri_watched *watched, const char *text, const struct kryos_instant *at)
+{
+	const char *by, *comment;
+
+	for (struct kri_alarm *alarm = watched->alarms; alarm; alarm = alarm->next) {
+		char words[KRYOS_EPISODE_TEXT_MAX];
+		size_t length = alarm_words(alarm, words);
+
+		by = text + length;
+		if (strncmp(text, words, length) != 0 || strncmp(by, " by=", 4) != 0)
+			continue;
+		by += 4;
+		comment = strstr(by, " comment=");
+		if (!comment || comment - by >= KRI_WHO_MAX)
+			continue;
+		alarm->acknowledged = true;
+		alarm->at = *at;
+		snprintf(alarm->by, sizeof(alarm->by), "%.*s", (int)(comment - by), by);
+		snprintf(alarm->comment, sizeof(alarm->comment), "%s", comment + strlen(" comment="));
+	}
+}
+
+static void keep_said(struct kri_watched *watched)
+{
+	watched->said = true;
+	kri_watched_keep(watched);
 }
 
 int kryos_monitor_acknowledge(struct kryos_monitor *monitor, const char *channel, const char *rule, const char *who,
@@ -154,7 +193,7 @@ int kryos_monitor_acknowledge(struct kryos_monitor *monitor, const char *channel
 		remove_alarm(at);
 	if (!has_ended(watched))
 		watched->older = 0; /* who came to the last of the list has read of them */
-	kri_watched_keep(watched);
+	keep_said(watched);
 	return 0;
 }
 
@@ -190,6 +229,10 @@ static int set_retired(struct kryos_monitor *monitor, const char *channel, bool 
 	if (r >= 0 && watched->retired == retired)
 		r = kryos_fail(-EALREADY, retired ? "%s: it is retired, by %s" : "%s: it is not retired", channel,
 		               watched->retired_by);
+	if (r >= 0 && retired && watched->unjudged)
+		r = kryos_fail(-EAGAIN,
+		               "%s: what is kept of it does not say how its alarms end: the daemon has to run first",
+		               channel);
 	if (r >= 0 && retired)
 		r = kryos_evaluator_end(watched->evaluator, KRYOS_EPISODE_RETIRED);
 	if (r < 0)
@@ -199,7 +242,7 @@ static int set_retired(struct kryos_monitor *monitor, const char *channel, bool 
 	retire(watched, retired, who, why, &now);
 	snprintf(text, sizeof(text), "by=%s why=%s", who, why);
 	kri_news_add(watched, retired ? KRYOS_EVENT_RETIRED : KRYOS_EVENT_RESUMED, NULL, NULL, text);
-	kri_watched_keep(watched);
+	keep_said(watched);
 	return 0;
 }
 
@@ -281,7 +324,7 @@ int kryos_monitor_get_channel(struct kryos_monitor *monitor, unsigned int index,
 			                             .history = watched->history,
 			                             .older = watched->older };
 
-		if (watched->leaving || index--)
+		if (watched->leaving || *watched->unread || index--)
 			continue;
 		memcpy(own.unit, watched->unit, sizeof(own.unit));
 		memcpy(own.retired_by, watched->retired_by, sizeof(own.retired_by));

@@ -10,7 +10,7 @@
  *     replay.c    judging what the store holds
  *     announced.c what stored events say is open, and since when it is retired
  *     people.c    acknowledging, retiring
- *     visit.c     a look at what is kept, where nothing is judged
+ *     visit.c     a look at what is kept, where no station runs
  *
  * Context thread only.
  */
@@ -27,6 +27,7 @@
 #define KRI_WHO_MAX 32
 #define KRI_COMMENT_MAX 201
 #define KRI_RETIRED_TEXT (KRI_WHO_MAX + KRI_COMMENT_MAX + 16)
+#define KRI_NOTED_ALARM "alarm " /* and the channel: the name by which the store knows its rules (kri_store_note) */
 
 /* An episode that is open, or that ended and nobody acknowledged. */
 struct kri_alarm {
@@ -96,8 +97,10 @@ struct kri_watched {
 	bool quiet;                      /* what is judged was lived through before: only what is still open is told */
 	struct kri_announced *announced; /* while what is stored is judged */
 	struct kri_retirement *retirements; /* ... those that are to come in it, the oldest first */
-	bool visited;                       /* as it is kept: nothing is judged */
+	bool visited;                       /* as it is kept; nothing is stored by looking at it */
+	bool said;                          /* ... and somebody has said something of it */
 	bool unjudged;                      /* ... which is without the evaluator's part */
+	char unread[200];                   /* ... why there is no state of it; "": there is */
 	bool leaving;                       /* watched no more: what is left of it is its news */
 };
 
@@ -221,5 +224,7 @@ struct kri_alarm **kri_alarms_find_open(struct kri_watched *watched, const char 
 void kri_alarms_free(struct kri_watched *watched);
 /* The channel is retired by what was said then, or resumed, if it was not before. */
 void kri_watched_retire(struct kri_watched *watched, const struct kri_retirement *retirement);
+/* By the text of its event the open one that it names was acknowledged at that instant. */
+void kri_acknowledged_take(struct kri_watched *watched, const char *text, const struct kryos_instant *at);
 
 #endif

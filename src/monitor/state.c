@@ -26,7 +26,8 @@ static void write_head(FILE *stream, const struct kri_watched *watched)
 {
 	char text[KRYOS_EPISODE_TEXT_MAX];
 
-	fputs(HEAD "\n", stream);
+	fprintf(stream, HEAD "\nunit %s\nevery %" PRId64 "\nrecord %" PRId64 "\n", watched->unit, watched->interval_ns,
+	        watched->record_ns);
 	if (watched->has_judged) {
 		write_instant(stream, "judged", &watched->judged);
 		fputc('\n', stream);
@@ -206,6 +207,30 @@ static bool read_alarm(struct kri_watched *watched, struct text *text, const str
 	return true;
 }
 
+/* How the channel is measured: for those who only look. Who watches it says that himself. */
+static bool read_setting(struct kri_watched *watched, const char *line)
+{
+	const char *unit = strncmp(line, "unit ", 5) == 0 ? line + 5 : NULL;
+	int64_t number;
+
+	if (unit && strlen(unit) < sizeof(watched->unit)) {
+		if (watched->visited)
+			strcpy(watched->unit, unit);
+		return true;
+	}
+	if (read_numbers(line, "every", &number, 1) && number >= 0 && number <= KRYOS_DAYS(1)) {
+		if (watched->visited)
+			watched->interval_ns = number;
+		return true;
+	}
+	if (read_numbers(line, "record", &number, 1) && number >= 0 && number <= KRYOS_DAYS(1)) {
+		if (watched->visited)
+			watched->record_ns = number;
+		return true;
+	}
+	return false;
+}
+
 /* How many bytes of the evaluator follow, and behind them of the exposure; < 0: these lines are not ours. */
 static int64_t read_head(struct kri_watched *watched, struct text *text, int64_t *ret_exposed)
 {
@@ -235,7 +260,7 @@ static int64_t read_head(struct kri_watched *watched, struct text *text, int64_t
 		} else if (read_instant(line, "alarm", &instant) || read_instant(line, "acknowledged", &instant)) {
 			if (!read_alarm(watched, text, &instant, line[1] == 'c'))
 				return -1;
-		} else {
+		} else if (!read_setting(watched, line)) {
 			return -1;
 		}
 	}
@@ -269,7 +294,7 @@ int kri_watched_get_state(struct kri_watched *watched, int64_t *ret_seq, bool *r
 	text = (struct text){ .at = bytes, .end = (char *)bytes + count };
 	judged = read_head(watched, &text, &exposed);
 	if (judged < 0)
-		r = kryos_fail(KRYOS_ECORRUPT, "%s: what is kept of it is no state of this version", watched->name);
+		r = kryos_fail(KRYOS_ECORRUPT, "what is kept of it is no state of this version");
 	else
 		r = restore(watched, text.at, (size_t)judged, (size_t)exposed);
 	free(bytes);

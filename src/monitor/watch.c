@@ -78,7 +78,7 @@ void kri_watched_note(struct kri_watched *watched)
 
 	if (!watched->noted)
 		return;
-	snprintf(name, sizeof(name), "alarm %.*s", MAX_NAME, watched->name);
+	snprintf(name, sizeof(name), KRI_NOTED_ALARM "%.*s", MAX_NAME, watched->name);
 	r = kri_store_note(monitor->store, KRYOS_EVENT_CONFIGURED, name, watched->noted, watched->who);
 	if (r < 0) {
 		kri_log(monitor->ctx, KRYOS_LOG_DEBUG, "monitor", r, "%s: its rules are not stored yet: %s",

@@ -64,11 +64,16 @@ int kri_station_open_alarms(struct kryos_station *station, const struct kri_stat
 	return r;
 }
 
-int kri_station_visit_alarms(struct kryos_station *station)
+int kri_station_visit_alarms(struct kryos_station *station, const struct kri_station_file *file)
 {
 	int r = kryos_monitor_new(&station->monitor, station->store);
 
-	return r < 0 ? r : kri_monitor_visit(station->monitor);
+	if (r >= 0)
+		r = kri_monitor_visit(station->monitor);
+	for (const struct kri_section *section = file->sections; r >= 0 && section; section = section->next)
+		if (section->kind == KRI_SECTION_ALARM)
+			r = kri_monitor_visit_channel(station->monitor, kri_station_text(section, KRI_ALARM_CHANNEL));
+	return r;
 }
 
 void kri_station_close_alarms(struct kryos_station *station)

@@ -275,7 +275,7 @@ int kri_station_open_parts(struct kryos_station *station, const struct kri_stati
 	if (r >= 0)
 		kri_station_find_test(station);
 	if (r >= 0 && station->config.store_only)
-		return kri_station_visit_alarms(station);
+		return kri_station_visit_alarms(station, file);
 	if (r >= 0)
 		kri_station_note(station, file);
 	if (r >= 0)

@@ -99,7 +99,7 @@ struct kryos_station {
  */
 int kri_station_open_alarms(struct kryos_station *station, const struct kri_station_file *file);
 /* What the store keeps of them, by the rules that were in force: for a station of its store only. */
-int kri_station_visit_alarms(struct kryos_station *station);
+int kri_station_visit_alarms(struct kryos_station *station, const struct kri_station_file *file);
 void kri_station_close_alarms(struct kryos_station *station);
 /* noted.c: the store, with what runs as the first event of a start; what the file says, where it changed. */
 int kri_station_open_store(struct kryos_station *station, const struct kryos_store_config *config);
