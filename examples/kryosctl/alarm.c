@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_trusted(const struct kri_json *json)
+{
+	return strcmp(text_of(json, "trust"), "synced") == 0 || strcmp(text_of(json, "trust"), "rtc") == 0;
+}
+
 static void show_alarm(const struct kri_json *alarm)
 {
 	const struct kri_json *acknowledged = kri_json_get(alarm, "acknowledged");
@@ -14,7 +19,7 @@ static void show_alarm(const struct kri_json *alarm)
 
 	printf("%s %s: %s %s", text_of(alarm, "channel"), text_of(alarm, "rule"), *end ? "from" : "open since",
 	       seconds_of(alarm, "start", start_text));
-	if (strcmp(text_of(alarm, "trust"), "synced") != 0 && strcmp(text_of(alarm, "trust"), "rtc") != 0)
+	if (!is_trusted(alarm))
 		printf(" (not trusted)");
 	if (*end)
 		printf(" to %s (%s)", seconds_of(alarm, "end", end_text), text_of(alarm, "ended_by"));
@@ -34,6 +39,47 @@ static void show_alarm(const struct kri_json *alarm)
 	putchar('\n');
 }
 
+static bool is_known(const struct kri_json *visited)
+{
+	return !*text_of(visited, "unknown");
+}
+
+static bool knows_all(const struct kri_json *result)
+{
+	const struct kri_json *list = kri_json_get(result, "visited"), *visited;
+
+	for (unsigned int i = 0; (visited = kri_json_at(list, i, NULL)); i++)
+		if (!is_known(visited))
+			return false;
+	return true;
+}
+
+/* Where no daemon judges, up to when what is shown goes. */
+static void show_visited(const struct kri_json *result)
+{
+	const struct kri_json *list = kri_json_get(result, "visited"), *visited;
+	char until[KRYOS_TEXT_MAX];
+
+	for (unsigned int i = 0; (visited = kri_json_at(list, i, NULL)); i++)
+		if (is_known(visited))
+			printf("%s: no daemon runs, and this is up to %s%s\n", text_of(visited, "channel"),
+			       seconds_of(visited, "until", until), is_trusted(visited) ? "" : " (not trusted)");
+}
+
+/* What nobody knows is told as an error: there may be alarms of it. */
+static int complain_of_unknown(const struct kri_json *result)
+{
+	const struct kri_json *list = kri_json_get(result, "visited"), *visited;
+	int status = EXIT_SUCCESS;
+
+	for (unsigned int i = 0; (visited = kri_json_at(list, i, NULL)); i++)
+		if (!is_known(visited))
+			status = complain("%s: its alarms are not known, but for those that stored events say are "
+			                  "open: %s; the daemon makes it again from the samples",
+			                  text_of(visited, "channel"), text_of(visited, "unknown"));
+	return status;
+}
+
 static void show_alarms(const struct kri_json *result)
 {
 	const struct kri_json *alarms = kri_json_get(result, "alarms"), *alarm;
@@ -44,8 +90,9 @@ static void show_alarms(const struct kri_json *result)
 	for (unsigned int i = 0; (channel = kri_json_at(older, i, NULL)); i++)
 		printf("%s: and %" PRId64 " older ones, in the events only\n", text_of(channel, "channel"),
 		       number_of(channel, "count"));
-	if (!kri_json_at(alarms, 0, NULL))
+	if (!kri_json_at(alarms, 0, NULL) && knows_all(result))
 		printf("no alarms\n");
+	show_visited(result);
 }
 
 static void print_names(const struct kri_json *names)
@@ -101,8 +148,9 @@ static void show_channels(const struct kri_json *result)
 		}
 		putchar('\n');
 	}
-	if (!kri_json_at(channels, 0, NULL))
+	if (!kri_json_at(channels, 0, NULL) && knows_all(result))
 		printf("no channel is watched\n");
+	show_visited(result);
 }
 
 /* Shows the result, or a line about it. */
@@ -155,9 +203,13 @@ static int acknowledge(const struct options *options, const char *channel, const
 static int list(const struct options *options, const char *command, void (*show)(const struct kri_json *result))
 {
 	struct kri_json *result = NULL;
-	int status = ask_or_do(options, command, NULL, &result);
+	int status = ask_or_do(options, command, NULL, &result), known;
 
-	return finish_with(options, status, result, show);
+	if (status != EXIT_SUCCESS)
+		return status;
+	known = complain_of_unknown(result);
+	status = finish_with(options, status, result, show);
+	return known == EXIT_SUCCESS ? status : known;
 }
 
 static int test(const struct options *options)
@@ -232,7 +284,9 @@ const struct command alarm_command = {
 		"                  said so\n"
 		"test              drives all lamps and buzzers for 5 s and sends one message marked test; its date\n"
 		"                  is on the report. Exit status 1: one of them is lost\n"
-		"Asks the daemon; where none runs, list and ack open the store of the station file under its lock.",
+		"Asks the daemon; where none runs, list and ack open the store of the station file under its lock and\n"
+		"judge what was stored by the rules that were in force: it is said up to when. Exit status 1 of list:\n"
+		"of a channel there is no state that can be read, so that its alarms are not known.",
 	.options = TAKES_SOCKET | TAKES_JSON | TAKES_COMMENT | TAKES_CONFIG,
 	.run = run_alarm,
 };
@@ -245,8 +299,9 @@ const struct command channel_command = {
 		"retire NAME       no alarms of it from now on; it is still recorded, and reports hatch it. --why is\n"
 		"                  needed: an empty fridge, a probe that is calibrated\n"
 		"resume NAME       alarms of it again. --why is needed\n"
-		"Asks the daemon; where none runs, opens the store of the station file under its lock. It is recorded\n"
-		"who said so.",
+		"It is recorded who said so. Asks the daemon; where none runs, opens the store of the station file\n"
+		"under its lock and judges what was stored by the rules that were in force: it is said up to when.\n"
+		"Exit status 1 of list: of a channel there is no state that can be read.",
 	.options = TAKES_SOCKET | TAKES_JSON | TAKES_WHY | TAKES_CONFIG,
 	.run = run_channel,
 };

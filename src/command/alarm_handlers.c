@@ -46,12 +46,34 @@ static struct kri_json *older_json(struct kryos_monitor *monitor)
 	return list;
 }
 
+/* Where no station runs: up to when each channel is known, or why it is not. */
+static void add_visited(struct kri_json *to, const struct kryos_station *station)
+{
+	struct kri_json *list = kri_json_array();
+	struct kri_visited visited;
+
+	for (unsigned int i = 0; station->monitor && kri_monitor_get_visited(station->monitor, i, &visited); i++) {
+		struct kri_json *json = kri_json_object();
+
+		kri_json_add_string(json, "channel", visited.channel);
+		kri_json_add_time(json, "until", visited.judged.t_wall_ns);
+		kri_json_add_string(json, "trust", kryos_trust_name(visited.judged.trust));
+		kri_json_add_string(json, "unknown", visited.unread);
+		kri_json_add(list, NULL, json);
+	}
+	if (station->config.store_only)
+		kri_json_add(to, "visited", list);
+	else
+		kri_json_free(list);
+}
+
 int kri_run_alarm_list(struct kryos_station *station, const struct kri_json *arguments, struct kri_json **ret_result)
 {
 	(void)arguments;
 	*ret_result = kri_json_object();
 	kri_json_add(*ret_result, "alarms", kri_alarms_json(station->monitor));
 	kri_json_add(*ret_result, "older", older_json(station->monitor));
+	add_visited(*ret_result, station);
 	return 0;
 }
 
@@ -60,6 +82,7 @@ int kri_run_channel_list(struct kryos_station *station, const struct kri_json *a
 	(void)arguments;
 	*ret_result = kri_json_object();
 	kri_json_add(*ret_result, "channels", kri_channels_json(station->monitor));
+	add_visited(*ret_result, station);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kryosctl alarm, channel and collect: against a station that this test serves, and with its store alone. */
 #include "program.h"
-#include "support.h"
+#include "rig.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <kryos/testing/bus.h>
@@ -343,7 +343,11 @@ static void without_a_daemon_the_store_is_told(void **state)
 	measure(bench, 12);
 	stop_station(bench);
 	RUN(bench, "alarm", "--config", bench->path);
-	expect(bench, 0, "fridge.temperature hot: open since 2026-11-18T11:06:41Z");
+	expect(bench, 0, "fridge.temperature hot: open since 2026-11-18T11:06:41Z, 12 Cel at worst;");
+	expect(bench, 0, "fridge.temperature: no daemon runs, and this is up to 2026-11-18T11:06:41Z\n");
+	RUN(bench, "channel", "--config", bench->path);
+	expect(bench, 0,
+	       "fridge.temperature: alarm: heat\nfridge.temperature: no daemon runs, and this is up to 2026-");
 	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "seen", "--config", bench->path);
 	expect(bench, 0, "fridge.temperature hot of 2026-11-18T11:06:41Z is acknowledged\n");
 	snprintf(by, sizeof(by), " by=%.31s comment=seen", login());
@@ -367,6 +371,35 @@ static void without_a_daemon_the_store_is_told(void **state)
 	expect(bench, 1, "none.ini");
 	RUN(bench, "channel", "--config", bench->path);
 	expect(bench, 1, "store");
+}
+
+/* No alarms is not what is said where nobody knows. */
+static void a_channel_without_a_state_is_not_known(void **state)
+{
+	struct bench *bench = *state;
+
+	measure(bench, 12);
+	stop_station(bench);
+	RUN(bench, "channel", "--config", bench->path);
+	expect(bench, 0, "fridge.temperature: alarm: heat\n");
+	assert_true(rig_sql(in(bench->folder, "store/state.db"), "DELETE FROM state") > 0);
+	RUN(bench, "alarm", "--config", bench->path);
+	expect(bench, 1, "fridge.temperature: its alarms are not known");
+	assert_non_null(strstr(bench->out, "fridge.temperature hot: open since 2026-11-18T11:06:41Z"));
+	RUN(bench, "channel", "--config", bench->path);
+	expect(bench, 1, "fridge.temperature: its alarms are not known");
+	assert_string_equal(bench->out, "");
+	RUN(bench, "--json", "channel", "--config", bench->path);
+	expect(bench, 1, "its alarms are not known");
+	assert_non_null(strstr(bench->out, "\"channels\":[],\"visited\":[{\"channel\":\"fridge.temperature\","
+	                                   "\"until\":null,\"trust\":\"none\",\"unknown\":\"nothing is kept of it\""));
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "seen", "--config", bench->path);
+	expect(bench, 1, "the daemon has to run first");
+	start_station(bench);
+	RUN(bench, "alarm");
+	expect(bench, 0, "fridge.temperature hot: open since 2026-11-18T11:06:41Z");
+	assert_null(strstr(bench->out, "no daemon runs"));
+	assert_int_equal(stored_any(bench, KRYOS_EVENT_ALARM_ON), 1);
 }
 
 /* Looking at alarms, with a file that knows of none, is no order to give them up. */
@@ -512,6 +545,7 @@ int main(void)
 		CASE(a_channel_is_retired_and_resumed),
 		CASE(what_the_disk_has_not_taken_is_said_to_be_on_its_way),
 		CASE(without_a_daemon_the_store_is_told),
+		CASE(a_channel_without_a_state_is_not_known),
 		CASE(a_look_with_another_file_changes_nothing),
 		CASE(prometheus_gets_its_numbers),
 		CASE(a_stick_gets_a_report_and_keeps_what_is_on_it),
