@@ -20,12 +20,17 @@ static void take_who(const char *who, char buffer[WHO_MAX + 1])
 	snprintf(buffer, WHO_MAX + 1, "%s", who);
 }
 
-/* What somebody says is in force at once. Whether it will be after a power cut is part of the answer. */
-static void add_durable(struct kryos_station *station, struct kri_json *to)
+/*
+ * What somebody says is in force at once. Whether it will be after a power cut is part of the answer. Where no loop
+ * waits for it the disk is given time.
+ */
+static void add_durable(struct kryos_station *station, const char *channel, struct kri_json *to)
 {
+	int64_t limit_ns = station->config.store_only ? KRYOS_SECONDS(10) : KRI_FLUSH_NS;
+
 	kri_json_add_bool(to, "durable",
-	                  kri_monitor_is_kept(station->monitor) &&
-	                          kryos_store_flush(station->store, KRI_FLUSH_NS) >= 0);
+	                  kri_monitor_is_kept(station->monitor, channel) &&
+	                          kryos_store_flush(station->store, limit_ns) >= 0);
 }
 
 /* Alarms that are in the events only, of each channel that has such. */
@@ -124,7 +129,7 @@ int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_js
 	kri_json_add_string(*ret_result, "channel", channel);
 	kri_json_add_string(*ret_result, "rule", rule);
 	kri_json_add_time(*ret_result, "start", start_ns);
-	add_durable(station, *ret_result);
+	add_durable(station, channel, *ret_result);
 	return 0;
 }
 
@@ -156,7 +161,7 @@ static int set_retired(struct kryos_station *station, const struct kri_json *arg
 	*ret_result = kri_json_object();
 	kri_json_add_string(*ret_result, "channel", name);
 	kri_json_add_bool(*ret_result, "retired", retired);
-	add_durable(station, *ret_result);
+	add_durable(station, name, *ret_result);
 	return 0;
 }
 

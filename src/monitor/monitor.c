@@ -72,12 +72,11 @@ void kri_monitor_flush(struct kryos_monitor *monitor)
 		monitor->patient_at_ns = kri_real_ns() + KRYOS_MINUTES(1);
 }
 
-bool kri_monitor_is_kept(const struct kryos_monitor *monitor)
+bool kri_monitor_is_kept(const struct kryos_monitor *monitor, const char *channel)
 {
-	for (const struct kri_watched *watched = monitor->channels; watched; watched = watched->next)
-		if (watched->news || watched->untold)
-			return false;
-	return true;
+	const struct kri_watched *watched = kri_monitor_find(monitor, channel);
+
+	return !watched || (!watched->news && !watched->untold);
 }
 
 struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor)

@@ -32,8 +32,8 @@ struct kri_visited {
 /* index from 0; false: no more, or it is watched and not looked at. */
 bool kri_monitor_get_visited(const struct kryos_monitor *monitor, unsigned int index, struct kri_visited *ret_visited);
 
-/* Whether the store has taken all that was said; it may still be on its way to the disk. */
-bool kri_monitor_is_kept(const struct kryos_monitor *monitor);
+/* Whether the store has taken all that was said of the channel; it may still be on its way to the disk. */
+bool kri_monitor_is_kept(const struct kryos_monitor *monitor, const char *channel);
 
 /* As kryos_monitor_unwatch, said by who. */
 int kri_monitor_unwatch(struct kryos_monitor *monitor, const char *channel, const char *who);

@@ -152,6 +152,38 @@ static void an_alarm_that_began_since_is_told_once(void **state)
 	watch_stop(watch);
 }
 
+/* What is to be told of one channel is not in the way of what was said of another. */
+static void what_was_said_of_a_channel_is_kept_for_itself(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_sample sample;
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	watch_rules(watch, ROOM, &watch_warm, 1);
+	watch_minute(watch, 5000000);
+	watch_stop(watch);
+	watch_start(watch);
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	for (int i = 0; i < 8; i++) {
+		watch_minute(watch, 9000000);
+		watch_judge(watch, watch->rig->room, 9000000, &sample);
+		assert_ok(kryos_store_append(watch->rig->store, &sample, 1));
+	}
+	watch_stop(watch);
+	visit(watch);
+	assert_false(kri_monitor_is_kept(watch->monitor, FRIDGE));
+	assert_false(kri_monitor_is_kept(watch->monitor, ROOM));
+	assert_ok(kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "asha", "seen"));
+	assert_true(kri_monitor_is_kept(watch->monitor, FRIDGE));
+	assert_false(kri_monitor_is_kept(watch->monitor, ROOM));
+	watch_stop(watch);
+	watch_start(watch);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_ON, NULL, NULL), 1);
+	watch_stop(watch);
+}
+
 static void rules_that_nobody_has_judged_by_yet_are_told_of_by_the_station_only(void **state)
 {
 	struct watch *watch = *state;
@@ -480,6 +512,7 @@ int main(void)
 		CASE(what_is_acknowledged_goes_on_being_judged),
 		CASE(who_retires_a_channel_costs_it_no_exposure),
 		CASE(an_alarm_that_began_since_is_told_once),
+		CASE(what_was_said_of_a_channel_is_kept_for_itself),
 		CASE(rules_that_nobody_has_judged_by_yet_are_told_of_by_the_station_only),
 		CASE(rows_of_a_period_are_judged_as_the_station_does),
 		CASE(a_state_without_the_part_of_the_evaluator_stays_without),
