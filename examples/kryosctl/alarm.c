@@ -90,7 +90,7 @@ static void show_alarms(const struct kri_json *result)
 	for (unsigned int i = 0; (channel = kri_json_at(older, i, NULL)); i++)
 		printf("%s: and %" PRId64 " older ones, in the events only\n", text_of(channel, "channel"),
 		       number_of(channel, "count"));
-	if (!kri_json_at(alarms, 0, NULL) && knows_all(result))
+	if (!kri_json_at(alarms, 0, NULL) && !kri_json_at(older, 0, NULL) && knows_all(result))
 		printf("no alarms\n");
 	show_visited(result);
 }
@@ -178,10 +178,14 @@ static void show_durable(const struct kri_json *result)
 
 static void show_acknowledged(const struct kri_json *result)
 {
+	int64_t older = number_of(result, "older");
 	char when[KRYOS_TEXT_MAX];
 
-	printf("%s %s of %s is acknowledged\n", text_of(result, "channel"), text_of(result, "rule"),
-	       seconds_of(result, "start", when));
+	if (older)
+		printf("%s: %" PRId64 " older ones are acknowledged\n", text_of(result, "channel"), older);
+	else
+		printf("%s %s of %s is acknowledged\n", text_of(result, "channel"), text_of(result, "rule"),
+		       seconds_of(result, "start", when));
 	show_durable(result);
 }
 
@@ -279,9 +283,9 @@ const struct command alarm_command = {
 	.summary = "alarms: which there are, acknowledging, testing",
 	.help = "list              alarms that are open, and those over that nobody has acknowledged (the default)\n"
 		"ack CHANNEL RULE  says that somebody knows of it: the buzzer falls silent. --comment is needed. Of\n"
-		"                  several by one rule it is the one that is open, else the newest. It is recorded "
-		"who\n"
-		"                  said so\n"
+		"                  several by one rule it is the one that is open, else the newest; where none is "
+	        "left,\n"
+		"                  all older ones, which are in the events only. It is recorded who said so\n"
 		"test              drives all lamps and buzzers for 5 s and sends one message marked test; its date\n"
 		"                  is on the report. Exit status 1: one of them is lost\n"
 		"Asks the daemon; where none runs, list and ack open the store of the station file under its lock and\n"

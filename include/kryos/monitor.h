@@ -64,9 +64,10 @@ KRYOS_API int kryos_monitor_unwatch(struct kryos_monitor *monitor, const char *c
 KRYOS_API int kryos_monitor_take(struct kryos_monitor *monitor, struct kryos_sample *samples, size_t count);
 
 /*
- * Acknowledges the episode that is open by that rule of the channel, or the newest that ended and was not acknowledged.
- * comment 1 to 200 bytes, who 1 to 31, both on one line. -ENOENT: there is nothing to acknowledge; -EALREADY: somebody
- * has; -EAGAIN: too much waits for the disk, and nothing has changed.
+ * Acknowledges the episode that is open by that rule of the channel, or the newest that ended and was not acknowledged;
+ * where the channel has none any more that ended, all of its older ones (kryos_monitor_channel.older). comment 1 to 200
+ * bytes, who 1 to 31, both on one line. -ENOENT: there is nothing to acknowledge; -EALREADY: somebody has; -EAGAIN: too
+ * much waits for the disk, and nothing has changed.
  */
 KRYOS_API int kryos_monitor_acknowledge(struct kryos_monitor *monitor, const char *channel, const char *rule,
                                         const char *who, const char *comment);

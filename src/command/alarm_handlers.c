@@ -107,12 +107,23 @@ static int64_t find_start(struct kryos_monitor *monitor, const char *channel, co
 	return start_ns;
 }
 
+static uint32_t older_of(struct kryos_monitor *monitor, const char *name)
+{
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+
+	for (unsigned int i = 0; kryos_monitor_get_channel(monitor, i, &channel) >= 0; i++)
+		if (strcmp(channel.channel, name) == 0)
+			return channel.older;
+	return 0;
+}
+
 int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_json *arguments, const char *who,
                               struct kri_json **ret_result)
 {
 	const char *channel = "", *rule = "", *comment = "";
 	char by[WHO_MAX + 1];
 	int64_t start_ns = 0;
+	uint32_t older = 0;
 	int r = check_monitor(station);
 
 	(void)(kri_json_get_string(arguments, "channel", &channel) && kri_json_get_string(arguments, "rule", &rule) &&
@@ -120,6 +131,7 @@ int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_js
 	take_who(who, by);
 	if (r >= 0) {
 		start_ns = find_start(station->monitor, channel, rule);
+		older = older_of(station->monitor, channel);
 		r = kryos_monitor_acknowledge(station->monitor, channel, rule, by, comment);
 	}
 	if (r < 0)
@@ -129,6 +141,7 @@ int kri_run_alarm_acknowledge(struct kryos_station *station, const struct kri_js
 	kri_json_add_string(*ret_result, "channel", channel);
 	kri_json_add_string(*ret_result, "rule", rule);
 	kri_json_add_time(*ret_result, "start", start_ns);
+	kri_json_add_int(*ret_result, "older", older - older_of(station->monitor, channel));
 	add_durable(station, channel, *ret_result);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people say of alarms: that they know of one, that a channel is to raise none, and that it is to again. */
 #include "private.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,22 @@ void kri_acknowledged_take(struct kri_watched *watched, const char *text, const 
 	}
 }
 
+static bool has_rule(const struct kri_watched *watched, const char *rule)
+{
+	for (uint32_t i = 0; i < watched->rule_count; i++)
+		if (strcmp(watched->rule_names[i], rule) == 0)
+			return true;
+	return false;
+}
+
+static void tell_older(struct kri_watched *watched, const char *rule, const char *who, const char *comment)
+{
+	char text[KRI_RETIRED_TEXT + KRYOS_RULE_NAME_MAX + 40];
+
+	snprintf(text, sizeof(text), "rule=%s older=%" PRIu32 " by=%s comment=%s", rule, watched->older, who, comment);
+	kri_news_add(watched, KRYOS_EVENT_ACKNOWLEDGED, NULL, NULL, text);
+}
+
 static void keep_said(struct kri_watched *watched)
 {
 	watched->said = true;
@@ -179,6 +196,12 @@ int kryos_monitor_acknowledge(struct kryos_monitor *monitor, const char *channel
 	if (!rule)
 		return kryos_fail(-EINVAL, "%s: no rule given", channel);
 	at = find_unacknowledged(watched, rule);
+	if (!at && watched->older && !has_ended(watched) && has_rule(watched, rule)) {
+		tell_older(watched, rule, who, comment);
+		watched->older = 0;
+		keep_said(watched);
+		return 0;
+	}
 	if (!at && *kri_alarms_find_open(watched, rule))
 		return kryos_fail(-EALREADY, "%s: %s: %s has acknowledged it", channel, rule,
 		                  (*kri_alarms_find_open(watched, rule))->by);
@@ -191,8 +214,6 @@ int kryos_monitor_acknowledge(struct kryos_monitor *monitor, const char *channel
 	tell_acknowledged(watched, *at);
 	if ((*at)->episode.ended_by)
 		remove_alarm(at);
-	if (!has_ended(watched))
-		watched->older = 0; /* who came to the last of the list has read of them */
 	keep_said(watched);
 	return 0;
 }

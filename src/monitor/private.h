@@ -87,7 +87,7 @@ struct kri_watched {
 	struct kryos_instant retired_at;
 
 	struct kri_alarm *alarms;
-	uint32_t older; /* that gave way to newer ones, until the last of those is acknowledged */
+	uint32_t older; /* that gave way to newer ones, until somebody acknowledges them */
 	struct kri_news *news, **news_tail;
 	unsigned int news_count;
 	unsigned int untold; /* episodes whose news found no place */

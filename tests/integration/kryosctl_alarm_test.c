@@ -247,6 +247,14 @@ static void alarms_that_gave_way_to_newer_ones_are_counted(void **state)
 	expect(bench, 0, "  ! fridge.temperature: and 3 older alarms, in the events only\n");
 	for (int i = 0; i < 16; i++)
 		RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "seen");
+	expect(bench, 0, "fridge.temperature hot of ");
+	RUN(bench, "alarm");
+	expect(bench, 0, "fridge.temperature: and 3 older ones, in the events only\n");
+	assert_null(strstr(bench->out, "no alarms"));
+	RUN(bench, "alarm", "ack", "fridge.temperature", "cold", "--comment", "seen");
+	expect(bench, 1, "there is nothing to acknowledge");
+	RUN(bench, "alarm", "ack", "fridge.temperature", "hot", "--comment", "read the events");
+	expect(bench, 0, "fridge.temperature: 3 older ones are acknowledged\n");
 	RUN(bench, "alarm");
 	expect(bench, 0, "no alarms\n");
 	assert_null(strstr(bench->out, "older"));

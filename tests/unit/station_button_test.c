@@ -260,6 +260,33 @@ static void what_is_over_is_shown_until_somebody_acknowledges_it(void **state)
 	assert_int_equal(stored_of(bench, KRYOS_EVENT_ACKNOWLEDGED).count, 2);
 }
 
+/* Whoever presses sees a lamp, and no list: what gave way to newer ones waits for somebody who does. */
+static void a_press_does_not_acknowledge_what_is_in_the_events_only(void **state)
+{
+	static const char acknowledge[] =
+		"{\"command\":\"alarm.acknowledge\",\"arguments\":{\"channel\":\"fridge.temperature\","
+		"\"rule\":\"hot\",\"comment\":\"read the log\"}}";
+	struct bench *bench = *state;
+	struct stored stored;
+
+	open_station(bench, FRIDGE HANDS);
+	for (int i = 0; i < 19; i++) {
+		measure(bench, 12);
+		measure(bench, 5);
+	}
+	press(bench, MS(500));
+	assert_int_equal(stored_of(bench, KRYOS_EVENT_ACKNOWLEDGED).count, 16);
+	press(bench, MS(500));
+	assert_int_equal(stored_of(bench, KRYOS_EVENT_ACKNOWLEDGED).count, 16);
+	assert_true(status_says(bench, "fridge.temperature: and 3 older alarms, in the events only"));
+	command_says(bench, acknowledge, "\"start\":null,\"older\":3,");
+	assert_false(status_says(bench, "older alarms"));
+	stored = stored_of(bench, KRYOS_EVENT_ACKNOWLEDGED);
+	assert_int_equal(stored.count, 17);
+	assert_string_equal(stored.text, "rule=hot older=3 by=nurse comment=read the log");
+	command_says(bench, acknowledge, "there is nothing to acknowledge");
+}
+
 static void a_press_of_three_seconds_tests_while_it_is_held(void **state)
 {
 	struct bench *bench = *state;
@@ -435,6 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_short_press_acknowledges_what_is_open),
 		CASE(what_is_over_is_shown_until_somebody_acknowledges_it),
+		CASE(a_press_does_not_acknowledge_what_is_in_the_events_only),
 		CASE(a_press_of_three_seconds_tests_while_it_is_held),
 		CASE(a_button_is_no_channel_and_its_loss_is_a_problem),
 		CASE(a_channel_that_gives_nothing_flashes_twice_unless_it_is_retired),
