@@ -207,11 +207,9 @@ static int acknowledge(const struct options *options, const char *channel, const
 static int list(const struct options *options, const char *command, void (*show)(const struct kri_json *result))
 {
 	struct kri_json *result = NULL;
-	int status = ask_or_do(options, command, NULL, &result), known;
+	int status = ask_or_do(options, command, NULL, &result);
+	int known = status == EXIT_SUCCESS ? complain_of_unknown(result) : status;
 
-	if (status != EXIT_SUCCESS)
-		return status;
-	known = complain_of_unknown(result);
 	status = finish_with(options, status, result, show);
 	return known == EXIT_SUCCESS ? status : known;
 }
@@ -284,7 +282,7 @@ const struct command alarm_command = {
 	.help = "list              alarms that are open, and those over that nobody has acknowledged (the default)\n"
 		"ack CHANNEL RULE  says that somebody knows of it: the buzzer falls silent. --comment is needed. Of\n"
 		"                  several by one rule it is the one that is open, else the newest; where none is "
-	        "left,\n"
+		"left,\n"
 		"                  all older ones, which are in the events only. It is recorded who said so\n"
 		"test              drives all lamps and buzzers for 5 s and sends one message marked test; its date\n"
 		"                  is on the report. Exit status 1: one of them is lost\n"

@@ -88,6 +88,7 @@ static int do_here(const struct options *options, const char *line, struct kri_j
 	struct kryos_station *station = NULL;
 	struct kryos_ctx *ctx = NULL;
 	char who[64], *text = NULL;
+	bool durable = true;
 	int r = kryos_ctx_new(&ctx, NULL);
 
 	if (r >= 0)
@@ -98,6 +99,9 @@ static int do_here(const struct options *options, const char *line, struct kri_j
 		r = take_answer(config, text, ret_result);
 	if (r >= 0)
 		r = kryos_store_flush(kryos_station_get_store(station), PATIENCE_NS);
+	/* Nobody tries again when this process has ended. */
+	if (r >= 0 && kri_json_get_bool(*ret_result, "durable", &durable) && !durable)
+		r = kryos_fail(-ETIMEDOUT, "%s: the disk did not take it in time: look whether it did", config);
 	if (r < 0)
 		complain("%s", kryos_strerror(r));
 	free(text);

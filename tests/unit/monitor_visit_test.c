@@ -152,6 +152,43 @@ static void an_alarm_that_began_since_is_told_once(void **state)
 	watch_stop(watch);
 }
 
+/* Whatever it measures: what says so is kept, and what of it was stored is judged. */
+static void what_is_no_temperature_has_its_unit_and_no_exposure(void **state)
+{
+	struct kryos_rule dry = watch_warm;
+	struct watch *watch = *state;
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct kryos_sample sample;
+	uint32_t number;
+
+	dry.kind = KRYOS_RULE_CUSTOM;
+	dry.comparator = KRYOS_COMPARATOR_LT;
+	dry.threshold_micro = 30000000;
+	watch_start(watch);
+	assert_ok(kryos_monitor_watch(watch->monitor, "room.humidity",
+	                              KRYOS_MONITOR_CHANNEL_CONFIG(.rules = &dry, .rule_count = 1, .unit = "%RH",
+	                                                           .interval_ns = KRYOS_MINUTES(1))));
+	watch_stop(watch);
+	watch_start(watch);
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	assert_ok(kryos_channel_add(watch->rig->ctx, "room.humidity", "%RH", &number));
+	for (int i = 0; i < 8; i++) {
+		watch_judge(watch, number, 25000000, &sample);
+		assert_ok(kryos_store_append(watch->rig->store, &sample, 1));
+	}
+	watch_stop(watch);
+	visit(watch);
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	assert_string_equal(channel.unit, "%RH");
+	assert_null(channel.history);
+	assert_int_equal(channel.open, 1 << KRYOS_RULE_CUSTOM);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	assert_int_equal(alarm.episode.extreme_micro, 25000000);
+	watch_stop(watch);
+}
+
 /* What is to be told of one channel is not in the way of what was said of another. */
 static void what_was_said_of_a_channel_is_kept_for_itself(void **state)
 {
@@ -512,6 +549,7 @@ int main(void)
 		CASE(what_is_acknowledged_goes_on_being_judged),
 		CASE(who_retires_a_channel_costs_it_no_exposure),
 		CASE(an_alarm_that_began_since_is_told_once),
+		CASE(what_is_no_temperature_has_its_unit_and_no_exposure),
 		CASE(what_was_said_of_a_channel_is_kept_for_itself),
 		CASE(rules_that_nobody_has_judged_by_yet_are_told_of_by_the_station_only),
 		CASE(rows_of_a_period_are_judged_as_the_station_does),
