@@ -4,6 +4,7 @@
  * are stored in the end are the same, word by word. KRYOS_SEED=n repeats a run, KRYOS_TEST_LONG=1 tries more.
  */
 #include "monitor_rig.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +74,7 @@ struct trace {
 	bool door;
 	uint64_t random;
 	int64_t value;
-	unsigned int folders, crashes, ends;
+	unsigned int folders, crashes, ends, said;
 	char *expected[MAX_EVENTS];
 	unsigned int count;
 };
@@ -116,6 +117,33 @@ static void end_well(struct trace *trace)
 	watch_stop(trace->watch);
 	cutvfs_stop(trace->watch->rig->vfs);
 	trace->ends++;
+}
+
+/*
+ * Between two lives somebody looks at what is kept, and acknowledges what he sees or does not; the power may go then
+ * too. It is the station, or he, who tells what was stored and not judged.
+ */
+static void look(struct trace *trace)
+{
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct watch *watch = trace->watch;
+	struct kri_visited visited;
+	int r;
+
+	cutvfs_record(watch->rig->vfs, watch->rig->path);
+	watch_start(watch);
+	assert_ok(kri_monitor_visit(watch->monitor));
+	assert_true(kri_monitor_get_visited(watch->monitor, 0, &visited));
+	assert_null(visited.unread);
+	if (draw(trace, 2) && kryos_monitor_get_alarm(watch->monitor, 0, &alarm) >= 0) {
+		r = kryos_monitor_acknowledge(watch->monitor, FRIDGE, alarm.episode.name, "asha", "seen");
+		assert_true(r >= 0 || r == -EALREADY);
+		trace->said += r >= 0;
+	}
+	if (draw(trace, 2))
+		crash(trace);
+	else
+		end_well(trace);
 }
 
 static void take_expected(struct trace *trace, const struct kryos_sample *sample)
@@ -199,7 +227,8 @@ static void compare(struct trace *trace, uint64_t seed)
 		fail_msg("seed %llu: %u events, not %u", (unsigned long long)seed, count, trace->count);
 }
 
-static void run(struct watch *watch, uint64_t seed, bool door, unsigned int *ret_events, unsigned int *ret_crashes)
+static void run(struct watch *watch, uint64_t seed, bool door, unsigned int *ret_events, unsigned int *ret_crashes,
+                unsigned int *ret_said)
 {
 	struct trace trace = { .watch = watch, .random = seed, .door = door, .value = door ? 0 : C(7) };
 	char first[32];
@@ -226,6 +255,8 @@ static void run(struct watch *watch, uint64_t seed, bool door, unsigned int *ret
 			end_well(&trace);
 		if (draw(&trace, 2))
 			kryos_fake_clock_reboot(watch->rig->clock);
+		if (draw(&trace, 2))
+			look(&trace);
 		begin_life(&trace);
 	}
 	compare(&trace, seed);
@@ -233,6 +264,7 @@ static void run(struct watch *watch, uint64_t seed, bool door, unsigned int *ret
 	kryos_evaluator_free(trace.evaluator);
 	*ret_events += trace.count;
 	*ret_crashes += trace.crashes;
+	*ret_said += trace.said;
 	while (trace.count)
 		free(trace.expected[--trace.count]);
 }
@@ -240,12 +272,13 @@ static void run(struct watch *watch, uint64_t seed, bool door, unsigned int *ret
 static void lives_that_end_anywhere_tell_what_one_life_tells(void **state)
 {
 	uint64_t seed = seed_from_environment(20261120);
-	unsigned int traces = getenv("KRYOS_TEST_LONG") ? 1000 : 40, events = 0, crashes = 0;
+	unsigned int traces = getenv("KRYOS_TEST_LONG") ? 1000 : 40, events = 0, crashes = 0, said = 0;
 
 	for (unsigned int i = 0; i < traces; i++)
-		run(*state, seed + i, i % 3 == 2, &events, &crashes);
-	print_message("%u traces, %u events, %u crashes\n", traces, events, crashes);
-	assert_true(events > traces && crashes > traces);
+		run(*state, seed + i, i % 3 == 2, &events, &crashes, &said);
+	print_message("%u traces, %u events, %u crashes, %u acknowledged without a station\n", traces, events, crashes,
+	              said);
+	assert_true(events > traces && crashes > traces && said > traces / 2);
 }
 
 int main(void)
