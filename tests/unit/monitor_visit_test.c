@@ -221,6 +221,38 @@ static void what_was_said_of_a_channel_is_kept_for_itself(void **state)
 	watch_stop(watch);
 }
 
+/* More than is told with one thing that is said: the station tells it as it stores it. */
+static void what_is_too_much_to_be_told_at_once_is_seen_and_refused(void **state)
+{
+	struct kryos_rule restless = watch_warm;
+	struct watch *watch = *state;
+	struct kryos_monitor_channel channel = { .size = sizeof(channel) };
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+
+	restless.duration_ns = 0;
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &restless, 1);
+	watch_stop(watch);
+	watch_start(watch);
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	for (int i = 0; i < 200; i++)
+		watch_minute(watch, i % 2 ? 5000000 : 9000000);
+	watch_stop(watch);
+	visit(watch);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 15, &alarm));
+	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
+	assert_int_equal(channel.older, 100 - 16);
+	assert_fails(-EAGAIN, kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "empty"));
+	assert_says(-EAGAIN, "the daemon has to run first");
+	watch_stop(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &restless, 1);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_ON, NULL, NULL), 100);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, NULL, NULL), 100);
+	watch_stop(watch);
+}
+
 static void rules_that_nobody_has_judged_by_yet_are_told_of_by_the_station_only(void **state)
 {
 	struct watch *watch = *state;
@@ -551,6 +583,7 @@ int main(void)
 		CASE(an_alarm_that_began_since_is_told_once),
 		CASE(what_is_no_temperature_has_its_unit_and_no_exposure),
 		CASE(what_was_said_of_a_channel_is_kept_for_itself),
+		CASE(what_is_too_much_to_be_told_at_once_is_seen_and_refused),
 		CASE(rules_that_nobody_has_judged_by_yet_are_told_of_by_the_station_only),
 		CASE(rows_of_a_period_are_judged_as_the_station_does),
 		CASE(a_state_without_the_part_of_the_evaluator_stays_without),
