@@ -126,10 +126,9 @@ static void draw_spans(struct kri_chart *chart)
 
 	for (size_t i = 0; i < report->episode_count; i++) {
 		const struct kri_report_episode *at = &report->episodes[i];
-		bool is_open = at->episode.ended_by == KRYOS_EPISODE_OPEN;
 
 		if (strcmp(at->channel, channel->name) == 0)
-			draw_span(chart, at->episode.start.t_wall_ns, is_open ? INT64_MAX : at->episode.end.t_wall_ns,
+			draw_span(chart, at->episode.start.t_wall_ns, kri_episode_until(report, at),
 			          kri_hatch_of(&at->episode.rule));
 	}
 	for (size_t i = 0; i < channel->gap_count; i++)

@@ -64,10 +64,10 @@ int kri_report_add_episode(struct kri_report *report, const char *channel, const
 		snprintf(at->channel, sizeof(at->channel), "%s", channel);
 		at->judged_here = judged_here;
 	} else if (at->episode.ended_by != KRYOS_EPISODE_OPEN) {
-		return 0; /* a repeated beginning does not open it again */
+		return (int)(at - report->episodes); /* a repeated beginning does not open it again */
 	}
 	at->episode = *episode;
-	return 0;
+	return (int)(at - report->episodes);
 }
 
 static int take_episode(struct kri_report *report, const struct kryos_event *event)

@@ -29,6 +29,12 @@ static void correct_episode(const struct kri_report *report, struct kryos_episod
 		correct(report, &episode->extreme_at);
 }
 
+void kri_report_correct(struct kri_report *report)
+{
+	for (size_t i = 0; i < report->episode_count; i++)
+		correct_episode(report, &report->episodes[i].episode);
+}
+
 static bool is_wanted(const struct kri_report *report, const char *channel)
 {
 	return !report->config.wanted || report->config.wanted(report->config.wanted_data, channel);
@@ -74,8 +80,7 @@ static void select_episodes(struct kri_report *report)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < report->episode_count; i++)
-		correct_episode(report, &report->episodes[i].episode);
+	kri_report_correct(report);
 	for (size_t i = 0; i < report->episode_count; i++) {
 		struct kri_report_episode *at = &report->episodes[i];
 

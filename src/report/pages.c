@@ -112,12 +112,8 @@ void kri_draw_report(struct kri_canvas *canvas)
 		canvas->y += 40;
 		kri_type(canvas, 13, KRI_FACE_BOLD, KRI_BLACK);
 		kri_paragraph(canvas, kri_say(canvas, KRI_WORD_NO_DATA));
-		kri_type(canvas, 9, KRI_FACE_PLAIN, KRI_BLACK);
 		/* What the device told of it outlives what was measured. */
-		if (report->episode_count)
-			kri_draw_verdict(canvas);
-		else
-			kri_paragraph(canvas, kri_say(canvas, KRI_WORD_NO_DATA_WHY));
+		kri_draw_verdict(canvas);
 	} else {
 		kri_draw_summary(canvas);
 		for (size_t i = 0; i < report->channel_count; i++)

@@ -65,7 +65,7 @@ static size_t count_excursions(const struct kri_report *report, const char *chan
 	for (size_t i = 0; i < report->episode_count; i++) {
 		const struct kri_report_episode *at = &report->episodes[i];
 
-		count += !is_other(&at->episode.rule) && at->judged_here == judged_here &&
+		count += !is_other(&at->episode.rule) && at->judged_here == judged_here && kri_reaches_in(report, at) &&
 		         (!channel || strcmp(at->channel, channel) == 0);
 	}
 	return count;
@@ -80,46 +80,63 @@ static bool can_have_excursions(const struct kri_report_channel *channel)
 	return false;
 }
 
+static void draw_count(struct kri_canvas *canvas, enum kri_word word, size_t count)
+{
+	char text[300];
+
+	if (!count)
+		return;
+	phrase_count(canvas, word, count, text, sizeof(text));
+	kri_paragraph(canvas, text);
+}
+
+/* What else there is to say of all of them. */
+static void draw_counts(struct kri_canvas *canvas)
+{
+	const struct kri_report *report = canvas->report;
+	size_t others = 0, open = 0, endless = 0, waiting = 0;
+
+	for (size_t i = 0; i < report->episode_count; i++) {
+		const struct kri_report_episode *at = &report->episodes[i];
+		bool goes_on = kri_goes_on(report, at);
+
+		others += is_other(&at->episode.rule) && kri_reaches_in(report, at);
+		open += goes_on;
+		endless += !goes_on && at->episode.ended_by == KRYOS_EPISODE_OPEN;
+		waiting += !at->is_acknowledged && !at->judged_here;
+	}
+	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
+	draw_count(canvas, KRI_WORD_END_NOT_RECORDED, endless);
+	kri_type(canvas, 8, KRI_FACE_PLAIN, KRI_BLACK);
+	draw_count(canvas, KRI_WORD_OTHER_ALARMS, others);
+	draw_count(canvas, KRI_WORD_EXCURSIONS_OPEN, open);
+	draw_count(canvas, KRI_WORD_NOT_ACKNOWLEDGED_COUNT, waiting);
+}
+
 void kri_draw_verdict(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
-	size_t excursions = count_excursions(report, NULL, false), judged = count_excursions(report, NULL, true),
-	       open = 0, waiting = 0;
+	size_t excursions = count_excursions(report, NULL, false);
 	char text[300], number[24];
 
-	for (size_t i = 0; i < report->episode_count; i++) {
-		open += report->episodes[i].episode.ended_by == KRYOS_EPISODE_OPEN ||
-		        report->episodes[i].episode.end.t_wall_ns >= report->config.to_ns;
-		waiting += !report->episodes[i].is_acknowledged && !report->episodes[i].judged_here;
-	}
 	kri_type(canvas, 11, KRI_FACE_BOLD, KRI_BLACK);
-	if (excursions <= 1)
+	/* Where nothing was measured, that there is none would be too much said. */
+	if (!report->samples && !excursions) {
+		kri_type(canvas, 9, KRI_FACE_PLAIN, KRI_BLACK);
+		kri_paragraph(canvas, kri_say(canvas, KRI_WORD_NO_DATA_WHY));
+	} else if (excursions <= 1)
 		kri_paragraph(canvas, kri_say(canvas, excursions ? KRI_WORD_EXCURSIONS_ONE : KRI_WORD_EXCURSIONS_NONE));
-	else {
-		phrase_count(canvas, KRI_WORD_EXCURSIONS_MANY, excursions, text, sizeof(text));
-		kri_paragraph(canvas, text);
-	}
-	if (report->config.profile) {
-		snprintf(number, sizeof(number), "%zu", judged);
+	else
+		draw_count(canvas, KRI_WORD_EXCURSIONS_MANY, excursions);
+	if (report->config.profile && report->samples) {
+		snprintf(number, sizeof(number), "%zu", count_excursions(report, NULL, true));
 		kri_phrase(canvas->language, KRI_WORD_EXCURSIONS_JUDGED, report->config.profile, number, text,
 		           sizeof(text));
 		kri_paragraph(canvas, text);
 	}
-	kri_type(canvas, 8, KRI_FACE_PLAIN, KRI_BLACK);
-	excursions += judged;
-	if (report->episode_count > excursions) {
-		phrase_count(canvas, KRI_WORD_OTHER_ALARMS, report->episode_count - excursions, text, sizeof(text));
-		kri_paragraph(canvas, text);
-	}
-	if (open) {
-		phrase_count(canvas, KRI_WORD_EXCURSIONS_OPEN, open, text, sizeof(text));
-		kri_paragraph(canvas, text);
-	}
-	if (waiting) {
-		phrase_count(canvas, KRI_WORD_NOT_ACKNOWLEDGED_COUNT, waiting, text, sizeof(text));
-		kri_paragraph(canvas, text);
-	}
-	kri_paragraph(canvas, kri_say(canvas, KRI_WORD_ASK_PROGRAMME));
+	draw_counts(canvas);
+	if (report->samples || report->episode_count)
+		kri_paragraph(canvas, kri_say(canvas, KRI_WORD_ASK_PROGRAMME));
 }
 
 /* What is missing of a channel of vaccines, so that nobody takes it for good. */
@@ -269,17 +286,35 @@ static void draw_pairs(struct kri_canvas *canvas, const enum kri_word words[4], 
 	canvas->y += high;
 }
 
-static void draw_times(struct kri_canvas *canvas, const struct kryos_episode *episode)
+/* Of what is open, until when its numbers are. */
+static void end_text(const struct kri_canvas *canvas, const struct kri_report_episode *at, char text[CELL])
+{
+	enum kri_word word = kri_goes_on(canvas->report, at) ? KRI_WORD_STILL_OPEN : KRI_WORD_NO_END;
+	char when[KRI_LOCAL_TEXT];
+
+	if (at->episode.ended_by != KRYOS_EPISODE_OPEN)
+		snprintf(text, CELL, "%s", kri_moment(canvas, at->episode.end.t_wall_ns, when));
+	else if (at->known_ns)
+		kri_phrase(canvas->language, KRI_WORD_FIGURES_TO, kri_say(canvas, word),
+		           kri_moment(canvas, at->known_ns, when), text, CELL);
+	else
+		snprintf(text, CELL, "%s", kri_say(canvas, word));
+}
+
+static void draw_times(struct kri_canvas *canvas, const struct kri_report_episode *at)
 {
 	static const enum kri_word words[] = { KRI_WORD_START, KRI_WORD_ALARM, KRI_WORD_END, KRI_WORD_ENDED_BY };
-	bool is_open = episode->ended_by == KRYOS_EPISODE_OPEN;
+	const struct kryos_episode *episode = &at->episode;
+	const char *ended_by = kri_end_word(canvas->language, episode->ended_by);
 	char texts[4][CELL], when[KRI_LOCAL_TEXT];
 
 	snprintf(texts[0], CELL, "%s", kri_moment(canvas, episode->start.t_wall_ns, when));
 	snprintf(texts[1], CELL, "%s", kri_moment(canvas, episode->trigger.t_wall_ns, when));
-	snprintf(texts[2], CELL, "%s",
-	         is_open ? kri_say(canvas, KRI_WORD_STILL_OPEN) : kri_moment(canvas, episode->end.t_wall_ns, when));
-	snprintf(texts[3], CELL, "%s", is_open ? "–" : kri_end_word(canvas->language, episode->ended_by));
+	end_text(canvas, at, texts[2]);
+	if (at->is_ended_here)
+		kri_phrase(canvas->language, KRI_WORD_BY_MEASUREMENTS, ended_by, "", texts[3], CELL);
+	else
+		snprintf(texts[3], CELL, "%s", episode->ended_by == KRYOS_EPISODE_OPEN ? "–" : ended_by);
 	draw_pairs(canvas, words, texts);
 }
 
@@ -289,14 +324,13 @@ static void draw_amounts(struct kri_canvas *canvas, const struct kri_report_epis
 	static const enum kri_word words[] = { KRI_WORD_DURATION, KRI_WORD_INDETERMINATE, KRI_WORD_OUT_IN_ALL,
 		                               KRI_WORD_EXTREME };
 	const struct kryos_episode *episode = &at->episode;
+	/* Told when it began, and of what came then too little is stored. */
+	bool is_begun = episode->ended_by == KRYOS_EPISODE_OPEN && !at->known_ns;
 	char texts[4][CELL], value[CELL], when[KRI_LOCAL_TEXT];
-	bool is_begun;
 
 	span(canvas, episode->duration_ns, texts[0]);
 	span(canvas, episode->indeterminate_ns, texts[1]);
 	span(canvas, episode->accumulated_ns, texts[2]);
-	/* Told when it began, and not since. */
-	is_begun = episode->ended_by == KRYOS_EPISODE_OPEN && !at->judged_here;
 	for (int i = 0; i < 3 && is_begun; i++) {
 		memcpy(value, texts[i], CELL);
 		kri_phrase(canvas->language, KRI_WORD_HELD_AT_LEAST, value, "", texts[i], CELL);
@@ -324,7 +358,7 @@ static void draw_episode(struct kri_canvas *canvas, size_t number, const struct 
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
 	canvas->y += 1 + 11 * kri_text_lines(canvas, KRI_LEFT + INDENT, canvas->y + 8, KRI_WIDTH - INDENT, 3,
 	                                     KRI_ALIGN_LEFT, true, text);
-	draw_times(canvas, episode);
+	draw_times(canvas, at);
 	draw_amounts(canvas, at);
 	if (episode->uncertain) {
 		phrase_count(canvas, KRI_WORD_UNCERTAIN, episode->uncertain, text, sizeof(text));

@@ -188,6 +188,27 @@ static int read_samples(struct kri_report *report, struct kryos_reader *reader)
 	return r < 0 ? r : 0;
 }
 
+/* What became of alarms of which no end was told. */
+static int read_open(struct kri_report *report, struct kryos_reader *reader)
+{
+	const struct kryos_record *record;
+	int64_t since_ns = 0;
+	int count = kri_report_follow(report, &since_ns), r;
+
+	if (count <= 0)
+		return count;
+	r = kryos_reader_seek_time(reader, since_ns);
+	while (r >= 0 && (r = kryos_reader_next(reader, &record)) > 0) {
+		if (record->sample.trust >= KRYOS_TRUST_RTC &&
+		    record->sample.t_wall_ns - KRYOS_DAYS(1) >= report->config.to_ns)
+			break;
+		r = kri_report_follow_sample(report, record);
+	}
+	if (r >= 0)
+		kri_report_follow_end(report);
+	return r < 0 ? r : 0;
+}
+
 static int read_events(struct kri_report *report, struct kryos_reader *reader)
 {
 	const struct kryos_record *record;
@@ -243,6 +264,8 @@ static int fill(struct kri_report *report, struct kryos_reader *reader)
 
 	if (r >= 0)
 		r = read_samples(report, reader);
+	if (r >= 0)
+		r = read_open(report, reader);
 	if (r >= 0)
 		r = read_device(report, reader);
 	if (r >= 0)

@@ -84,6 +84,8 @@ void kri_report_free(struct kri_report *report)
 		free_channel(report->channels[i]);
 	for (size_t i = 0; i < report->contact_count; i++)
 		free(report->contacts[i].spans);
+	for (size_t i = 0; i < report->episode_count; i++)
+		kri_report_unfollow(&report->episodes[i]);
 	free(report->channels);
 	free(report->day_starts);
 	free(report->episodes);

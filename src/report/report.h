@@ -132,11 +132,17 @@ struct kri_report_episode {
 	char channel[64];
 	const struct kri_report_channel *of; /* once finished; NULL: nothing else is known of it */
 	struct kryos_episode episode;
+	int64_t known_ns; /* open: until then its numbers are known; 0: only those that it began with */
 	bool judged_here; /* by the profile that was asked for, not by the device */
 	bool is_left_out;
+	bool is_ended_here; /* by the samples: the device told no end */
 	bool is_acknowledged;
 	char by[32], comment[204];
 	int64_t acknowledged_ns;
+
+	/* While it is followed. */
+	struct kryos_evaluator *evaluator; /* NULL: it is not */
+	bool has_begun, is_found;
 };
 
 /* What a contact was, from its events. */
@@ -223,7 +229,7 @@ struct kri_report_channel *kri_report_find(struct kri_report *report, const char
 int kri_report_take_event(struct kri_report *report, const struct kryos_record *record);
 /* What a station noted of a key of [station], in an event of its section; key: name, timezone, language or vvm. */
 bool kri_report_noted(const char *text, const char *key, char *buffer, size_t size);
-/* Episodes are told apart by channel, rule and start; one that is known takes on what is new. */
+/* Episodes are told apart by channel, rule and start; one that is known takes on what is new. Returns its place. */
 int kri_report_add_episode(struct kri_report *report, const char *channel, const struct kryos_episode *episode,
                            bool judged_here);
 /* The contact of that name; made where there is none. NULL: no memory. */
@@ -251,6 +257,19 @@ int kri_report_end(struct kri_report *report, struct kri_report_channel *channel
 /* Of 1 to KRI_REPORT_DISTANCES. */
 int64_t kri_median(const int64_t *distances, size_t count);
 
+/* follow.c: what became of alarms of which no end was told. Begins with all of them: returns how many, and since when
+ * samples of any time before the period's end are wanted, in order of seq. */
+int kri_report_follow(struct kri_report *report, int64_t *ret_since_ns);
+int kri_report_follow_sample(struct kri_report *report, const struct kryos_record *record);
+void kri_report_follow_end(struct kri_report *report);
+void kri_report_unfollow(struct kri_report_episode *at);
+/* Of a finished report: whether it was still so at the end of the period, as far as there are samples to tell it. */
+bool kri_goes_on(const struct kri_report *report, const struct kri_report_episode *at);
+/* Whether any of it is known to be of the period; else it was told before, and nothing of it since. */
+bool kri_reaches_in(const struct kri_report *report, const struct kri_report_episode *at);
+/* Until when it is known to have been so; INT64_MAX: it goes on. */
+int64_t kri_episode_until(const struct kri_report *report, const struct kri_report_episode *at);
+
 /* losses.c: holdover of the channels, by the supply that was measured first. */
 int kri_report_watch_supply(struct kri_report_channel *channel);
 int kri_report_take_loss(struct kri_report *report, struct kri_report_channel *channel,
@@ -259,7 +278,9 @@ int kri_report_end_losses(struct kri_report *report);
 /* Whether a channel of that name tells whether a supply is there. */
 bool kri_is_supply(const char *channel);
 
-/* finish.c: ends channels and contacts, and leaves what is of the period and the wanted channels, in order of time. */
+/* finish.c: times of episodes that were stamped before the clock was set, as far as they became known. */
+void kri_report_correct(struct kri_report *report);
+/* Ends channels and contacts, and leaves what is of the period and the wanted channels, in order of time. */
 int kri_report_finish(struct kri_report *report);
 
 /* read.c: all of it from a store. Fills in from_ns and to_ns where they are 0 and INT64_MAX. */

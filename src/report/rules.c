@@ -160,8 +160,12 @@ int kri_report_judge_end(struct kri_report *report, struct kri_report_channel *c
 	struct kryos_episode episode;
 	int r = 0;
 
-	for (unsigned int i = 0; r >= 0 && kryos_profile_rule(report->config.profile, i); i++)
-		if (kryos_evaluator_look(channel->evaluator, i, &episode) > 0)
-			r = kri_report_add_episode(report, channel->name, &episode, true);
-	return r;
+	for (unsigned int i = 0; r >= 0 && kryos_profile_rule(report->config.profile, i); i++) {
+		if (kryos_evaluator_look(channel->evaluator, i, &episode) <= 0)
+			continue;
+		r = kri_report_add_episode(report, channel->name, &episode, true);
+		if (r >= 0)
+			report->episodes[r].known_ns = channel->evaluator->time.at.t_wall_ns;
+	}
+	return r < 0 ? r : 0;
 }

@@ -116,11 +116,10 @@ static void name_alarms(const struct kri_report *report, const struct kri_report
 	text[0] = 0;
 	for (size_t i = 0; i < report->episode_count && at + 8 < CELL; i++) {
 		const struct kri_report_episode *episode = &report->episodes[i];
-		bool is_open = episode->episode.ended_by == KRYOS_EPISODE_OPEN;
 
 		if (strcmp(episode->channel, channel->name) == 0 &&
 		    episode->episode.start.t_wall_ns < report->day_starts[day + 1] &&
-		    (is_open || episode->episode.end.t_wall_ns > report->day_starts[day]))
+		    kri_episode_until(report, episode) > report->day_starts[day])
 			at += (size_t)snprintf(text + at, CELL - at, "%s%zu", at ? ", " : "", i + 1);
 	}
 }

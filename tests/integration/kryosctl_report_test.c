@@ -193,7 +193,7 @@ static void a_period_without_data_is_a_page_that_says_so(void **state)
 	assert_int_equal(
 		RUN("--from", "2020-01-01T00:00:00Z", "--to", "2020-02-01T00:00:00Z", "-o", in(folder, "n.html")), 0);
 	html = file_text(in(folder, "n.html"));
-	assert_has(html, ">Nothing is stored for this period.<");
+	assert_has(html, ">No measurement is stored for this period.<");
 	assert_has_not(html, "excursion");
 	free(html);
 }

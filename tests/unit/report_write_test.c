@@ -349,7 +349,7 @@ static void who_took_a_channel_out_of_service_is_told_without_samples_too(void *
 		.channel = FRIDGE, .by = "amina", .why = "defrosted", .from_ns = FROM, .to_ns = INT64_MAX
 	};
 	html = write_all(bench);
-	assert_int_equal(count_of(html, ">Nothing is stored for this period.<"), 1);
+	assert_int_equal(count_of(html, ">No measurement is stored for this period.<"), 1);
 	assert_int_equal(count_of(html, ">out of service: defrosted by amina<"), 1);
 	free(html);
 }
@@ -402,10 +402,68 @@ static void alarms_outlive_what_was_measured(void **state)
 
 	add_episode(bench, FRIDGE, 1000);
 	html = write_all(bench);
-	assert_int_equal(count_of(html, ">Nothing is stored for this period.<"), 1);
+	assert_int_equal(count_of(html, ">No measurement is stored for this period.<"), 1);
 	assert_int_equal(count_of(html, ">1 excursion is recorded in this period.<"), 1);
 	assert_int_equal(count_of(html, "says nothing about what was kept"), 0);
 	free(html);
+}
+
+static void open_episode(struct bench *bench, int64_t minute, int64_t known)
+{
+	struct kryos_episode episode = { .rule = *kryos_profile_rule("who-refrigerator", 0),
+		                         .duration_ns = KRYOS_HOURS(11) };
+	int place;
+
+	strcpy(episode.name, "heat");
+	episode.start.t_wall_ns = episode.trigger.t_wall_ns = FROM + KRYOS_MINUTES(minute);
+	place = kri_report_add_episode(bench->report, FRIDGE, &episode, false);
+	assert_ok(place);
+	bench->report->episodes[place].known_ns = known ? FROM + KRYOS_MINUTES(known) : 0;
+}
+
+static void an_alarm_that_goes_on_says_until_when_its_numbers_are(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	bench->report->config.to_ns = FROM + KRYOS_MINUTES(700);
+	begin(bench, FRIDGE);
+	for (int64_t minute = 0; minute < 700; minute += 5)
+		sample(bench, FRIDGE, minute, 9000000);
+	open_episode(bench, 35, 695);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">Still going on at its end: 1.<"), 1);
+	/* In lines as wide as their column. */
+	assert_int_equal(count_of(html, ">still going on; figures to<"), 1);
+	assert_int_equal(count_of(html, ">2026-11-01 11:35<"), 1);
+	assert_int_equal(count_of(html, ">11 h<"), 1);
+	assert_int_equal(count_of(html, ">at least 11 h<"), 0);
+	free(html);
+}
+
+/* Of a period without measurements nobody knows that an alarm of before went on. */
+static void an_alarm_from_before_a_period_without_measurements_is_no_excursion_of_it(void **state)
+{
+	struct bench *bench = *state;
+	char endless[300], end[64], *html;
+
+	for (int language = 0; language < KRI_LANGUAGE_COUNT; language++) {
+		kri_report_free(bench->report);
+		bench->config.language = (enum kri_language)language;
+		assert_ok(kri_report_new(&bench->report, &bench->config));
+		open_episode(bench, -3000, language % 2 ? -2000 : 0);
+		html = write_all(bench);
+		kri_phrase(bench->config.language, KRI_WORD_END_NOT_RECORDED, "1", "", endless, sizeof(endless));
+		endless[60] = 0; /* it is longer than a line */
+		assert_int_equal(count_of(html, kri_word(bench->config.language, KRI_WORD_NO_DATA)), 1);
+		assert_int_equal(count_of(html, kri_word(bench->config.language, KRI_WORD_NO_DATA_WHY)), 1);
+		assert_int_equal(count_of(html, endless), 1);
+		snprintf(end, sizeof(end), ">%s", kri_word(bench->config.language, KRI_WORD_NO_END));
+		assert_int_equal(count_of(html, end), 1);
+		assert_int_equal(count_of(html, kri_word(bench->config.language, KRI_WORD_EXCURSIONS_ONE)), 0);
+		assert_int_equal(count_of(html, kri_word(bench->config.language, KRI_WORD_STILL_OPEN)), 0);
+		free(html);
+	}
 }
 
 static void the_strip_of_a_contact_has_the_whole_name_of_its_sensor(void **state)
@@ -469,6 +527,8 @@ int main(void)
 		TEST(an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration),
 		TEST(an_alarm_that_ended_after_the_period_went_on_at_its_end),
 		TEST(alarms_outlive_what_was_measured),
+		TEST(an_alarm_that_goes_on_says_until_when_its_numbers_are),
+		TEST(an_alarm_from_before_a_period_without_measurements_is_no_excursion_of_it),
 		TEST(the_strip_of_a_contact_has_the_whole_name_of_its_sensor),
 		TEST(a_calibration_has_the_whole_name_of_its_channel),
 		TEST(a_file_that_cannot_be_written_is_named_and_nothing_is_left),

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a report says of alarms of which the device told no end, by a store's samples. */
+#include "report/report.h"
+#include "support.h"
+#include <errno.h>
+#include <kryos/testing/clock.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define START INT64_C(1793491200000000000) /* 2026-11-01T00:00:00Z */
+#define FRIDGE "fridge.temperature"
+#define EVERY 5 /* minutes */
+
+/* A device that measures and judges, and a store that has what it is given of that. */
+struct bench {
+	char *folder;
+	struct kryos_fake_clock *clock;
+	struct kryos_ctx *ctx;
+	struct kryos_store *store;
+	struct kryos_evaluator *evaluator;
+	uint32_t fridge, lid;
+	int64_t minute;
+	struct kri_report *report;
+};
+
+static int setup(void **state)
+{
+	static struct bench bench;
+
+	bench = (struct bench){ .folder = scratch_new() };
+	assert_ok(kri_zone_use("UTC"));
+	assert_ok(kryos_fake_clock_new(&bench.clock, START));
+	kryos_fake_clock_set_synced(bench.clock, 1);
+	assert_ok(kryos_ctx_new(&bench.ctx,
+	                        KRYOS_CTX_CONFIG(.clock = kryos_fake_clock_source(), .clock_userdata = bench.clock)));
+	assert_ok(kryos_store_open(&bench.store, bench.ctx, in(bench.folder, "store"),
+	                           KRYOS_STORE_CONFIG(.board = "bench")));
+	assert_ok(kryos_channel_add(bench.ctx, FRIDGE, "Cel", &bench.fridge));
+	assert_ok(kryos_channel_add(bench.ctx, "lid.open", "/", &bench.lid));
+	*state = &bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	kri_report_free(bench->report);
+	kryos_evaluator_free(bench->evaluator);
+	kryos_ctx_free(bench->ctx);
+	kryos_fake_clock_free(bench->clock);
+	scratch_free(bench->folder);
+	return 0;
+}
+
+static void watch(struct bench *bench, const struct kryos_rule *rule)
+{
+	assert_ok(kryos_evaluator_new(&bench->evaluator, KRYOS_MINUTES(EVERY)));
+	assert_ok(kryos_evaluator_add(bench->evaluator, rule));
+}
+
+static void watch_heat(struct bench *bench)
+{
+	watch(bench, kryos_profile_rule("who-refrigerator", 0)); /* above 8 for 10 h */
+}
+
+static void tell(struct bench *bench, enum kryos_event_type type, const char *name, int code, const char *text)
+{
+	struct kryos_event event = {
+		.size = sizeof(event), .type = type, .name = name, .text = text, .code = code, .value_ns = 0
+	};
+
+	assert_ok(kryos_store_add_event(bench->store, &event));
+	assert_ok(kryos_store_flush(bench->store, KRYOS_SECONDS(20)));
+	assert_ok(kryos_ctx_process(bench->ctx));
+}
+
+/* What was measured is judged always, and stored or not. */
+static void take(struct bench *bench, uint32_t channel, int64_t micro, bool stored, bool ends_are_told)
+{
+	struct kryos_sample sample = { .channel = channel,
+		                       .value_micro = micro,
+		                       .t_boot_ns = kryos_fake_clock_boot_ns(bench->clock),
+		                       .t_wall_ns = kryos_fake_clock_wall_ns(bench->clock),
+		                       .trust = KRYOS_TRUST_SYNCED };
+	const struct kryos_episode *news;
+	char text[KRYOS_EPISODE_TEXT_MAX];
+
+	if (stored)
+		assert_ok(kryos_store_append(bench->store, &sample, 1));
+	sample.boot = 1;
+	assert_ok(kryos_evaluator_take(bench->evaluator, &sample));
+	while (kryos_evaluator_next(bench->evaluator, &news) > 0)
+		if (news->ended_by == KRYOS_EPISODE_OPEN || ends_are_told)
+			tell(bench, news->ended_by ? KRYOS_EVENT_ALARM_OFF : KRYOS_EVENT_ALARM_ON,
+			     channel == bench->lid ? "lid.open" : FRIDGE, 0, kryos_episode_text(news, text));
+}
+
+static void pass(struct bench *bench)
+{
+	kryos_fake_clock_advance(bench->clock, KRYOS_MINUTES(EVERY));
+	bench->minute += EVERY;
+}
+
+static void measure(struct bench *bench, int64_t until, int64_t tenths, bool stored)
+{
+	for (; bench->minute < until; pass(bench))
+		take(bench, bench->fridge, tenths * 100000, stored, false);
+}
+
+static const struct kri_report_episode *report(struct bench *bench, int64_t from, int64_t to)
+{
+	struct kri_report_config config = { .from_ns = START + KRYOS_MINUTES(from),
+		                            .to_ns = START + KRYOS_MINUTES(to),
+		                            .printed_ns = START + KRYOS_DAYS(30),
+		                            .zone = "UTC",
+		                            .station = "",
+		                            .version = "test" };
+
+	assert_ok(kri_report_read(&bench->report, bench->ctx, in(bench->folder, "store"), &config));
+	assert_int_equal(bench->report->episode_count, 1);
+	return bench->report->episodes;
+}
+
+static void an_alarm_that_goes_on_has_its_numbers_up_to_the_end_of_the_report(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 60, 50, true);
+	measure(bench, 900, 95, true);
+	measure(bench, 1000, 121, true);
+	measure(bench, 1800, 90, true);
+	at = report(bench, 0, 1500);
+	assert_int_equal(at->episode.ended_by, KRYOS_EPISODE_OPEN);
+	assert_int_equal(at->known_ns, START + KRYOS_MINUTES(1495));
+	assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(1495 - 60));
+	assert_int_equal(at->episode.accumulated_ns, KRYOS_MINUTES(1495 - 60));
+	assert_int_equal(at->episode.indeterminate_ns, 0);
+	assert_int_equal(at->episode.extreme_micro, 12100000);
+	assert_int_equal(at->episode.extreme_at.t_wall_ns, START + KRYOS_MINUTES(900));
+	assert_true(kri_goes_on(bench->report, at));
+	assert_true(kri_episode_until(bench->report, at) == INT64_MAX);
+}
+
+static void what_was_not_measured_meanwhile_is_not_known_and_not_out_of_limits(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 900, 95, true);
+	while (bench->minute < 1000)
+		pass(bench);
+	measure(bench, 1200, 95, true);
+	at = report(bench, 0, 1200);
+	assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(1195));
+	assert_int_equal(at->episode.indeterminate_ns, KRYOS_MINUTES(105 - 10));
+	assert_int_equal(at->episode.accumulated_ns, KRYOS_MINUTES(1195 - 95));
+}
+
+static void an_alarm_that_began_long_before_the_report_is_followed_from_its_beginning(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 100, 121, true);
+	measure(bench, 4000, 95, true);
+	at = report(bench, 3000, 4000);
+	assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(3995));
+	assert_int_equal(at->episode.extreme_micro, 12100000);
+}
+
+/* A sum of two stretches in its window; an earlier one has left it. */
+static void a_sum_in_a_window_is_followed_too(void **state)
+{
+	const struct kryos_rule rule = { .size = sizeof(rule),
+		                         .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+		                         .name = "dose",
+		                         .kind = KRYOS_RULE_HEAT,
+		                         .comparator = KRYOS_COMPARATOR_GT,
+		                         .mode = KRYOS_RULE_CUMULATIVE,
+		                         .threshold_micro = 8000000,
+		                         .duration_ns = KRYOS_HOURS(3),
+		                         .window_ns = KRYOS_HOURS(10) };
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch(bench, &rule);
+	measure(bench, 100, 95, true);
+	measure(bench, 800, 50, true);
+	measure(bench, 900, 95, true);
+	measure(bench, 1000, 50, true);
+	measure(bench, 1200, 95, true);
+	at = report(bench, 0, 1200);
+	assert_int_equal(at->episode.start.t_wall_ns, START + KRYOS_MINUTES(800));
+	assert_int_equal(at->known_ns, START + KRYOS_MINUTES(1195));
+	assert_int_equal(at->episode.accumulated_ns, KRYOS_MINUTES(100 + 195));
+}
+
+static void a_door_that_stands_open_was_opened_between_two_measurements(void **state)
+{
+	const struct kryos_rule rule = { .size = sizeof(rule),
+		                         .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+		                         .name = "door",
+		                         .kind = KRYOS_RULE_DOOR,
+		                         .comparator = KRYOS_COMPARATOR_GE,
+		                         .threshold_micro = 1000000,
+		                         .duration_ns = KRYOS_MINUTES(5) };
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch(bench, &rule);
+	for (; bench->minute < 30; pass(bench))
+		take(bench, bench->lid, 0, true, false);
+	kryos_fake_clock_advance(bench->clock, KRYOS_MINUTES(2));
+	take(bench, bench->lid, 1000000, false, false);
+	tell(bench, KRYOS_EVENT_STATE, "lid.open", 1, "");
+	kryos_fake_clock_advance(bench->clock, KRYOS_MINUTES(3));
+	for (; bench->minute < 120; pass(bench))
+		take(bench, bench->lid, 1000000, true, false);
+	at = report(bench, 0, 125);
+	assert_int_equal(at->episode.start.t_wall_ns, START + KRYOS_MINUTES(32));
+	assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(120 - 32));
+	assert_true(kri_goes_on(bench->report, at));
+}
+
+static void an_end_that_was_measured_and_not_told_is_said_to_be_that(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 900, 95, true);
+	measure(bench, 1200, 50, true);
+	at = report(bench, 0, 1200);
+	assert_true(at->is_ended_here);
+	assert_int_equal(at->episode.ended_by, KRYOS_EPISODE_RECOVERED);
+	assert_int_equal(at->episode.end.t_wall_ns, START + KRYOS_MINUTES(900));
+	assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(895));
+	assert_false(kri_goes_on(bench->report, at));
+}
+
+static void an_alarm_whose_samples_are_not_all_stored_has_what_was_told_of_it(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 300, 95, true);
+	measure(bench, 400, 120, false);
+	measure(bench, 1200, 95, true);
+	at = report(bench, 0, 1200);
+	assert_int_equal(at->known_ns, 0);
+	assert_int_equal(at->episode.ended_by, KRYOS_EPISODE_OPEN);
+	assert_int_equal(at->episode.duration_ns, KRYOS_HOURS(10));
+	assert_true(kri_goes_on(bench->report, at)); /* it is measured, and no end was told */
+}
+
+static void a_device_that_fell_silent_does_not_go_on(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 900, 95, true);
+	at = report(bench, 0, 3000);
+	assert_int_equal(at->known_ns, START + KRYOS_MINUTES(895));
+	assert_false(kri_goes_on(bench->report, at));
+	assert_true(kri_reaches_in(bench->report, at));
+	assert_int_equal(kri_episode_until(bench->report, at), START + KRYOS_MINUTES(895));
+}
+
+static void of_an_alarm_from_before_a_period_without_samples_nothing_is_known_in_it(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 900, 95, true);
+	at = report(bench, 5000, 9000);
+	assert_int_equal(bench->report->samples, 0);
+	assert_int_equal(at->known_ns, START + KRYOS_MINUTES(895));
+	assert_false(kri_reaches_in(bench->report, at));
+	assert_false(kri_goes_on(bench->report, at));
+}
+
+static void an_end_that_was_told_after_the_report_is_the_end(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 900, 95, true);
+	take(bench, bench->fridge, 5000000, true, true);
+	at = report(bench, 0, 800);
+	assert_int_equal(at->episode.ended_by, KRYOS_EPISODE_RECOVERED);
+	assert_false(at->is_ended_here);
+	assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(895));
+	assert_true(kri_goes_on(bench->report, at));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_alarm_that_goes_on_has_its_numbers_up_to_the_end_of_the_report),
+		TEST(what_was_not_measured_meanwhile_is_not_known_and_not_out_of_limits),
+		TEST(an_alarm_that_began_long_before_the_report_is_followed_from_its_beginning),
+		TEST(a_sum_in_a_window_is_followed_too),
+		TEST(a_door_that_stands_open_was_opened_between_two_measurements),
+		TEST(an_end_that_was_measured_and_not_told_is_said_to_be_that),
+		TEST(an_alarm_whose_samples_are_not_all_stored_has_what_was_told_of_it),
+		TEST(a_device_that_fell_silent_does_not_go_on),
+		TEST(of_an_alarm_from_before_a_period_without_samples_nothing_is_known_in_it),
+		TEST(an_end_that_was_told_after_the_report_is_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
