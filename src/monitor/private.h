@@ -74,7 +74,7 @@ struct kri_watched {
 	char rule_names[KRI_MONITOR_MAX_RULES][KRYOS_RULE_NAME_MAX];
 	uint32_t rule_count;
 	int64_t interval_ns, record_ns;
-	char *noted; /* the rules as text, until the store knows them; NULL: it does */
+	char *noted; /* the rules as texts, an empty one at last, until the store knows them; NULL: it does */
 	char who[KRI_WHO_MAX];
 
 	uint32_t open; /* as in kryos_sample.alarm */

@@ -12,6 +12,8 @@
 
 #define MAX_NAME 57        /* of a channel: "alarm " and it are the name of an event */
 #define MAX_RULES_TEXT 469 /* as kri_store_note takes it */
+#define MAX_RULES_PARTS 32 /* each has at least one rule */
+#define MAX_PARTS_NAME 52  /* of a channel: with "rules " before it and " (32)" behind, the name of an event */
 
 void kri_watched_free(struct kri_watched *watched)
 {
@@ -41,33 +43,59 @@ int kri_watched_new(struct kryos_monitor *monitor, const char *channel, struct k
 }
 
 /*
- * All rules, as an auditor reads them. Those that do not fit any more are counted, with a checksum of the whole by
- * which a change of them is seen.
+ * All rules, as an auditor reads them, in as many texts as it takes, one behind the other, and an empty one. Where the
+ * channel's name leaves no room for the number of another text, what does not fit is counted, with a checksum of the
+ * whole by which a change of it is seen.
  */
 static char *rules_text(const struct kri_watched *watched)
 {
-	char *text = calloc(1, MAX_RULES_TEXT + 1), rule[400], every[32];
-	size_t at, length;
-	unsigned int written = 0;
+	size_t room = (size_t)MAX_RULES_PARTS * (MAX_RULES_TEXT + 1) + 1, at, begin = 0, length;
+	unsigned int parts = strlen(watched->name) <= MAX_PARTS_NAME ? MAX_RULES_PARTS : 1, written = 0;
+	char *text = calloc(1, room), rule[400], every[32];
 	uint32_t crc = 0;
 
 	if (!text)
 		return NULL;
 	kri_duration_text(watched->interval_ns, every);
-	at = (size_t)snprintf(text, MAX_RULES_TEXT + 1, "every=%s", every);
+	at = (size_t)snprintf(text, room, "every=%s", every);
 	for (unsigned int i = 0; i < watched->rule_count; i++) {
 		length = (size_t)snprintf(rule, sizeof(rule), "%s ", watched->rule_names[i]);
 		length += kri_rule_text(&watched->rules[i], rule + length, sizeof(rule) - length);
 		crc = kri_crc32c(crc, rule, length);
-		if (written == i && at + length + 2 <= MAX_RULES_TEXT - 40) {
-			at += (size_t)snprintf(text + at, MAX_RULES_TEXT + 1 - at, "%s%s", i ? ", " : " ", rule);
+		if (parts > 1 && at - begin + length + 2 > MAX_RULES_TEXT - 40) {
+			begin = ++at;
+			parts--;
+		}
+		if (written == i && at - begin + length + 2 <= MAX_RULES_TEXT - 40) {
+			at += (size_t)snprintf(text + at, room - at, "%s%s",
+			                       i == 0       ? " "
+			                       : at > begin ? ", "
+			                                    : "",
+			                       rule);
 			written++;
 		}
 	}
 	if (written < watched->rule_count)
-		snprintf(text + at, MAX_RULES_TEXT + 1 - at, ", %u more, crc32c=%08" PRIx32,
-		         watched->rule_count - written, crc);
+		snprintf(text + at, room - at, ", %u more, crc32c=%08" PRIx32, watched->rule_count - written, crc);
 	return text;
+}
+
+/* What the first event has no room for. Of texts that there are no more of, nothing is in force. */
+static int note_more(struct kri_watched *watched)
+{
+	const char *text = watched->noted + strlen(watched->noted) + (*watched->noted ? 1 : 0);
+	char name[MAX_PARTS_NAME + 12];
+	int r = 0, news = 0;
+
+	if (strlen(watched->name) > MAX_PARTS_NAME)
+		return 0;
+	for (int part = 2; part <= MAX_RULES_PARTS && r >= 0; part++) {
+		snprintf(name, sizeof(name), "rules %.*s (%d)", MAX_PARTS_NAME, watched->name, part);
+		r = kri_store_note(watched->monitor->store, KRYOS_EVENT_CONFIGURED, name, text, watched->who);
+		news |= r > 0;
+		text += strlen(text) + (*text ? 1 : 0);
+	}
+	return r < 0 ? r : news;
 }
 
 void kri_watched_note(struct kri_watched *watched)
@@ -80,6 +108,11 @@ void kri_watched_note(struct kri_watched *watched)
 		return;
 	snprintf(name, sizeof(name), KRI_NOTED_ALARM "%.*s", MAX_NAME, watched->name);
 	r = kri_store_note(monitor->store, KRYOS_EVENT_CONFIGURED, name, watched->noted, watched->who);
+	if (r >= 0) {
+		int more = note_more(watched);
+
+		r = more < 0 || more > r ? more : r;
+	}
 	if (r < 0) {
 		kri_log(monitor->ctx, KRYOS_LOG_DEBUG, "monitor", r, "%s: its rules are not stored yet: %s",
 		        watched->name, kryos_strerror(r));

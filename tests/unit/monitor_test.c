@@ -209,27 +209,83 @@ static void wrong_rules_are_refused_by_name_and_change_nothing(void **state)
 	watch_stop(watch);
 }
 
-/* The record of a change holds so much; what does not fit changes its checksum. */
-static void a_long_list_of_rules_is_audited_to_its_last_word(void **state)
+static void watch_many(struct watch *watch, const char *channel, int count, int64_t last_micro)
 {
-	struct watch *watch = *state;
 	struct kryos_rule many[32];
-	char names[32][8], text[1001];
+	char names[32][8];
 
-	for (unsigned int i = 0; i < 32; i++) {
-		snprintf(names[i], sizeof(names[i]), "r%u", i);
+	for (int i = 0; i < count; i++) {
+		snprintf(names[i], sizeof(names[i]), "r%d", i);
 		many[i] = watch_warm;
 		many[i].name = names[i];
 	}
+	many[count - 1].threshold_micro = last_micro;
+	watch_rules(watch, channel, many, (uint32_t)count);
+}
+
+/* How many times each of the rules stands in what was stored of them, once in all; of those from count on never. */
+static void assert_audited(struct watch *watch, int count)
+{
+	struct kryos_reader *reader = NULL;
+	const struct kryos_record *record;
+	char word[32], all[20000] = "";
+
+	assert_ok(kryos_store_flush(watch->rig->store, KRYOS_SECONDS(20)));
+	assert_ok(kryos_reader_open(&reader, watch->rig->ctx, watch->rig->path));
+	while (kryos_reader_next_event(reader, &record) > 0)
+		if (record->event->type == KRYOS_EVENT_CONFIGURED)
+			snprintf(all + strlen(all), sizeof(all) - strlen(all), " %s, ",
+			         strstr(record->event->text, "; is "));
+	kryos_reader_close(reader);
+	assert_null(strstr(all, "crc32c"));
+	for (int i = 0; i < 32; i++) {
+		const char *at;
+
+		snprintf(word, sizeof(word), " r%d kind=heat", i);
+		at = strstr(all, word);
+		assert_int_equal(at != NULL, i < count);
+		assert_true(!at || !strstr(at + 1, word));
+	}
+}
+
+static void a_long_list_of_rules_is_audited_to_its_last_word(void **state)
+{
+	struct watch *watch = *state;
+	char text[1001];
+	int stored;
+
 	watch_start(watch);
-	watch_rules(watch, FRIDGE, many, 32);
+	watch_many(watch, FRIDGE, 32, 9000000);
+	assert_audited(watch, 32);
+	stored = watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL);
+	watch_many(watch, FRIDGE, 32, 9100000);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), stored + 1);
+	assert_non_null(strstr(text, "threshold=9 "));
+	assert_non_null(strstr(text, "threshold=9.1 "));
+	watch_many(watch, FRIDGE, 32, 9100000);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), stored + 1);
+	/* All texts but the first are nothing then, and the first has another rule. */
+	watch_many(watch, FRIDGE, 1, 9000000);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), 2 * stored + 1);
+	assert_non_null(strstr(text, "; is nothing"));
+	watch_stop(watch);
+}
+
+/* The name of an event holds so much; what does not fit changes a checksum. */
+static void of_a_channel_with_a_long_name_what_does_not_fit_is_counted(void **state)
+{
+	static const char name[] = "a-refrigerator-with-a-name-as-long-as-any.temperature-xyz";
+	struct watch *watch = *state;
+	char text[1001];
+
+	watch_start(watch);
+	watch_many(watch, name, 32, 9000000);
 	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), 1);
 	assert_non_null(strstr(text, "is every=1min r0 kind=heat"));
 	assert_non_null(strstr(text, " more, crc32c="));
-	many[31].threshold_micro++;
-	watch_rules(watch, FRIDGE, many, 32);
+	watch_many(watch, name, 32, 9100000);
 	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), 2);
-	watch_rules(watch, FRIDGE, many, 32);
+	watch_many(watch, name, 32, 9100000);
 	assert_int_equal(watch_stored(watch, KRYOS_EVENT_CONFIGURED, text, NULL), 2);
 	watch_stop(watch);
 }
@@ -244,6 +300,7 @@ int main(void)
 		CASE(other_rules_end_what_is_open_and_nothing_else),
 		CASE(channels_do_not_know_of_each_other),
 		CASE(a_long_list_of_rules_is_audited_to_its_last_word),
+		CASE(of_a_channel_with_a_long_name_what_does_not_fit_is_counted),
 		CASE(wrong_rules_are_refused_by_name_and_change_nothing),
 	};
 
