@@ -143,7 +143,7 @@ static size_t break_line(struct kri_canvas *canvas, const char *text, double wid
 int kri_text_lines(struct kri_canvas *canvas, double x, double y, double width, int lines, enum kri_align align,
                    bool draw, const char *text)
 {
-	char all[2048], line[1024];
+	char all[4096], line[1024];
 	const char *at = all;
 	int count = 0;
 

@@ -249,32 +249,29 @@ static void draw_legend(struct kri_chart *chart)
 	canvas->y += x > chart->x ? 14 : 2;
 }
 
-static void draw_title(struct kri_canvas *canvas, const struct kri_report_channel *channel)
+/* Above which the curve is: what is measured, and all rules that are known of it. */
+static double draw_title(struct kri_canvas *canvas, const struct kri_report_channel *channel, bool draw)
 {
-	char words[256], text[160];
-	double x = KRI_LEFT;
+	char words[256], text[160], all[4096];
+	size_t at;
+	int lines;
 
-	kri_type(canvas, 9, KRI_FACE_BOLD, KRI_BLACK);
 	snprintf(text, sizeof(text), "%s%s%s", channel->name, *channel->place ? ", " : "",
 	         kri_place_word(canvas->language, channel->place));
-	kri_text(canvas, x, canvas->y + 9, KRI_WIDTH, KRI_ALIGN_LEFT, text);
-	canvas->y += 13;
+	at = (size_t)snprintf(all, sizeof(all), "%s%s", kri_say(canvas, KRI_WORD_LIMITS),
+	                      kri_say(canvas, KRI_WORD_COLON));
+	for (unsigned int i = 0; i < channel->rule_count && at < sizeof(all); i++)
+		at += (size_t)snprintf(
+			all + at, sizeof(all) - at, "%s%s", i ? "; " : "",
+			kri_rule_words(canvas->language, &channel->rules[i], channel->unit, words, sizeof(words)));
+	if (!channel->rule_count)
+		snprintf(all, sizeof(all), "%s", kri_say(canvas, KRI_WORD_NO_LIMITS));
+	kri_type(canvas, 9, KRI_FACE_BOLD, KRI_BLACK);
+	if (draw)
+		kri_text(canvas, KRI_LEFT, canvas->y + 9, KRI_WIDTH, KRI_ALIGN_LEFT, text);
 	kri_type(canvas, 7, KRI_FACE_PLAIN, KRI_BLACK);
-	if (!channel->rule_count) {
-		kri_text(canvas, x, canvas->y + 7, KRI_WIDTH, KRI_ALIGN_LEFT, kri_say(canvas, KRI_WORD_NO_LIMITS));
-	} else {
-		char all[1024];
-		size_t at = (size_t)snprintf(all, sizeof(all), "%s%s", kri_say(canvas, KRI_WORD_LIMITS),
-		                             kri_say(canvas, KRI_WORD_COLON));
-
-		for (unsigned int i = 0; i < channel->rule_count && at < sizeof(all); i++)
-			at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", i ? "; " : "",
-			                       kri_rule_words(canvas->language, &channel->rules[i], channel->unit,
-			                                      words, sizeof(words)));
-		canvas->y += 7 * 1.38 *
-		             (kri_text_lines(canvas, x, canvas->y + 7, KRI_WIDTH, 2, KRI_ALIGN_LEFT, true, all) - 1);
-	}
-	canvas->y += 10;
+	lines = kri_text_lines(canvas, KRI_LEFT, canvas->y + 20, KRI_WIDTH, 32, KRI_ALIGN_LEFT, draw, all);
+	return 13 + 7 * 1.38 * (lines - 1) + 10;
 }
 
 void kri_draw_chart(struct kri_canvas *canvas, const struct kri_report_channel *channel)
@@ -284,9 +281,8 @@ void kri_draw_chart(struct kri_canvas *canvas, const struct kri_report_channel *
 	};
 	double strips = 13.0 * (double)canvas->report->contact_count;
 
-	kri_need(canvas, 13 + 20 + 14 + chart.height + strips + 24 + 18);
-	draw_title(canvas, channel);
-	canvas->y += 14;
+	kri_need(canvas, draw_title(canvas, channel, false) + 14 + chart.height + strips + 24 + 18);
+	canvas->y += draw_title(canvas, channel, true) + 14;
 	chart.y = canvas->y;
 	choose_range(&chart);
 	draw_band(&chart);

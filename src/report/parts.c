@@ -145,6 +145,11 @@ static void warn_of_channel(struct kri_canvas *canvas, const struct kri_report_c
 	const struct kri_report_config *config = &canvas->report->config;
 	char text[300], length[KRYOS_TEXT_MAX];
 
+	if (channel->rules_unknown) {
+		snprintf(length, sizeof(length), "%u", channel->rules_unknown);
+		kri_phrase(canvas->language, KRI_WORD_RULES_UNKNOWN, length, channel->name, text, sizeof(text));
+		kri_paragraph(canvas, text);
+	}
 	if (!channel->measured) {
 		kri_phrase(canvas->language, KRI_WORD_NEVER_MEASURED, channel->name, "", text, sizeof(text));
 		kri_paragraph(canvas, text);
@@ -153,7 +158,7 @@ static void warn_of_channel(struct kri_canvas *canvas, const struct kri_report_c
 		           kri_span_text(canvas->language, channel->unmeasured_ns, length), text, sizeof(text));
 		kri_paragraph(canvas, text);
 	}
-	if (!can_have_excursions(channel)) {
+	if (!can_have_excursions(channel) && !channel->rules_unknown) {
 		kri_phrase(canvas->language, KRI_WORD_NOT_JUDGED, channel->name, "", text, sizeof(text));
 		kri_paragraph(canvas, text);
 	}
@@ -169,7 +174,8 @@ static void draw_warnings(struct kri_canvas *canvas)
 		unsure += report->channels[i]->unsure;
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
 	for (size_t i = 0; i < report->channel_count; i++)
-		if (report->channels[i]->columns && report->channels[i]->is_of_vaccines)
+		if (report->channels[i]->columns &&
+		    (report->channels[i]->is_of_vaccines || report->channels[i]->rules_unknown))
 			warn_of_channel(canvas, report->channels[i]);
 	if (unsure) {
 		phrase_count(canvas, KRI_WORD_TIMES_NOT_TRUSTED, unsure, text, sizeof(text));

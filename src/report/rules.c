@@ -32,19 +32,53 @@ bool kri_rule_words_same(const struct kryos_rule *a, const struct kryos_rule *b)
 	       a->window_ns == b->window_ns;
 }
 
-void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name)
+static void add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name, int part)
 {
-	for (unsigned int i = 0; i < channel->rule_count; i++)
-		if (kri_rule_words_same(&channel->rules[i], rule))
-			return;
-	if (channel->rule_count == KRI_REPORT_MAX_RULES)
+	unsigned int at = 0;
+
+	while (at < channel->rule_count && !kri_rule_words_same(&channel->rules[at], rule))
+		at++;
+	if (at < channel->rule_count) {
+		if (part)
+			channel->rule_parts[at] = (uint8_t)part;
 		return;
-	channel->rules[channel->rule_count] = *rule;
-	snprintf(channel->rule_names[channel->rule_count], sizeof(channel->rule_names[0]), "%s", name);
-	channel->rules[channel->rule_count].name = channel->rule_names[channel->rule_count];
+	}
+	if (at == KRI_REPORT_MAX_RULES) {
+		channel->rules_unknown++;
+		return;
+	}
+	channel->rules[at] = *rule;
+	channel->rule_parts[at] = (uint8_t)part;
+	snprintf(channel->rule_names[at], sizeof(channel->rule_names[0]), "%s", name);
+	channel->rules[at].name = channel->rule_names[at];
 	channel->rule_count++;
 	if (rule->has & KRYOS_RULE_THRESHOLD)
 		narrow(channel, rule);
+}
+
+/* Those of that part are in force no more; with the first go those that are known from elsewhere. */
+static void drop_part(struct kri_report_channel *channel, int part)
+{
+	unsigned int count = channel->rule_count;
+
+	channel->rule_count = 0;
+	channel->has_low = channel->has_high = false;
+	if (part == 1)
+		channel->rules_unknown = 0;
+	for (unsigned int i = 0; i < count; i++) {
+		struct kryos_rule rule = channel->rules[i];
+		char name[KRYOS_RULE_NAME_MAX];
+
+		if (channel->rule_parts[i] == part || (part == 1 && !channel->rule_parts[i]))
+			continue;
+		memcpy(name, channel->rule_names[i], sizeof(name));
+		add_rule(channel, &rule, name, channel->rule_parts[i]);
+	}
+}
+
+void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name)
+{
+	add_rule(channel, rule, name, 0);
 }
 
 /* "heat kind=heat comparator=gt threshold=8 ...": false: it is not that. */
@@ -67,31 +101,62 @@ static bool parse_rule(char *text, struct kryos_rule *rule)
 	return rule->kind != 0;
 }
 
+/* "alarm CHANNEL" or "rules CHANNEL (2)": which part of its list that is; 0: none. */
+static int part_of(const char *name, char channel[64])
+{
+	const char *behind = strstr(name, " (");
+	int part = 1;
+
+	if (strncmp(name, "rules ", 6) == 0) {
+		if (!behind || sscanf(behind, " (%3d)", &part) != 1 || part < 2 || part > UINT8_MAX)
+			return 0;
+		snprintf(channel, 64, "%.*s", (int)(behind - name - 6), name + 6);
+		return part;
+	}
+	snprintf(channel, 64, "%s", name + 6);
+	return strncmp(name, "alarm ", 6) == 0 ? 1 : 0;
+}
+
+/* Rules with commas between. What had no room in it is counted at its end: "3 more, crc32c=0123abcd". */
+static void take_list(struct kri_report_channel *channel, char *text, int part)
+{
+	char *rest = NULL;
+
+	for (char *at = strtok_r(text, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
+		struct kryos_rule rule;
+		unsigned int more;
+		char word[5];
+
+		if (sscanf(at, " %9u %4s", &more, word) == 2 && strcmp(word, "more") == 0)
+			channel->rules_unknown = more > channel->rules_unknown ? more : channel->rules_unknown;
+		else if (parse_rule(at, &rule))
+			add_rule(channel, &rule, rule.name, part);
+	}
+}
+
 int kri_report_take_rules(struct kri_report *report, const struct kryos_record *record)
 {
 	const struct kryos_event *event = record->event;
 	const char *is = strstr(event->text, "; is ");
-	char text[1001], *rest = NULL, *at;
+	char name[64], text[1001];
+	int part = part_of(event->name, name), r;
 	struct kri_report_channel *channel;
-	int r;
+	bool is_list;
 
-	if (strncmp(event->name, "alarm ", 6) != 0 || !is || strncmp(is + 5, "every=", 6) != 0)
+	is = is ? is + strlen("; is ") : "";
+	is_list = part > 1 || strncmp(is, "every=", 6) == 0;
+	if (!part || (!is_list && strcmp(is, "nothing") != 0))
 		return 0;
-	r = kri_report_channel(report, event->name + 6, "", "", &channel);
+	r = kri_report_channel(report, name, "", "", &channel);
 	if (r < 0)
 		return r;
 	/* What was changed within the period was in force in a part of it. */
-	if (record->sample.t_wall_ns <= report->config.from_ns || !channel->is_watched) {
-		channel->rule_count = 0;
-		channel->has_low = channel->has_high = false;
-	}
+	if (record->sample.t_wall_ns <= report->config.from_ns || !channel->is_watched)
+		drop_part(channel, part);
 	channel->is_watched = true;
-	snprintf(text, sizeof(text), "%s", is + 5 + strcspn(is + 5, " "));
-	for (at = strtok_r(text, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
-		struct kryos_rule rule;
-
-		if (parse_rule(at, &rule))
-			kri_report_add_rule(channel, &rule, rule.name);
+	if (is_list) {
+		snprintf(text, sizeof(text), "%s", part > 1 ? is : is + strcspn(is, " "));
+		take_list(channel, text, part);
 	}
 	return 0;
 }

@@ -455,12 +455,80 @@ static void limits_are_those_that_the_device_said_were_in_force(void **state)
 	event(bench, KRYOS_EVENT_CONFIGURED, -50, "alarm fridge", 0, 0, "by station; was nothing; is channel=" FRIDGE);
 	channel = begin(bench, FRIDGE, "Cel");
 	assert_int_equal(channel->rule_count, 2);
+	assert_int_equal(channel->rules_unknown, 3);
 	assert_int_equal(channel->high_micro, 8000000);
 	assert_int_equal(channel->low_micro, -500000);
 	assert_int_equal(channel->rules[0].duration_ns, KRYOS_HOURS(10));
 	assert_string_equal(channel->rules[1].name, "freeze");
 	channel = begin(bench, "other.temperature", "Cel");
 	assert_int_equal(channel->rule_count, 0);
+}
+
+static void configured(struct bench *bench, int64_t minute, const char *name, const char *is)
+{
+	char text[1001];
+
+	snprintf(text, sizeof(text), "by station; was not known; is %s", is);
+	event(bench, KRYOS_EVENT_CONFIGURED, minute, name, 0, 0, text);
+}
+
+/* Of a long list each event has a part, and takes the place of that part only. */
+static void rules_are_those_of_all_parts_of_the_list_that_the_device_noted(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+
+	configured(bench, -300, "alarm " FRIDGE,
+	           "every=5min a kind=heat comparator=gt threshold=9 duration=1h mode=consecutive gap=hold");
+	configured(bench, -300, "rules " FRIDGE " (2)",
+	           "b kind=freeze comparator=lt threshold=2 duration=1h mode=consecutive gap=hold, c kind=heat "
+	           "comparator=ge threshold=30 duration=1h mode=consecutive gap=hold");
+	configured(bench, -300, "rules " FRIDGE " (3)",
+	           "d kind=heat comparator=gt threshold=8 duration=10h mode=consecutive gap=hold");
+	configured(bench, -200, "rules " FRIDGE " (3)", "nothing");
+	configured(bench, -100, "rules " FRIDGE " (2)",
+	           "b kind=freeze comparator=lt threshold=1 duration=1h mode=consecutive gap=hold");
+	configured(bench, -100, "rules " FRIDGE, "x kind=sensor duration=1h");
+	configured(bench, -100, "rules " FRIDGE " (0)", "x kind=sensor duration=1h");
+	channel = begin(bench, FRIDGE, "Cel");
+	assert_int_equal(channel->rule_count, 2);
+	assert_int_equal(channel->rules_unknown, 0);
+	assert_int_equal(channel->high_micro, 9000000);
+	assert_int_equal(channel->low_micro, 1000000);
+	/* Within the period the old and the new one were in force. */
+	configured(bench, 100, "rules " FRIDGE " (2)",
+	           "b kind=freeze comparator=lt threshold=0 duration=1h mode=consecutive gap=hold");
+	assert_int_equal(channel->rule_count, 3);
+	assert_int_equal(channel->low_micro, 1000000);
+}
+
+static void of_a_channel_that_was_watched_no_more_before_the_period_there_are_no_limits(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+
+	configured(bench, -300, "alarm " FRIDGE,
+	           "every=5min a kind=heat comparator=gt threshold=9 duration=1h mode=consecutive gap=hold, 2 more, "
+	           "crc32c=01234567");
+	configured(bench, -200, "alarm " FRIDGE, "nothing");
+	channel = begin(bench, FRIDGE, "Cel");
+	assert_int_equal(channel->rule_count, 0);
+	assert_int_equal(channel->rules_unknown, 0);
+	assert_false(channel->has_high);
+}
+
+static void more_rules_than_there_is_place_for_are_counted(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel = begin(bench, FRIDGE, "Cel");
+	struct kryos_rule rule = *kryos_profile_rule("who-refrigerator", 0);
+
+	for (int i = 0; i < KRI_REPORT_MAX_RULES + 3; i++) {
+		rule.threshold_micro++;
+		kri_report_add_rule(channel, &rule, "heat");
+	}
+	assert_int_equal(channel->rule_count, KRI_REPORT_MAX_RULES);
+	assert_int_equal(channel->rules_unknown, 3);
 }
 
 static void the_station_has_the_name_that_the_device_noted(void **state)
@@ -618,6 +686,9 @@ int main(void)
 		TEST(a_profile_finds_what_the_device_did_not_tell_and_says_nothing_twice),
 		TEST(a_channel_out_of_service_is_not_judged),
 		TEST(limits_are_those_that_the_device_said_were_in_force),
+		TEST(rules_are_those_of_all_parts_of_the_list_that_the_device_noted),
+		TEST(of_a_channel_that_was_watched_no_more_before_the_period_there_are_no_limits),
+		TEST(more_rules_than_there_is_place_for_are_counted),
 		TEST(the_station_has_the_name_that_the_device_noted),
 		TEST(what_a_station_noted_of_itself_is_found_key_by_key),
 		TEST(the_newest_seal_over_events_is_kept),

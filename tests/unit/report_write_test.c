@@ -232,6 +232,34 @@ static void of_a_channel_without_limits_no_number_of_excursions_is_given(void **
 	free(html);
 }
 
+static void rules_that_are_not_on_record_are_counted_beside_those_that_are(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	event(bench, KRYOS_EVENT_CONFIGURED, -5, "alarm " FRIDGE,
+	      "by station; was nothing; is every=5min a kind=heat comparator=gt threshold=9 duration=1h "
+	      "mode=consecutive gap=hold, 3 more, crc32c=01234567");
+	for (int i = 1; i < 30; i++) {
+		char name[80], text[200];
+
+		snprintf(name, sizeof(name), "rules " FRIDGE " (%d)", i + 1);
+		snprintf(text, sizeof(text),
+		         "by station; was nothing; is a%d kind=heat comparator=gt threshold=%d duration=1h "
+		         "mode=consecutive gap=hold",
+		         i, 9 + i);
+		event(bench, KRYOS_EVENT_CONFIGURED, -5, name, text);
+	}
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 5000000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">3 more rules of fridge.temperature were in force than are on record: "), 1);
+	assert_true(count_of(html, "above 9 °C for 1 h") > 0);
+	assert_true(count_of(html, "above 38 °C for 1 h") > 0);
+	assert_int_equal(count_of(html, "…"), 0);
+	free(html);
+}
+
 /* An empty table beside "No excursion is recorded" would be taken for a good month. */
 static void of_a_channel_that_was_not_measured_the_first_page_says_so(void **state)
 {
@@ -518,6 +546,7 @@ int main(void)
 		TEST(words_without_end_are_broken_and_pages_are_counted_as_they_are_drawn),
 		TEST(as_many_channels_as_there_may_be_are_drawn_and_one_more_is_refused),
 		TEST(of_a_channel_without_limits_no_number_of_excursions_is_given),
+		TEST(rules_that_are_not_on_record_are_counted_beside_those_that_are),
 		TEST(of_a_channel_that_was_not_measured_the_first_page_says_so),
 		TEST(excursions_that_were_worked_out_here_are_counted_apart),
 		TEST(words_say_exactly_what_the_numbers_beside_them_are),
