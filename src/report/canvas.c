@@ -208,12 +208,16 @@ void kri_rule_line(struct kri_canvas *canvas, double y, double width, double gre
 
 void kri_heading(struct kri_canvas *canvas, const char *text, double with)
 {
+	int lines;
+
 	if (canvas->y > KRI_TOP)
 		canvas->y += 16;
-	kri_need(canvas, 24 + with);
 	kri_type(canvas, 11, KRI_FACE_BOLD, KRI_BLACK);
-	kri_text(canvas, KRI_LEFT, canvas->y + 11, KRI_WIDTH, KRI_ALIGN_LEFT, text);
-	canvas->y += 20;
+	lines = kri_text_lines(canvas, 0, 0, KRI_WIDTH, 3, KRI_ALIGN_LEFT, false, text);
+	kri_need(canvas, 24 + 15 * (lines - 1) + with);
+	kri_type(canvas, 11, KRI_FACE_BOLD, KRI_BLACK);
+	kri_text_lines(canvas, KRI_LEFT, canvas->y + 11, KRI_WIDTH, 3, KRI_ALIGN_LEFT, true, text);
+	canvas->y += 20 + 15 * (lines - 1);
 }
 
 void kri_paragraph(struct kri_canvas *canvas, const char *text)

@@ -262,7 +262,7 @@ static double draw_title(struct kri_canvas *canvas, const struct kri_report_chan
 	                      kri_say(canvas, KRI_WORD_COLON));
 	for (unsigned int i = 0; i < channel->rule_count && at < sizeof(all); i++)
 		at += (size_t)snprintf(
-			all + at, sizeof(all) - at, "%s%s", i ? "; " : "",
+			all + at, sizeof(all) - at, "%s%s", i ? kri_say(canvas, KRI_WORD_SEMICOLON) : "",
 			kri_rule_words(canvas->language, &channel->rules[i], channel->unit, words, sizeof(words)));
 	if (!channel->rule_count)
 		snprintf(all, sizeof(all), "%s", kri_say(canvas, KRI_WORD_NO_LIMITS));

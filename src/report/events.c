@@ -127,6 +127,22 @@ struct kri_report_contact *kri_report_contact(struct kri_report *report, const c
 	return contact;
 }
 
+bool kri_contact_was_seen(const struct kri_report *report, const struct kri_report_contact *contact)
+{
+	unsigned int bit = contact->is_power ? 1 : 2;
+
+	for (size_t i = 0; i < report->channel_count; i++) {
+		const struct kri_report_channel *channel = report->channels[i];
+
+		if (!channel->columns || strcmp(channel->name, contact->name) != 0)
+			continue;
+		for (size_t at = 0; at < KRI_REPORT_COLUMNS; at++)
+			if (channel->columns[at].states & bit)
+				return true;
+	}
+	return false;
+}
+
 /* A stretch in which the contact was as is told of: open, or absent. What lies outside of the period counts nothing. */
 static int add_stretch(struct kri_report *report, struct kri_report_contact *contact, int64_t from_ns, int64_t to_ns)
 {

@@ -77,6 +77,15 @@ static bool is_same_gap(const struct kri_report_gap *a, const struct kri_report_
 	       a->quality == b->quality;
 }
 
+static size_t count_channels(const struct kri_report *report)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->channel_count; i++)
+		count += report->channels[i]->columns != NULL;
+	return count;
+}
+
 /* One row for all channels that have this gap, which stand beside each other; returns how many. */
 static size_t draw_gap_row(struct kri_canvas *canvas, const struct kri_table *table, const struct gap_row *at,
                            size_t count)
@@ -87,6 +96,8 @@ static size_t draw_gap_row(struct kri_canvas *canvas, const struct kri_table *ta
 	for (; same < count && is_same_gap(at[same].gap, at->gap); same++)
 		if (length < CELL)
 			length += (size_t)snprintf(cells[0] + length, CELL - length, ", %s", at[same].channel->name);
+	if (same > 1 && same == count_channels(canvas->report))
+		snprintf(cells[0], CELL, "%s", kri_say(canvas, KRI_WORD_ALL_CHANNELS));
 	snprintf(cells[1], CELL, "%s", kri_moment(canvas, at->gap->from_ns, when));
 	snprintf(cells[2], CELL, "%s", kri_moment(canvas, at->gap->to_ns, when));
 	span(canvas, at->gap->to_ns - at->gap->from_ns, cells[3]);

@@ -49,6 +49,15 @@ static void draw_loss(struct kri_canvas *canvas, const struct kri_table *table, 
 	kri_table_row(canvas, table, texts);
 }
 
+static bool was_power_lost(const struct kri_report *report)
+{
+	for (size_t i = 0; i < report->contact_count; i++)
+		if (report->contacts[i].is_power &&
+		    (report->contacts[i].count || kri_contact_was_seen(report, &report->contacts[i])))
+			return true;
+	return false;
+}
+
 void kri_draw_holdover(struct kri_canvas *canvas)
 {
 	const struct kri_table table = {
@@ -64,9 +73,14 @@ void kri_draw_holdover(struct kri_canvas *canvas)
 	};
 	const struct kri_report *report = canvas->report;
 
-	if (!report->loss_count)
+	if (!report->loss_count && !was_power_lost(report))
 		return;
 	kri_heading(canvas, kri_say(canvas, KRI_WORD_HOLDOVER), 40);
+	if (!report->loss_count) {
+		kri_type(canvas, 8, KRI_FACE_PLAIN, KRI_BLACK);
+		kri_paragraph(canvas, kri_say(canvas, KRI_WORD_HOLDOVER_NOT_KNOWN));
+		return;
+	}
 	kri_table_begin(canvas, &table);
 	for (size_t i = 0; i < report->loss_count; i++)
 		draw_loss(canvas, &table, &report->losses[i]);

@@ -67,7 +67,9 @@ char *kri_reading_text(enum kri_language language, const struct kri_report_chann
 
 	for (; count < channel->rule_count; count++)
 		thresholds[count] = channel->rules[count].threshold_micro;
-	kri_number_text(language, micro, channel->is_contact ? 0 : 1, thresholds, count, number);
+	/* A tenth of a pascal is noise. */
+	kri_number_text(language, micro, channel->is_contact || strcmp(channel->unit, "Pa") == 0 ? 0 : 1, thresholds,
+	                count, number);
 	snprintf(buffer, KRYOS_TEXT_MAX, "%.23s%s%.15s", number, *kri_unit_text(channel->unit) ? " " : "",
 	         kri_unit_text(channel->unit));
 	return buffer;

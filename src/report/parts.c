@@ -353,14 +353,17 @@ static void draw_amounts(struct kri_canvas *canvas, const struct kri_report_epis
 static void draw_episode(struct kri_canvas *canvas, size_t number, const struct kri_report_episode *at)
 {
 	const struct kryos_episode *episode = &at->episode;
+	bool has_name = strcmp(episode->name, kryos_rule_kind_name(episode->rule.kind)) != 0;
 	char text[400], rule[256];
 	double top;
 
 	kri_need(canvas, 92);
 	top = canvas->y;
 	kri_rule_words(canvas->language, &episode->rule, at->of ? at->of->unit : "", rule, sizeof(rule));
-	snprintf(text, sizeof(text), "%zu  %s, %s%s%s", number, kri_kind_word(canvas->language, episode->rule.kind),
-	         at->channel, kri_say(canvas, KRI_WORD_COLON), rule);
+	/* By the name of its rule one of several that say the same is acknowledged. */
+	snprintf(text, sizeof(text), "%zu  %s, %s%s%s%s%s%s", number,
+	         kri_kind_word(canvas->language, episode->rule.kind), at->channel, kri_say(canvas, KRI_WORD_COLON),
+	         rule, has_name ? " (" : "", has_name ? episode->name : "", has_name ? ")" : "");
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
 	canvas->y += 1 + 11 * kri_text_lines(canvas, KRI_LEFT + INDENT, canvas->y + 8, KRI_WIDTH - INDENT, 3,
 	                                     KRI_ALIGN_LEFT, true, text);
@@ -411,14 +414,21 @@ void kri_draw_contacts(struct kri_canvas *canvas)
 	kri_table_begin(canvas, &table);
 	for (size_t i = 0; i < report->contact_count; i++) {
 		const struct kri_report_contact *contact = &report->contacts[i];
+		bool is_told = contact->count || !kri_contact_was_seen(report, contact);
 		char cells[5][CELL];
 
 		snprintf(cells[0], CELL, "%s", contact->name);
 		snprintf(cells[1], CELL, "%s",
 		         kri_say(canvas, contact->is_power ? KRI_WORD_POWER_ABSENT : KRI_WORD_DOOR_OPEN));
-		snprintf(cells[2], CELL, "%zu", contact->count);
-		span(canvas, contact->total_ns, cells[3]);
-		span(canvas, contact->longest_ns, cells[4]);
+		snprintf(cells[2], CELL, "–");
+		/* It was so, and no change told when. */
+		snprintf(cells[3], CELL, "%s", kri_say(canvas, KRI_WORD_NOT_KNOWN));
+		snprintf(cells[4], CELL, "–");
+		if (is_told) {
+			snprintf(cells[2], CELL, "%zu", contact->count);
+			span(canvas, contact->total_ns, cells[3]);
+			span(canvas, contact->longest_ns, cells[4]);
+		}
 		row(canvas, &table, cells);
 	}
 }

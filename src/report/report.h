@@ -237,6 +237,8 @@ int kri_report_add_episode(struct kri_report *report, const char *channel, const
                            bool judged_here);
 /* The contact of that name; made where there is none. NULL: no memory. */
 struct kri_report_contact *kri_report_contact(struct kri_report *report, const char *name);
+/* Whether samples saw it in the state that is told of. */
+bool kri_contact_was_seen(const struct kri_report *report, const struct kri_report_contact *contact);
 int kri_report_end_contact(struct kri_report *report, struct kri_report_contact *contact);
 
 /* rules.c: a rule that is known of the channel. */

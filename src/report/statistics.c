@@ -51,7 +51,7 @@ static void draw_vial_monitors(struct kri_canvas *canvas, const struct kri_repor
 		/* vvm7 is written VVM7. */
 		snprintf(name, sizeof(name), "VVM%.16s", kryos_vvm_name(i) + 3);
 		kri_phrase(canvas->language, KRI_WORD_VVM, name, "", word, sizeof(word));
-		kri_number_text(canvas->language, channel->result.vvm_micro[i], 2, NULL, 0, percent);
+		kri_number_text(canvas->language, channel->result.vvm_micro[i], 1, NULL, 0, percent);
 		kri_phrase(canvas->language, KRI_WORD_VVM_NOTE, percent,
 		           kryos_vvm_model_name(KRYOS_VVM_GOLDWOOD_DIESBURG_2018), text, sizeof(text));
 		kri_draw_line(canvas, word, text);

@@ -347,6 +347,70 @@ static void what_was_out_of_limits_before_the_supply_went_was_not_held_by_anythi
 	free(html);
 }
 
+static void a_loss_of_power_that_nothing_was_measured_in_has_no_holdover_and_says_so(void **state)
+{
+	struct bench *bench = *state;
+	const char *contacts, *not_known;
+	struct kri_report_channel *supply;
+	char *html;
+
+	begin(bench, FRIDGE); /* without limits */
+	assert_ok(kri_report_channel(bench->report, "grid.present", "/", "", &supply));
+	assert_ok(kri_report_begin(bench->report, supply, KRYOS_MINUTES(5)));
+	for (int64_t minute = 0; minute < 100; minute += 5) {
+		sample(bench, FRIDGE, minute, 5000000);
+		sample(bench, "grid.present", minute, 0);
+	}
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">Holdover after loss of power<"), 1);
+	assert_int_equal(count_of(html, ">Power was lost. How long the vaccines stayed within limits is not known: "),
+	                 1);
+	/* It was away all the time, and nobody told since when. */
+	contacts = strstr(html, ">Doors and power<");
+	assert_non_null(contacts);
+	not_known = strstr(contacts, ">not known<");
+	assert_true(not_known && not_known < strstr(contacts, ">Holdover after"));
+	free(html);
+}
+
+static void alarms_that_say_the_same_are_told_apart_by_the_names_of_their_rules(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode episode = { .rule = *kryos_profile_rule("who-refrigerator", 0),
+		                         .ended_by = KRYOS_EPISODE_RECOVERED };
+	char *html;
+
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 5000000);
+	episode.start.t_wall_ns = episode.trigger.t_wall_ns = FROM;
+	episode.end.t_wall_ns = FROM + KRYOS_MINUTES(30);
+	for (int i = 0; i < 2; i++) {
+		strcpy(episode.name, i ? "tight.heat" : "heat");
+		assert_ok(kri_report_add_episode(bench->report, FRIDGE, &episode, false));
+	}
+	html = write_all(bench);
+	assert_int_equal(count_of(html, "Heat, fridge.temperature: above 8 °C for 10 h<"), 1);
+	assert_int_equal(count_of(html, "Heat, fridge.temperature: above 8 °C for 10 h (tight.heat)<"), 1);
+	free(html);
+}
+
+static void a_heading_is_as_long_as_its_words_are(void **state)
+{
+	static const char name[] = "refrigerator-vaccine-shelf-top1.temperature";
+	struct bench *bench = *state;
+	char *html;
+
+	bench->config.to_ns = FROM + KRYOS_DAYS(60);
+	kri_report_free(bench->report);
+	assert_ok(kri_report_new(&bench->report, &bench->config));
+	begin(bench, name);
+	sample(bench, name, 0, 5000000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, "31 days of the period)<"), 1);
+	assert_int_equal(count_of(html, "…"), 0);
+	free(html);
+}
+
 static void a_table_of_seals_has_its_head_on_each_page(void **state)
 {
 	struct bench *bench = *state;
@@ -551,6 +615,9 @@ int main(void)
 		TEST(excursions_that_were_worked_out_here_are_counted_apart),
 		TEST(words_say_exactly_what_the_numbers_beside_them_are),
 		TEST(what_was_out_of_limits_before_the_supply_went_was_not_held_by_anything),
+		TEST(a_loss_of_power_that_nothing_was_measured_in_has_no_holdover_and_says_so),
+		TEST(alarms_that_say_the_same_are_told_apart_by_the_names_of_their_rules),
+		TEST(a_heading_is_as_long_as_its_words_are),
 		TEST(a_table_of_seals_has_its_head_on_each_page),
 		TEST(who_took_a_channel_out_of_service_is_told_without_samples_too),
 		TEST(an_alarm_of_a_contact_has_no_extreme_and_what_is_not_known_is_part_of_the_duration),
