@@ -140,6 +140,7 @@ static bool says_nothing(const struct kryos_record *record, bool is_contact)
 int kri_report_follow_sample(struct kri_report *report, const struct kryos_record *record)
 {
 	bool is_contact = strcmp(record->unit, "/") == 0;
+	struct kri_report_channel *channel;
 	int r = 0;
 
 	if (record->sample.t_wall_ns >= report->config.to_ns || says_nothing(record, is_contact))
@@ -149,7 +150,9 @@ int kri_report_follow_sample(struct kri_report *report, const struct kryos_recor
 
 		if (!at->evaluator || strcmp(at->channel, record->channel) != 0)
 			continue;
-		if (!at->has_begun)
+		/* In the period it was not measured, perhaps. */
+		r = kri_report_channel(report, record->channel, record->unit, record->place, &channel);
+		if (r >= 0 && !at->has_begun)
 			r = begin_at(at, &record->sample, is_contact);
 		/* Not once more, if it was the first. */
 		if (r >= 0 && at->evaluator && at->has_begun && !is_at(&at->episode.start, &record->sample))

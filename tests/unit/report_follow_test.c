@@ -285,6 +285,7 @@ static void of_an_alarm_from_before_a_period_without_samples_nothing_is_known_in
 	assert_int_equal(at->known_ns, START + KRYOS_MINUTES(895));
 	assert_false(kri_reaches_in(bench->report, at));
 	assert_false(kri_goes_on(bench->report, at));
+	assert_string_equal(at->of->unit, "Cel");
 }
 
 static void an_end_that_was_told_after_the_report_is_the_end(void **state)
