@@ -25,6 +25,7 @@ static int begin(struct kri_report_episode *at)
 
 	at->episode.rule.name = at->episode.name;
 	/* Its limit is resolved already, so how often it is measured does not matter. */
+	at->is_followed = true;
 	r = kryos_evaluator_new(&at->evaluator, KRYOS_MINUTES(1));
 	if (r >= 0)
 		r = kryos_evaluator_add(at->evaluator, &at->episode.rule);
@@ -137,6 +138,24 @@ static bool says_nothing(const struct kryos_record *record, bool is_contact)
 	return is_contact && record->sample.value_micro > 0 && record->sample.value_micro < 1000000;
 }
 
+/*
+ * Of an alarm that ends at the first reading in range, and was not said to have ended, each reading out of range since
+ * says that it lasted until then, whatever is missing between.
+ */
+static void look(struct kri_report_episode *at, const struct kryos_sample *sample)
+{
+	const struct kryos_rule *rule = &at->episode.rule;
+	bool is_measured = kryos_quality_is_measured(sample->quality);
+
+	if (rule->mode != KRYOS_RULE_CONSECUTIVE || rule->hysteresis_micro || rule->reset_ns || at->is_over ||
+	    sample->t_wall_ns < at->episode.trigger.t_wall_ns)
+		return;
+	if (rule->kind == KRYOS_RULE_SENSOR ? !is_measured : is_measured && kri_rule_is_out(rule, sample->value_micro))
+		at->out_ns = sample->t_wall_ns > at->out_ns ? sample->t_wall_ns : at->out_ns;
+	else
+		at->is_over = is_measured;
+}
+
 int kri_report_follow_sample(struct kri_report *report, const struct kryos_record *record)
 {
 	bool is_contact = strcmp(record->unit, "/") == 0;
@@ -148,7 +167,10 @@ int kri_report_follow_sample(struct kri_report *report, const struct kryos_recor
 	for (size_t i = 0; i < report->episode_count && r >= 0; i++) {
 		struct kri_report_episode *at = &report->episodes[i];
 
-		if (!at->evaluator || strcmp(at->channel, record->channel) != 0)
+		if (!at->is_followed || strcmp(at->channel, record->channel) != 0)
+			continue;
+		look(at, &record->sample);
+		if (!at->evaluator)
 			continue;
 		/* In the period it was not measured, perhaps. */
 		r = kri_report_channel(report, record->channel, record->unit, record->place, &channel);
@@ -167,9 +189,13 @@ void kri_report_follow_end(struct kri_report *report)
 
 	for (size_t i = 0; i < report->episode_count; i++) {
 		struct kri_report_episode *at = &report->episodes[i];
+		const struct kryos_instant *start = &at->episode.start;
 
 		if (at->evaluator && at->is_found && kryos_evaluator_look(at->evaluator, 0, &episode) > 0)
 			put(at, &episode, at->evaluator->time.at.t_wall_ns);
+		else if (at->is_followed && !at->is_found && at->out_ns - start->t_wall_ns > at->episode.duration_ns &&
+		         start->trust >= KRYOS_TRUST_RTC)
+			at->episode.duration_ns = at->out_ns - start->t_wall_ns;
 		kri_report_unfollow(at);
 	}
 }
@@ -183,6 +209,8 @@ static int64_t last_known(const struct kri_report_episode *at)
 		return at->episode.end.t_wall_ns;
 	if (at->known_ns)
 		return at->known_ns;
+	if (at->is_over)
+		return at->out_ns > last_ns ? at->out_ns : last_ns;
 	return at->of && at->of->last_any_ns > last_ns ? at->of->last_any_ns : last_ns;
 }
 

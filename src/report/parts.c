@@ -341,6 +341,8 @@ static void draw_amounts(struct kri_canvas *canvas, const struct kri_report_epis
 		memcpy(value, texts[i], CELL);
 		kri_phrase(canvas->language, KRI_WORD_HELD_AT_LEAST, value, "", texts[i], CELL);
 	}
+	if (is_begun && !episode->indeterminate_ns)
+		snprintf(texts[1], CELL, "%s", kri_say(canvas, KRI_WORD_NOT_KNOWN));
 	snprintf(texts[3], CELL, "–");
 	/* Of a door, that it was open says the rule. */
 	if (episode->has_extreme && !is_begun && at->of && !at->of->is_contact) {

@@ -145,7 +145,9 @@ struct kri_report_episode {
 
 	/* While it is followed. */
 	struct kryos_evaluator *evaluator; /* NULL: it is not */
-	bool has_begun, is_found;
+	bool is_followed, has_begun, is_found;
+	int64_t out_ns; /* the newest reading that was out of limits all the same */
+	bool is_over;   /* and one in range came then */
 };
 
 /* What a contact was, from its events. */

@@ -243,7 +243,7 @@ static void an_end_that_was_measured_and_not_told_is_said_to_be_that(void **stat
 	assert_false(kri_goes_on(bench->report, at));
 }
 
-static void an_alarm_whose_samples_are_not_all_stored_has_what_was_told_of_it(void **state)
+static void an_alarm_whose_samples_are_not_all_stored_has_at_least_what_was_told_of_it(void **state)
 {
 	struct bench *bench = *state;
 	const struct kri_report_episode *at;
@@ -255,8 +255,28 @@ static void an_alarm_whose_samples_are_not_all_stored_has_what_was_told_of_it(vo
 	at = report(bench, 0, 1200);
 	assert_int_equal(at->known_ns, 0);
 	assert_int_equal(at->episode.ended_by, KRYOS_EPISODE_OPEN);
-	assert_int_equal(at->episode.duration_ns, KRYOS_HOURS(10));
-	assert_true(kri_goes_on(bench->report, at)); /* it is measured, and no end was told */
+	assert_int_equal(at->episode.accumulated_ns, KRYOS_HOURS(10));
+	/* It is measured, and no end was told. */
+	assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(1195));
+	assert_true(kri_goes_on(bench->report, at));
+}
+
+static void an_alarm_of_which_not_all_is_stored_lasts_no_longer_than_what_is(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 300, 95, true);
+	measure(bench, 400, 120, false);
+	measure(bench, 900, 95, true);
+	measure(bench, 1200, 50, true);
+	measure(bench, 1300, 95, true);
+	at = report(bench, 0, 1300);
+	assert_int_equal(at->known_ns, 0);
+	assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(895));
+	assert_false(kri_goes_on(bench->report, at));
+	assert_int_equal(kri_episode_until(bench->report, at), START + KRYOS_MINUTES(895));
 }
 
 static void a_device_that_fell_silent_does_not_go_on(void **state)
@@ -314,7 +334,8 @@ int main(void)
 		TEST(a_sum_in_a_window_is_followed_too),
 		TEST(a_door_that_stands_open_was_opened_between_two_measurements),
 		TEST(an_end_that_was_measured_and_not_told_is_said_to_be_that),
-		TEST(an_alarm_whose_samples_are_not_all_stored_has_what_was_told_of_it),
+		TEST(an_alarm_whose_samples_are_not_all_stored_has_at_least_what_was_told_of_it),
+		TEST(an_alarm_of_which_not_all_is_stored_lasts_no_longer_than_what_is),
 		TEST(a_device_that_fell_silent_does_not_go_on),
 		TEST(of_an_alarm_from_before_a_period_without_samples_nothing_is_known_in_it),
 		TEST(an_end_that_was_told_after_the_report_is_the_end),
