@@ -86,8 +86,9 @@ void kri_draw_report(struct kri_canvas *canvas);
 /* parts.c */
 void kri_draw_verdict(struct kri_canvas *canvas); /* how many excursions */
 void kri_draw_summary(struct kri_canvas *canvas);
-void kri_draw_episodes(struct kri_canvas *canvas);
 void kri_draw_contacts(struct kri_canvas *canvas);
+/* episodes.c */
+void kri_draw_episodes(struct kri_canvas *canvas);
 /* holdover.c */
 void kri_draw_holdover(struct kri_canvas *canvas);
 /* gaps.c */

@@ -237,11 +237,14 @@ bool kri_report_noted(const char *text, const char *key, char *buffer, size_t si
 /* Episodes are told apart by channel, rule and start; one that is known takes on what is new. Returns its place. */
 int kri_report_add_episode(struct kri_report *report, const char *channel, const struct kryos_episode *episode,
                            bool judged_here);
-/* The contact of that name; made where there is none. NULL: no memory. */
+
+/* contacts.c: the contact of that name; made where there is none. NULL: no memory. */
 struct kri_report_contact *kri_report_contact(struct kri_report *report, const char *name);
 /* Whether samples saw it in the state that is told of. */
 bool kri_contact_was_seen(const struct kri_report *report, const struct kri_report_contact *contact);
 int kri_report_end_contact(struct kri_report *report, struct kri_report_contact *contact);
+/* A change of one, which is the state that it has from now on. */
+int kri_report_take_state(struct kri_report *report, const struct kryos_record *record);
 
 /* rules.c: a rule that is known of the channel. */
 void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name);
