@@ -27,6 +27,14 @@ void kri_verify_problem(struct kri_check *check, int64_t seq, int64_t wall_ns, c
 	         check->file ? check->file : "store", text, wall_ns ? kryos_time_text(wall_ns, when) : "");
 }
 
+const char *kri_verify_why(int r, const char *path)
+{
+	const char *why = kryos_strerror(r);
+	size_t length = strlen(path);
+
+	return strncmp(why, path, length) == 0 && strncmp(why + length, ": ", 2) == 0 ? why + length + 2 : why;
+}
+
 int kri_verify_key(struct kri_check *check, const char *device, const char *pem, struct kri_key **ret_key)
 {
 	char fingerprint[2 * KRI_SHA256_SIZE + 1];
@@ -296,9 +304,7 @@ int kryos_verify_with(struct kryos_ctx *ctx, const char *path, const struct kryo
 			kri_bundle_clear(folder);
 		}
 	} else if (r >= 0) {
-		const char *slash = strrchr(path, '/');
-
-		r = kri_verify_one(&check, path, strtoll(slash ? slash + 1 : path, NULL, 10), NULL);
+		r = kri_verify_one(&check, path, 0, NULL);
 	}
 	if (r >= 0) {
 		check_signed(&check);

@@ -49,6 +49,7 @@ struct kri_check {
 	int64_t header_first; /* its first seq, as its header says */
 	/* The newest one that is sealed, and its last row. */
 	int64_t sealed_first, sealed_last;
+	int64_t newest_row;
 	int64_t names; /* rows of boots and channels that came with a commit */
 	struct {
 		char device[33], fingerprint[2 * KRI_SHA256_SIZE + 1];
@@ -87,5 +88,13 @@ int kri_verify_overlap(struct kri_check *check, const char *folder);
 int kri_verify_state(struct kri_check *check, const char *folder, const char *name);
 /* verify_told.c: what else check->db says, against events and headers. */
 int kri_verify_told(struct kri_check *check);
+/* verify_rows.c: that the rows which check->db, the file at path, knows of in that folder are there. */
+int kri_verify_known_rows(struct kri_check *check, const char *folder, const char *path);
+/* Of a segment that was not there when it was looked for: whether it may be away. */
+bool kri_verify_may_be_away(struct kri_check *check, const char *path, int64_t number);
+/* Of one that was looked at; NULL: it was not. */
+const struct kri_noted_seal *kri_verify_find_segment(const struct kri_check *check, int64_t number);
+/* What SQLite says of that file, without its path in front. */
+const char *kri_verify_why(int r, const char *path);
 
 #endif

@@ -436,6 +436,9 @@ int kri_verify_one(struct kri_check *check, const char *path, int64_t first_seq,
 		r = kri_sql_exec(check->db, "BEGIN");
 	if (r >= 0)
 		r = read_header(check);
+	/* By itself it may have any name. */
+	if (r >= 0 && !folder && check->header_first > 0)
+		check->first_seq = first_seq = check->header_first;
 	if (r >= 0 && folder && check->header_first != first_seq) {
 		check->result->bad_links++;
 		kri_verify_problem(check, 0, 0, "its header says that it begins with seq %" PRId64,
@@ -455,11 +458,13 @@ int kri_verify_one(struct kri_check *check, const char *path, int64_t first_seq,
 		r = note_named(check);
 	if (r == KRYOS_ECORRUPT) {
 		check->result->bad_links++;
-		kri_verify_problem(check, 0, 0, "%s", kryos_strerror(r));
+		kri_verify_problem(check, 0, 0, "%s", kri_verify_why(r, path));
 		r = 0;
 	}
 	sqlite3_close_v2(check->db);
 	check->db = NULL;
+	if (last_seq > check->newest_row)
+		check->newest_row = last_seq;
 	/* One without rows (a failed beginning that could not be removed) is not in the chain. */
 	if (last_seq >= first_seq) {
 		check->before = first_seq;

@@ -238,7 +238,7 @@ static void check_named(struct kri_check *check, const struct kri_noted_seal *se
 }
 
 /* Of one that was damaged what was salvaged comes first. */
-static const struct kri_noted_seal *find_segment(const struct kri_check *check, int64_t number)
+const struct kri_noted_seal *kri_verify_find_segment(const struct kri_check *check, int64_t number)
 {
 	for (int i = check->segment_count - 1; i >= 0; i--)
 		if (check->segments[i].number == number)
@@ -262,7 +262,7 @@ static bool is_removal_signed(struct kri_check *check, sqlite3_stmt *row)
 }
 
 /* Outside what was taken out of a store, or removed by retention just now. */
-static bool may_be_away(struct kri_check *check, const char *path, int64_t number)
+bool kri_verify_may_be_away(struct kri_check *check, const char *path, int64_t number)
 {
 	sqlite3 *db = NULL;
 	int64_t dropped = 0;
@@ -278,7 +278,7 @@ static bool may_be_away(struct kri_check *check, const char *path, int64_t numbe
 	return dropped != 0;
 }
 
-/* Its writer closed it after it was looked at, and it has that seal now. */
+/* Its writer closed it after it, or its folder, was looked at, and it has that seal now. */
 static bool was_sealed_meanwhile(const char *folder, int64_t number, const char *hash)
 {
 	char path[PATH_MAX], sql[160];
@@ -307,7 +307,7 @@ static void judge_segment_seal(struct kri_check *check, const char *folder, cons
 {
 	int64_t number = sqlite3_column_int64(row, 0);
 	const char *hash = kri_sql_text(row, 4);
-	const struct kri_noted_seal *there = find_segment(check, number);
+	const struct kri_noted_seal *there = kri_verify_find_segment(check, number);
 	uint64_t *bad = &check->result->bad_seals;
 	struct kri_key *key = NULL;
 	char text[256];
@@ -330,11 +330,18 @@ static void judge_segment_seal(struct kri_check *check, const char *folder, cons
 	}
 	if (sqlite3_column_int(row, 6) && (!there || !is_there(folder, number)))
 		return;
-	if (!there && !may_be_away(check, path, number))
-		kri_verify_broken(check, &check->result->bad_links, 0, 0, "segment %" PRId64 " is missing", number);
-	else if (there && !there->damaged &&
-	         (there->sealed ? strcmp(there->hash, hash) != 0 : !was_sealed_meanwhile(folder, number, hash)))
+	if (there ? there->damaged || (there->sealed && strcmp(there->hash, hash) == 0)
+	          : kri_verify_may_be_away(check, path, number))
+		return;
+	if (!(there && there->sealed) && was_sealed_meanwhile(folder, number, hash))
+		return;
+	if (there)
 		kri_verify_broken(check, bad, 0, 0, "segment %" PRId64 " is not the one that was sealed", number);
+	else
+		kri_verify_broken(check, &check->result->bad_links, 0, 0,
+		                  is_there(folder, number) ? "segment %" PRId64 " is empty, and was sealed"
+		                                           : "segment %" PRId64 " is missing",
+		                  number);
 }
 
 static int check_segment_seals(struct kri_check *check, const char *folder, const char *path)
@@ -393,8 +400,10 @@ int kri_verify_state(struct kri_check *check, const char *folder, const char *na
 	}
 	if (r >= 0)
 		r = kri_verify_told(check);
+	if (r >= 0)
+		r = kri_verify_known_rows(check, folder, path);
 	if (r == KRYOS_ECORRUPT) {
-		kri_verify_broken(check, &check->result->bad_links, 0, 0, "%s", kryos_strerror(r));
+		kri_verify_broken(check, &check->result->bad_links, 0, 0, "%s", kri_verify_why(r, path));
 		r = 0;
 	}
 	free(seals);
