@@ -47,18 +47,51 @@ static void show_json(const char *path, const struct kryos_verify_result *result
 	kri_json_free(json);
 }
 
+/* By itself, not in a folder or a bundle. */
+static bool is_segment(const char *path)
+{
+	size_t length = strlen(path);
+	struct stat status;
+
+	return length > 4 && strcmp(path + length - 4, ".seg") == 0 && stat(path, &status) == 0 &&
+	       !S_ISDIR(status.st_mode);
+}
+
+static const char *judge(const struct kryos_verify_result *result, const struct options *options, bool good)
+{
+	bool is_signed = result->sealed || result->event_seals;
+
+	if (good)
+		return is_signed
+		               ? "Nothing in it was changed after it was written, as far as it can tell by itself."
+		               : "Nothing is wrong with it, but nothing in it is signed: whoever writes the files can "
+		                 "make all of it anew.";
+	if (options->key && !*result->fingerprint)
+		return "Nothing in it is signed with the key of --key: another device wrote it, or it was made anew.";
+	if (!result->bad_rows && !result->bad_links && result->anchors < options->anchor_count &&
+	    result->bad_seals == options->anchor_count - result->anchors)
+		return "It is whole in itself, but what an anchor was taken from is not in it: it was cut off or made "
+		       "anew since, or the anchor is of another store.";
+	return "It was changed or damaged after it was written.";
+}
+
 static void show(const char *path, const struct kryos_verify_result *result, const struct options *options, bool good)
 {
-	printf("%s: %" PRIu64 " samples in %" PRIu32 " segments, %" PRIu32 " of them sealed\n", path, result->samples,
-	       result->segments, result->sealed);
+	if (is_segment(path))
+		printf("%s: %" PRIu64 " samples in one segment, %s\n", path, result->samples,
+		       result->sealed ? "sealed" : "not sealed");
+	else
+		printf("%s: %" PRIu64 " samples in %" PRIu32 " segments, %" PRIu32 " of them sealed\n", path,
+		       result->samples, result->segments, result->sealed);
 	if (result->events)
-		printf("%" PRIu64 " events, %" PRIu64 " of them behind the newest of %" PRIu32 " seals\n",
-		       result->events, result->unsealed_events, result->event_seals);
+		printf("%" PRIu64 " events, %" PRIu64 " of them sealed\n", result->events,
+		       result->events - result->unsealed_events);
 	printf("row checksums: %" PRIu64 " wrong; hash chain: %" PRIu64 " breaks; seals: %" PRIu64 " wrong\n",
 	       result->bad_rows, result->bad_links, result->bad_seals);
 	if (*result->fingerprint)
-		printf("trusted: the key %s %s%s\n", options->key ? "of --key," : "that was found inside,",
-		       result->fingerprint, result->devices > 1 ? ", and those of other devices before it" : "");
+		printf("trusted: the key %s %s%s%s\n", options->key ? "of --key," : "that was found inside,",
+		       result->fingerprint, result->devices > 1 ? ", and those of other devices before it" : "",
+		       options->key ? "" : " (compare it with the device's)");
 	if (result->seal_number)
 		printf("newest seal of a segment: %" PRId64 ":%s\n", result->seal_number, result->seal_hash);
 	if (result->events_number)
@@ -70,16 +103,15 @@ static void show(const char *path, const struct kryos_verify_result *result, con
 		print_text(stdout, result->first_problem);
 		putchar('\n');
 	}
-	if (!result->sealed && !result->event_seals)
-		printf("Nothing in it is signed: whoever writes the files can make all of it anew.\n");
-	printf(good ? "Nothing in it was changed after it was written, as far as it can tell by itself.\n"
-	            : "It was changed or damaged after it was written.\n");
+	printf("%s\n", judge(result, options, good));
+	if (is_segment(path))
+		printf("What was before and behind a segment only a store's folder or a bundle can show.\n");
 	printf("One device cannot prove alone: that its newest segments were not cut off, that the segment still "
 	       "open (not sealed) and the events behind the newest seal are unchanged, or that nobody else holds its "
 	       "key; compare the newest seals with those received elsewhere (--anchor NUMBER:HASH).\n");
 }
 
-/* The whole of a small file; free() it. */
+/* The whole of a small file, which is to be a public key; free() it. */
 static char *read_key(const char *path)
 {
 	char *text = calloc(1, 4097);
@@ -88,6 +120,10 @@ static char *read_key(const char *path)
 
 	if (!count || ferror(file)) {
 		complain("%s: %s", path, file && !errno ? "is empty" : strerror(errno));
+		free(text);
+		text = NULL;
+	} else if (!strstr(text, "-----BEGIN PUBLIC KEY-----")) {
+		complain("%s: no public key in PEM form; a bundle has its device's as device.pub", path);
 		free(text);
 		text = NULL;
 	}

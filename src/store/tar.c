@@ -119,7 +119,7 @@ static int check(const struct header *header, const char *path, bool (*is_allowe
 	                                              : kryos_fail(KRYOS_ECORRUPT, "%s: %s has no size", path, name);
 }
 
-static int unpack_one(FILE *tar, const char *folder, const char *name, int64_t size)
+static int unpack_one(FILE *tar, const char *archive, const char *folder, const char *name, int64_t size)
 {
 	char path[PATH_MAX], bytes[16384];
 	FILE *file = NULL;
@@ -128,7 +128,7 @@ static int unpack_one(FILE *tar, const char *folder, const char *name, int64_t s
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0440);
 	if (fd < 0 && errno == EEXIST)
-		return kryos_fail(KRYOS_ECORRUPT, "%s is in the archive twice", name);
+		return kryos_fail(KRYOS_ECORRUPT, "%s: %s is in it twice", archive, name);
 	if (fd < 0 || !(file = fdopen(fd, "w")))
 		r = kryos_fail(-errno, "%s: %s", path, strerror(errno));
 	for (int64_t left = (size + BLOCK - 1) / BLOCK * BLOCK, wanted = size; left > 0 && r >= 0;) {
@@ -136,7 +136,7 @@ static int unpack_one(FILE *tar, const char *folder, const char *name, int64_t s
 		size_t own = wanted < (int64_t)count ? (size_t)wanted : count;
 
 		if (fread(bytes, 1, count, tar) != count)
-			r = kryos_fail(KRYOS_ECORRUPT, "%s: the archive ends in the middle of it", name);
+			r = kryos_fail(KRYOS_ECORRUPT, "%s: the archive ends in the middle of %s", archive, name);
 		else if (fwrite(bytes, 1, own, file) != own)
 			r = kryos_fail(-errno, "%s: %s", path, strerror(errno));
 		left -= (int64_t)count;
@@ -159,7 +159,7 @@ int kri_tar_unpack(const char *path, const char *folder, bool (*is_allowed)(cons
 	int r = 0;
 
 	if (tar && !kri_tar_is(path))
-		r = kryos_fail(KRYOS_ECORRUPT, "%s is no bundle", path);
+		r = kryos_fail(KRYOS_ECORRUPT, "%s is no bundle: kryosctl export --bundle makes one", path);
 	if (!tar)
 		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
 	while (r >= 0) {
@@ -171,7 +171,7 @@ int kri_tar_unpack(const char *path, const char *folder, bool (*is_allowed)(cons
 			break;
 		r = check(&header, path, is_allowed, name, &size);
 		if (r >= 0)
-			r = unpack_one(tar, folder, name, size);
+			r = unpack_one(tar, path, folder, name, size);
 		if (r < 0)
 			break;
 	}

@@ -89,10 +89,50 @@ static void seals_are_printed_and_asked_for(void **state)
 	RUN(rig, "verify", "--store", rig->path, "--anchor", segment, "--json");
 	expect(1, "\"anchors\":0", "");
 	expect(1, "\"first_problem\":\"anchor: there is no good seal 1 with hash ", "");
+	RUN(rig, "verify", "--store", rig->path, "--anchor", segment);
+	expect(1, "It is whole in itself, but what an anchor was taken from is not in it", "");
 	RUN(rig, "verify", "--store", rig->path, "--anchor", "1:abc");
 	expect(2, "", "--anchor: \"1:abc\" is wrong; a number, a colon and a hash of 64 digits");
 	RUN(rig, "verify", "--store", rig->path, "--key", in(rig->folder, "nothing"));
 	expect(1, "", "No such file or directory");
+}
+
+static void one_segment_is_said_to_be_sealed_or_not_and_to_stand_alone(void **state)
+{
+	struct rig *rig = *state;
+	char sealed[4200], open[4200];
+
+	snprintf(sealed, sizeof(sealed), "%s", rig_segment_path(rig, 1));
+	snprintf(open, sizeof(open), "%s", rig_segment_path(rig, 0));
+	rig_stop(rig);
+	RUN(rig, "verify", sealed);
+	expect(0, " samples in one segment, sealed\n", "");
+	expect(0, "Nothing in it was changed after it was written", "");
+	expect(0, "only a store's folder or a bundle can show", "");
+	RUN(rig, "verify", open);
+	expect(0, " samples in one segment, not sealed\n", "");
+	expect(0, "but nothing in it is signed: whoever writes the files can make all of it anew.\n", "");
+}
+
+static void the_key_that_is_given_is_one_and_the_device_s_or_it_is_said(void **state)
+{
+	struct rig *rig = *state;
+	char other[4200];
+	bool created;
+	struct kri_key *key = NULL;
+
+	rig_stop(rig);
+	snprintf(other, sizeof(other), "%s/other.pub", rig->folder);
+	write_file(other, "hello\n");
+	RUN(rig, "verify", "--store", rig->path, "--key", other);
+	expect(1, "", "other.pub: no public key in PEM form");
+	RUN(rig, "verify", "--store", rig->path, "--key", in(rig->path, "device.key"));
+	expect(1, "", "device.key: no public key in PEM form");
+	assert_ok(kri_key_open(&key, in(rig->folder, "other.key"), &created));
+	write_file(other, kri_key_public_pem(key));
+	kri_key_free(key);
+	RUN(rig, "verify", "--store", rig->path, "--key", other);
+	expect(1, "Nothing in it is signed with the key of --key: another device wrote it", "");
 }
 
 static void the_first_broken_link_is_named_with_row_and_time(void **state)
@@ -174,6 +214,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(seals_are_printed_and_asked_for),
+		TEST(one_segment_is_said_to_be_sealed_or_not_and_to_stand_alone),
+		TEST(the_key_that_is_given_is_one_and_the_device_s_or_it_is_said),
 		TEST(the_first_broken_link_is_named_with_row_and_time),
 		TEST(a_stranger_checks_a_bundle_by_its_readme),
 		TEST(a_bundle_without_the_key_is_refused_or_says_so),
