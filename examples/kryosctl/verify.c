@@ -208,7 +208,7 @@ const struct command verify_command = {
 	.summary = "whether a store was changed after it was written",
 	.help = "Checks every row's checksum, the hash chains over all commits and all events, and the signature of\n"
 		"each seal, of a store's folder, of one segment file (*.seg) taken from it, or of a bundle (*.tar)\n"
-		"that kryosctl export --bundle made. Reads everything.\n"
+		"that kryosctl export --bundle made. Reads everything. A copy of a folder needs its -wal files.\n"
 		"It names the first broken link: its file, row (seq) and time. Without --key the key found inside\n"
 		"is trusted, and the fingerprint says which: compare it with the device's. --anchor NUMBER:HASH\n"
 		"is a seal received elsewhere: it must be there, or retention must have removed what it was of.\n"

@@ -51,7 +51,7 @@ static int check_events_told(struct kri_check *check)
 					"first))";
 	/* Each event of a configuration that was ever kept is there: so none is in force that no event tells of. */
 	static const char *const invented =
-		"SELECT 'that \"'||substr(key,8)||'\" is in force no event says', 0, 0 FROM meta"
+		"SELECT 'no event says that \"'||substr(key,8)||'\" is in force', 0, 0 FROM meta"
 		" WHERE substr(key,1,7)='config:' AND NOT " TRIMMED " AND NOT EXISTS (SELECT 1 FROM event"
 		" WHERE type IN (22,24) AND name=substr(key,8) AND instr(text,'; is '))";
 	int r = kri_verify_each_row(check, &check->result->bad_links, trimmed);

@@ -132,7 +132,7 @@ static const struct {
 	{ "DELETE FROM gap", "tells of is missing" },
 	{ "CREATE TABLE more(x); INSERT INTO more VALUES(1)", "its tables are not as they were made" },
 	{ "ALTER TABLE gap ADD COLUMN more; UPDATE gap SET more=1", "its tables are not as they were made" },
-	{ META("config:fridge", "offset 5"), "that \"fridge\" is in force no event says" },
+	{ META("config:fridge", "offset 5"), "no event says that \"fridge\" is in force" },
 	{ "UPDATE event SET epoch='0000000000000001' WHERE seq=(SELECT min(seq) FROM event)",
 	  "wrong checksum of event" },
 	{ "UPDATE event SET name='a|b' WHERE seq=(SELECT min(seq) FROM event)", "wrong checksum of event" },
