@@ -127,6 +127,14 @@ void kri_track_take(struct kryos_evaluator *evaluator, struct kri_track *track, 
 void kri_track_end(struct kryos_evaluator *evaluator, struct kri_track *track, enum kryos_episode_end why);
 void kri_track_look(const struct kri_track *track, struct kryos_episode *ret_episode);
 
+/* due.c */
+/*
+ * When a rule's duration is reached if what was said at the newest sample's time lasts, by the clock of that sample's
+ * boot: an episode would begin with a sample of then. Not later than two intervals, or a rule's limit where that is
+ * less, after it. INT64_MAX: in that time none would.
+ */
+int64_t kri_evaluator_due(const struct kryos_evaluator *evaluator);
+
 /* state.c: as kryos_evaluator_restore, of an evaluator without rules: it has those of the bytes then. */
 int kri_evaluator_restore_whole(struct kryos_evaluator *evaluator, const void *bytes, size_t count);
 
