@@ -168,7 +168,7 @@ void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *s
 		watched->open = open_kinds(watched);
 }
 
-int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sample)
+int kri_watched_judge_one(struct kri_watched *watched, const struct kryos_sample *sample)
 {
 	int r = 0;
 
@@ -179,10 +179,19 @@ int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sa
 		kri_watched_drain(watched, sample);
 	}
 	kri_watched_remember(watched, sample);
+	kri_watched_hold(watched, sample);
 	watched->judged = kri_instant_of(sample);
 	watched->has_judged = true;
 	watched->changed = true;
 	return 0;
+}
+
+int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sample)
+{
+	struct kryos_instant at = kri_instant_of(sample);
+	int r = kri_watched_judge_due(watched, &at);
+
+	return r < 0 ? r : kri_watched_judge_one(watched, sample);
 }
 
 int kri_watched_judge_change(struct kri_watched *watched, const struct kryos_sample *sample, int64_t lasted_ns)
@@ -231,11 +240,12 @@ static struct kryos_sample with_boot(struct kryos_monitor *monitor, struct kryos
 	return own;
 }
 
-static int taken(struct kri_watched *watched, int r)
+int kri_watched_taken(struct kri_watched *watched, int r)
 {
 	if (r < 0)
 		kri_log(watched->monitor->ctx, KRYOS_LOG_WARNING, "monitor", r, "%s: a sample was not judged: %s",
 		        watched->name, kryos_strerror(r));
+	kri_watched_await(watched);
 	kri_watched_keep_sometimes(watched);
 	return r;
 }
@@ -255,7 +265,7 @@ int kryos_monitor_take(struct kryos_monitor *monitor, struct kryos_sample *sampl
 		sample = with_boot(monitor, &samples[i]);
 		/* A door's measurement is of its round's instant; what was told of the door since is newer. */
 		if (!kri_watched_is_older(watched, &sample) &&
-		    taken(watched, kri_watched_judge(watched, &sample)) < 0 && result >= 0)
+		    kri_watched_taken(watched, kri_watched_judge(watched, &sample)) < 0 && result >= 0)
 			result = -ENOMEM;
 		samples[i].alarm = watched->open;
 	}
@@ -274,5 +284,5 @@ int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sam
 		kri_watched_put_last(watched, &own);
 		lasted_ns = 0;
 	}
-	return taken(watched, kri_watched_judge_change(watched, &own, lasted_ns));
+	return kri_watched_taken(watched, kri_watched_judge_change(watched, &own, lasted_ns));
 }

@@ -3,6 +3,7 @@
  * Monitor, for src/monitor only.
  *
  *     monitor.c   the public calls around it, the way of one sample
+ *     due.c       when the duration of a rule is reached between two samples
  *     watch.c     which channels are watched, by which rules
  *     news.c      what is to be said: to the context at once, to the store together with the state
  *     state.c     the state of a channel as bytes
@@ -80,7 +81,10 @@ struct kri_watched {
 	uint32_t open; /* as in kryos_sample.alarm */
 	bool has_judged;
 	struct kryos_instant judged; /* up to here everything was judged, or is not to be */
-	int64_t replayed_seq;        /* while what is stored is judged: up to here; 0: as the store says */
+	struct kryos_sample state;   /* the newest that was judged */
+	bool lasts;                  /* the channel has two of them, and is in this one until it changes */
+	struct kri_timer due;
+	int64_t replayed_seq; /* while what is stored is judged: up to here; 0: as the store says */
 
 	bool retired;
 	char retired_by[KRI_WHO_MAX], retired_why[KRI_COMMENT_MAX];
@@ -121,8 +125,11 @@ struct kryos_monitor {
 /* monitor.c */
 struct kri_watched *kri_monitor_find(const struct kryos_monitor *monitor, const char *channel);
 int kri_monitor_check(const struct kryos_monitor *monitor);
-/* Judges a sample whose boot is its own. */
+/* Judges a sample whose boot is its own, and before it what is due by then. */
 int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sample);
+int kri_watched_judge_one(struct kri_watched *watched, const struct kryos_sample *sample);
+/* After that, of what is judged as it happens: what is to be kept, and what is due next. Returns r, which is logged. */
+int kri_watched_taken(struct kri_watched *watched, int r);
 /*
  * Judges a change to the state of the sample. Where it is known how long the other one lasted that is judged at the
  * same time first: it held until then, and not only until the round before.
@@ -140,6 +147,15 @@ bool kri_instant_is_before(const struct kryos_instant *one, const struct kryos_i
 bool kri_instant_is_same(const struct kryos_instant *one, const struct kryos_instant *other);
 struct kryos_instant kri_instant_of(const struct kryos_sample *sample);
 struct kryos_instant kri_monitor_now(struct kryos_monitor *monitor);
+
+/* due.c */
+/* From this sample on, which was judged. */
+void kri_watched_hold(struct kri_watched *watched, const struct kryos_sample *sample);
+/* What the state that lasts makes due until then. */
+int kri_watched_judge_due(struct kri_watched *watched, const struct kryos_instant *until);
+/* For the next that is due there is a timer. */
+void kri_watched_await(struct kri_watched *watched);
+void kri_watched_on_due(struct kri_timer *timer);
 
 /* watch.c */
 int kri_watched_new(struct kryos_monitor *monitor, const char *channel, struct kri_watched **ret_watched);

@@ -230,6 +230,7 @@ static void judge_all(struct feed *feed)
 	}
 	retire_until(feed, NULL);
 	watched->replayed_seq = 0;
+	watched->lasts = false; /* until the line is read again */
 	if (r < 0)
 		feed->result = r;
 }

@@ -19,6 +19,7 @@ void kri_watched_free(struct kri_watched *watched)
 {
 	if (!watched)
 		return;
+	kri_timer_cancel(watched->monitor->ctx, &watched->due);
 	kryos_evaluator_free(watched->evaluator);
 	kryos_history_free(watched->history);
 	kri_alarms_free(watched);
@@ -36,6 +37,7 @@ int kri_watched_new(struct kryos_monitor *monitor, const char *channel, struct k
 		return kryos_fail(-ENOMEM, "monitor: out of memory");
 	watched->monitor = monitor;
 	watched->news_tail = &watched->news;
+	watched->due.fire = kri_watched_on_due;
 	snprintf(watched->name, sizeof(watched->name), "%s", channel);
 	watched->kept_ns = kri_boot_ns(monitor->ctx);
 	*ret_watched = watched;
@@ -241,6 +243,7 @@ static int replace(struct kri_watched *watched, struct kri_watched *changed)
 	memcpy(watched->who, changed->who, sizeof(watched->who));
 	kri_watched_note(watched);
 	kri_watched_drain(watched, NULL);
+	kri_watched_await(watched);
 	kri_watched_keep(watched);
 	return 0;
 }

@@ -173,7 +173,8 @@ static void a_door_counts_from_when_it_was_opened(void **state)
 	go_to(bench, 420);
 	assert_int_equal(bench->on, 1);
 	assert_int_equal(bench->last.start.t_boot_ns, KRYOS_SECONDS(70));
-	assert_int_equal(bench->last.duration_ns, KRYOS_SECONDS(350));
+	assert_int_equal(bench->last.trigger.t_boot_ns, KRYOS_SECONDS(370));
+	assert_int_equal(bench->last.duration_ns, KRYOS_SECONDS(300));
 	assert_int_equal(bench->samples[(bench->count - 1) % KEPT].alarm, 1 << KRYOS_RULE_DOOR);
 	go_to(bench, 425);
 	drive(bench, 0);
@@ -182,6 +183,112 @@ static void a_door_counts_from_when_it_was_opened(void **state)
 	assert_int_equal(bench->decided.value_micro, 0);
 	go_to(bench, 480);
 	assert_int_equal(bench->samples[(bench->count - 1) % KEPT].alarm, 0);
+}
+
+static void a_door_is_alarmed_when_it_is_due_at_any_phase_of_the_rounds(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	for (int phase = 0; phase < 60; phase += 7) {
+		int64_t opened = 60 + 1200 * phase + phase;
+
+		go_to(bench, opened);
+		drive(bench, 1);
+		go_to(bench, opened + 299);
+		drive(bench, 0); /* 299 s */
+		go_to(bench, opened + 600);
+		assert_int_equal(bench->on, 0);
+		drive(bench, 1);
+		go_to(bench, opened + 900);
+		assert_int_equal(bench->on, opened % 60 == 0); /* that round has measured it */
+		advance(bench, KRYOS_SECONDS(1));              /* in which a change could still have been told */
+		assert_int_equal(bench->on, 1);
+		assert_int_equal(bench->off, 0);
+		assert_int_equal(bench->last.trigger.t_boot_ns, KRYOS_SECONDS(opened + 900));
+		assert_int_equal(bench->last.duration_ns, KRYOS_SECONDS(300));
+		assert_int_equal(bench->decided.t_boot_ns, KRYOS_SECONDS(opened + 900));
+		assert_int_equal(bench->decided.t_wall_ns, kryos_fake_clock_wall_ns(bench->clock) - KRYOS_SECONDS(1));
+		drive(bench, 0);
+		assert_int_equal(bench->off, 1);
+		bench->on = bench->off = 0;
+	}
+}
+
+/* The contact still bounces when the time is up: it was shut before. */
+static void a_door_that_is_shut_in_the_last_moment_raises_no_alarm(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	go_to(bench, 75);
+	drive(bench, 1);
+	go_to(bench, 374);
+	kryos_model_drive(bench->wire, 0, KRYOS_SECONDS(375) - KRYOS_MILLISECONDS(10));
+	advance(bench, KRYOS_SECONDS(1));
+	go_to(bench, 480);
+	assert_int_equal(bench->on, 0);
+}
+
+/* A loop that stands still finds what it would have found in time. */
+static void a_loop_that_comes_late_alarms_as_of_when_it_was_due(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	go_to(bench, 125);
+	drive(bench, 1);
+	go_to(bench, 420);
+	advance(bench, KRYOS_SECONDS(50)); /* over 425, up to before the next round */
+	assert_int_equal(bench->on, 0);    /* a change of that time may still be on its way */
+	advance(bench, KRYOS_SECONDS(1));
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->last.trigger.t_boot_ns, KRYOS_SECONDS(425));
+	drive(bench, 0);
+	go_to(bench, 605);
+	drive(bench, 1);
+	go_to(bench, 900);
+	advance(bench, KRYOS_SECONDS(60)); /* over 905, together with a round */
+	assert_int_equal(bench->on, 2);
+	assert_int_equal(bench->last.trigger.t_boot_ns, KRYOS_SECONDS(905));
+}
+
+static void nothing_is_due_of_a_door_that_cannot_be_read(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	go_to(bench, 130);
+	drive(bench, 1);
+	go_to(bench, 410);
+	kryos_model_set_present(bench->wire, 0);
+	go_to(bench, 470); /* the round of 420 found nothing; due was 430 */
+	assert_int_equal(bench->samples[(bench->count - 1) % KEPT].quality, KRYOS_QUALITY_ABSENT);
+	assert_int_equal(bench->on, 0);
+	kryos_model_set_present(bench->wire, 1);
+	go_to(bench, 540);
+	assert_int_equal(bench->on, 1); /* by what was measured then */
+	assert_true(bench->last.trigger.t_boot_ns >= KRYOS_SECONDS(480));
+}
+
+/* Which it was when it would have been due is not known: it is shut when it is read again. */
+static void nothing_is_due_where_nobody_reads_the_line(void **state)
+{
+	struct bench *bench = *state;
+
+	/* Nobody judged: as if nothing of the state was kept. */
+	assert_ok(kryos_sampler_add(bench->sampler, "lid", "door@gpio:GPIO17"));
+	assert_true(process_until(bench->ctx, is_taken, bench, WAIT_MS));
+	go_to(bench, 130);
+	drive(bench, 1);
+	go_to(bench, 425);
+	stop(bench);
+	kryos_fake_clock_advance(bench->clock, KRYOS_SECONDS(10));
+	kryos_model_drive(bench->wire, 0, kryos_fake_clock_boot_ns(bench->clock));
+	start(bench);
+	add_lid(bench);
+	go_to(bench, 600);
+	assert_int_equal(bench->on, 0);
 }
 
 static void after_299_seconds_no_after_300_yes(void **state)
@@ -238,9 +345,10 @@ static void a_moment_shut_between_two_rounds_begins_anew(void **state)
 	drive(bench, 1);
 	go_to(bench, 480); /* 275 s */
 	assert_int_equal(bench->on, 0);
-	go_to(bench, 540);
+	go_to(bench, 506);
 	assert_int_equal(bench->on, 1);
 	assert_int_equal(bench->last.start.t_boot_ns, KRYOS_SECONDS(205));
+	assert_int_equal(bench->last.trigger.t_boot_ns, KRYOS_SECONDS(505));
 }
 
 /* What was told of the door since the round's instant is newer than what the round measured. */
@@ -289,9 +397,10 @@ static void a_restart_knows_when_the_door_was_opened(void **state)
 	add_lid(bench);
 	go_to(bench, 360);
 	assert_int_equal(bench->on, 0);
-	go_to(bench, 420);
+	go_to(bench, 371);
 	assert_int_equal(bench->on, 1);
 	assert_int_equal(bench->last.start.t_boot_ns, KRYOS_SECONDS(70));
+	assert_int_equal(bench->last.trigger.t_boot_ns, KRYOS_SECONDS(370));
 }
 
 static void every_measurement_of_a_recorded_period_is_judged(void **state)
@@ -339,6 +448,11 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_door_counts_from_when_it_was_opened),
+		CASE(a_door_is_alarmed_when_it_is_due_at_any_phase_of_the_rounds),
+		CASE(a_door_that_is_shut_in_the_last_moment_raises_no_alarm),
+		CASE(a_loop_that_comes_late_alarms_as_of_when_it_was_due),
+		CASE(nothing_is_due_of_a_door_that_cannot_be_read),
+		CASE(nothing_is_due_where_nobody_reads_the_line),
 		CASE(after_299_seconds_no_after_300_yes),
 		CASE(what_a_door_was_until_it_was_shut_counts),
 		CASE(a_moment_shut_between_two_rounds_begins_anew),
