@@ -19,8 +19,8 @@ void kri_watched_hold(struct kri_watched *watched, const struct kryos_sample *sa
 	int64_t micro = sample->value_micro;
 
 	watched->state = *sample;
-	watched->lasts = strcmp(watched->unit, "/") == 0 && !watched->retired &&
-	                 kryos_quality_is_measured(sample->quality) && (micro == 0 || micro == 1000000);
+	watched->lasts = strcmp(watched->unit, "/") == 0 && kryos_quality_is_measured(sample->quality) &&
+	                 (micro == 0 || micro == 1000000);
 }
 
 int kri_watched_judge_due(struct kri_watched *watched, const struct kryos_instant *until)

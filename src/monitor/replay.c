@@ -16,7 +16,8 @@ struct feed {
 	struct kri_watched *watched;
 	struct kryos_reader *reader;
 	struct kryos_sample sample, edge;
-	int64_t lasted_ns; /* what was before the edge */
+	enum kryos_event_type edge_type; /* a change; or a start or an alarm, which are marks among them */
+	int64_t lasted_ns;               /* what was before the edge */
 	bool has_sample, has_edge;
 	bool is_mixed;              /* the sample is of a period in which a channel of two states was in both */
 	struct kryos_sample newest; /* the newest edge that was looked at */
@@ -70,7 +71,10 @@ static void find_edge(struct feed *feed)
 
 	feed->has_edge = false;
 	while (!feed->has_edge && next_record(feed, kryos_reader_next_event, &record)) {
-		if (record->event->type != KRYOS_EVENT_STATE || strcmp(record->event->name, feed->watched->name) != 0)
+		feed->edge_type = record->event->type;
+		if (feed->edge_type != KRYOS_EVENT_START &&
+		    ((feed->edge_type != KRYOS_EVENT_STATE && feed->edge_type != KRYOS_EVENT_ALARM_ON) ||
+		     strcmp(record->event->name, feed->watched->name) != 0))
 			continue;
 		feed->edge = record->sample;
 		feed->edge.channel = feed->watched->channel;
@@ -98,12 +102,44 @@ static bool edge_comes_first(const struct feed *feed)
 	return !feed->has_sample || kri_instant_is_before(&edge, &sample);
 }
 
+/* What people said before until (NULL: all of it) holds from then on. */
+static void retire_until(const struct feed *feed, const struct kryos_instant *until)
+{
+	struct kri_retirement *retirement;
+
+	while ((retirement = kri_retirements_take(feed->watched, until))) {
+		if (!feed->has_from || !kri_instant_is_before(&retirement->at, &feed->from))
+			kri_watched_retire(feed->watched, retirement);
+		free(retirement);
+	}
+}
+
+/* Before a start nobody knows until when the line was read; where an alarm was told it was until then. */
+static void pass_mark(struct feed *feed)
+{
+	struct kryos_instant at = kri_instant_of(&feed->edge);
+	int r = 0;
+
+	retire_until(feed, &at);
+	if (feed->edge_type == KRYOS_EVENT_START)
+		feed->watched->lasts = false;
+	else
+		r = kri_watched_judge_due(feed->watched, &at);
+	if (r < 0)
+		feed->result = r;
+}
+
 /* The next of both, and of an edge how long what was before it lasted; false: there is none. */
 static bool next(struct feed *feed, struct kryos_sample *ret_sample, int64_t *ret_lasted_ns)
 {
 	while (feed->has_sample || feed->has_edge) {
 		bool says_state;
 
+		if (feed->has_edge && edge_comes_first(feed) && feed->edge_type != KRYOS_EVENT_STATE) {
+			pass_mark(feed);
+			find_edge(feed);
+			continue;
+		}
 		if (feed->has_edge && edge_comes_first(feed)) {
 			*ret_sample = feed->newest = feed->edge;
 			*ret_lasted_ns = feed->lasted_ns;
@@ -123,18 +159,6 @@ static bool next(struct feed *feed, struct kryos_sample *ret_sample, int64_t *re
 static bool is_known(const struct feed *feed, const struct kryos_instant *at)
 {
 	return feed->has_from && !kri_instant_is_before(&feed->from, at);
-}
-
-/* What people said before until (NULL: all of it) holds from then on. */
-static void retire_until(const struct feed *feed, const struct kryos_instant *until)
-{
-	struct kri_retirement *retirement;
-
-	while ((retirement = kri_retirements_take(feed->watched, until))) {
-		if (!feed->has_from || !kri_instant_is_before(&retirement->at, &feed->from))
-			kri_watched_retire(feed->watched, retirement);
-		free(retirement);
-	}
 }
 
 static int judge_one(struct feed *feed, const struct kryos_sample *sample)
