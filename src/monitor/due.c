@@ -12,7 +12,13 @@
 #include "private.h"
 #include <string.h>
 
-#define ON_ITS_WAY_NS KRYOS_SECONDS(1) /* a change that was before is told first */
+#define ON_ITS_WAY_NS KRYOS_SECONDS(1)
+
+/* A change that was before is told first: when it has stood for the debounce time, and the loop has heard of it. */
+static int64_t patience_ns(const struct kri_watched *watched)
+{
+	return 2 * watched->debounce_ns > ON_ITS_WAY_NS ? 2 * watched->debounce_ns : ON_ITS_WAY_NS;
+}
 
 void kri_watched_hold(struct kri_watched *watched, const struct kryos_sample *sample)
 {
@@ -47,8 +53,8 @@ void kri_watched_await(struct kri_watched *watched)
 	int64_t due = watched->lasts && watched->state.boot == monitor->boot ? kri_evaluator_due(watched->evaluator)
 	                                                                     : INT64_MAX;
 
-	if (due < INT64_MAX - ON_ITS_WAY_NS)
-		kri_timer_set(monitor->ctx, &watched->due, due + ON_ITS_WAY_NS);
+	if (due < INT64_MAX - patience_ns(watched))
+		kri_timer_set(monitor->ctx, &watched->due, due + patience_ns(watched));
 	else
 		kri_timer_cancel(monitor->ctx, &watched->due);
 }
@@ -58,11 +64,11 @@ void kri_watched_on_due(struct kri_timer *timer)
 	struct kri_watched *watched = KRI_CONTAINER_OF(timer, struct kri_watched, due);
 	struct kryos_ctx *ctx = watched->monitor->ctx;
 	int64_t now = kri_boot_ns(ctx);
-	struct kryos_instant until = { .t_boot_ns = now - ON_ITS_WAY_NS, .boot = watched->monitor->boot };
+	struct kryos_instant until = { .t_boot_ns = now - patience_ns(watched), .boot = watched->monitor->boot };
 
 	/* The loop stood still: what changed meanwhile is on its way only now. */
 	if (now - timer->due_ns >= ON_ITS_WAY_NS)
-		kri_timer_set(ctx, timer, now + ON_ITS_WAY_NS);
+		kri_timer_set(ctx, timer, now + patience_ns(watched));
 	else
 		kri_watched_taken(watched, kri_watched_judge_due(watched, &until));
 }

@@ -189,20 +189,24 @@ int kri_watched_judge_one(struct kri_watched *watched, const struct kryos_sample
 int kri_watched_judge(struct kri_watched *watched, const struct kryos_sample *sample)
 {
 	struct kryos_instant at = kri_instant_of(sample);
-	int r = kri_watched_judge_due(watched, &at);
+	int r = 0;
 
+	/* A measurement that finds another state says nothing of when it left the one before; the change will. */
+	if (!kryos_quality_is_measured(sample->quality) || sample->value_micro == watched->state.value_micro)
+		r = kri_watched_judge_due(watched, &at);
 	return r < 0 ? r : kri_watched_judge_one(watched, sample);
 }
 
 int kri_watched_judge_change(struct kri_watched *watched, const struct kryos_sample *sample, int64_t lasted_ns)
 {
+	struct kryos_instant at = kri_instant_of(sample);
 	struct kryos_sample before = *sample;
-	int r = 0;
+	int r = kri_watched_judge_due(watched, &at);
 
 	before.value_micro = sample->value_micro ? 0 : 1000000;
-	if (lasted_ns > 0)
-		r = kri_watched_judge(watched, &before);
-	return r < 0 ? r : kri_watched_judge(watched, sample);
+	if (r >= 0 && lasted_ns > 0)
+		r = kri_watched_judge_one(watched, &before);
+	return r < 0 ? r : kri_watched_judge_one(watched, sample);
 }
 
 bool kri_watched_is_older(const struct kri_watched *watched, const struct kryos_sample *sample)
@@ -285,4 +289,12 @@ int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sam
 		lasted_ns = 0;
 	}
 	return kri_watched_taken(watched, kri_watched_judge_change(watched, &own, lasted_ns));
+}
+
+void kri_monitor_set_debounce(struct kryos_monitor *monitor, uint32_t channel, int64_t debounce_ns)
+{
+	struct kri_watched *watched = watched_of(monitor, channel);
+
+	if (watched)
+		watched->debounce_ns = debounce_ns;
 }

@@ -14,6 +14,9 @@ struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor);
  */
 int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample, int64_t lasted_ns);
 
+/* So much later than they were a watched channel's changes are told. */
+void kri_monitor_set_debounce(struct kryos_monitor *monitor, uint32_t channel, int64_t debounce_ns);
+
 /*
  * For a look at what the store keeps, and for what people say of it: all channels of which it has a state or rules, by
  * the rules that were in force. What was stored since the state was kept is judged, and nothing is written until

@@ -309,10 +309,16 @@ static int add_record_channels(struct kri_probe *probe)
 static int follow_edges(struct kri_probe *probe)
 {
 	const struct kryos_description *has = &probe->sensor->has;
+	struct kryos_monitor *monitor = probe->sampler->config.monitor;
+	int r;
 
-	if (has->channel_count == 1 && has->channels[0].states[0] && !strcmp(probe->sensor->driver->bus, "gpio"))
-		return kri_edges_new(probe->sensor);
-	return 0;
+	if (has->channel_count != 1 || !has->channels[0].states[0] || strcmp(probe->sensor->driver->bus, "gpio") != 0)
+		return 0;
+	r = kri_edges_new(probe->sensor);
+	if (r >= 0 && monitor)
+		kri_monitor_set_debounce(monitor, probe->sensor->channels[0],
+		                         kri_dev_line(probe->sensor->dev)->request.config.debounce_ns);
+	return r;
 }
 
 static int set_place(struct kri_probe *probe, const char *place)

@@ -23,6 +23,7 @@ struct bench {
 	struct kryos_station *station;
 	int expected;
 	unsigned int changes, lost;
+	struct kryos_episode alarm; /* the newest */
 };
 
 static int setup(void **state)
@@ -167,6 +168,52 @@ static void a_door_of_a_file_is_measured_and_its_changes_are_stored(void **state
 	assert_int_equal(bench->changes, 1);
 }
 
+static bool is_judged(void *data)
+{
+	struct bench *bench = data;
+	const struct kryos_event *event = NULL;
+
+	while (kryos_ctx_next_event(bench->ctx, &event) > 0)
+		if (event->type == KRYOS_EVENT_ALARM_ON)
+			assert_ok(kryos_episode_parse(&bench->alarm, event->text));
+	return is_idle(data);
+}
+
+static void stand(struct bench *bench, int64_t seconds)
+{
+	for (int64_t left = seconds; left > 0; left--) {
+		kryos_fake_clock_advance(bench->clock, KRYOS_SECONDS(1));
+		if (left % 60 == 20)
+			measure(bench);
+		assert_ok(kryos_ctx_process(bench->ctx));
+		assert_true(process_until(bench->ctx, is_judged, bench, WAIT_MS));
+	}
+}
+
+/* A debounce of 5 s: how a door stood when its time was up is known that much later, at the earliest. */
+static void a_door_of_a_file_is_alarmed_as_of_when_it_was_due(void **state)
+{
+	struct bench *bench = *state;
+	int64_t opened;
+
+	open_station(bench, DOOR "debounce = 5s\n"
+	                         "[rule open]\nkind = door\nthreshold = 1\ncomparator = ge\nduration = 5min\n"
+	                         "[profile lid]\nrules = open\n[alarm lid]\nchannel = lid.open\nprofile = lid\n");
+	measure(bench);
+	kryos_model_drive(bench->door, 1, kryos_fake_clock_boot_ns(bench->clock));
+	stand(bench, 298);
+	kryos_model_drive(bench->door, 0, kryos_fake_clock_boot_ns(bench->clock));
+	stand(bench, 60);
+	assert_int_equal(bench->alarm.duration_ns, 0);
+	opened = kryos_fake_clock_boot_ns(bench->clock);
+	kryos_model_drive(bench->door, 1, opened);
+	stand(bench, 309);
+	assert_int_equal(bench->alarm.duration_ns, 0);
+	stand(bench, 1);
+	assert_int_equal(bench->alarm.start.t_boot_ns, opened);
+	assert_int_equal(bench->alarm.trigger.t_boot_ns, opened + KRYOS_SECONDS(300));
+}
+
 static void a_lamp_shows_problems_only_where_the_file_says_so(void **state)
 {
 	struct bench *bench = *state;
@@ -273,6 +320,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_door_of_a_file_is_measured_and_its_changes_are_stored),
+		CASE(a_door_of_a_file_is_alarmed_as_of_when_it_was_due),
 		CASE(a_lamp_shows_problems_only_where_the_file_says_so),
 		CASE(a_command_tries_a_lamp_for_ten_seconds),
 		CASE(a_lamp_that_is_lost_is_a_problem_stored_and_said_by_the_command),
