@@ -159,7 +159,9 @@ void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *s
 	while (kryos_evaluator_next(watched->evaluator, &episode) > 0) {
 		bool news = is_news(watched, episode);
 
-		kri_alarms_take(watched, episode, news);
+		/* What is still open in the end is taken then: until then it may be one that people acknowledged. */
+		if (news)
+			kri_alarms_take(watched, episode, true);
 		if (news && !kri_announced_has(watched, episode))
 			kri_news_tell(watched, episode, sample);
 		watched->open = open_kinds(watched);

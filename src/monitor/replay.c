@@ -333,18 +333,24 @@ static int seek_lost(struct feed *feed)
 	return kryos_reader_seek_time(feed->reader, feed->since_ns); /* of the samples; the events are all to come */
 }
 
-/* What is open and was not told is told, with its true beginning. */
-static void tell_open(struct kri_watched *watched)
+/* What is open and was not told is told, with its true beginning; what was told, and acknowledged, is the same still.
+ */
+static void take_open(struct kri_watched *watched)
 {
 	struct kryos_episode episode;
 
 	for (unsigned int i = 0; i < watched->rule_count; i++) {
 		struct kri_announced *announced;
+		struct kri_alarm *alarm;
 
 		if (kryos_evaluator_look(watched->evaluator, i, &episode) <= 0)
 			continue;
 		episode.rule.name = episode.name;
 		announced = kri_announced_take(watched, episode.name, NULL);
+		alarm = *kri_alarms_find_open(watched, episode.name);
+		if (announced && alarm && kri_instant_is_same(&alarm->episode.trigger, &announced->episode.trigger))
+			alarm->episode.trigger = episode.trigger; /* by the rows of periods, a little off */
+		kri_alarms_take(watched, &episode, true);
 		if (!announced)
 			kri_news_tell(watched, &episode, NULL);
 		free(announced);
@@ -408,7 +414,7 @@ void kri_watched_replay_lost(struct kri_watched *watched)
 		watched->quiet = true;
 		judge_all(&feed);
 		watched->quiet = false;
-		tell_open(watched);
+		take_open(watched);
 		if (feed.result >= 0)
 			end_unknown(watched);
 		drop_stale(watched);
