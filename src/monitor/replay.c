@@ -164,12 +164,19 @@ static bool is_known(const struct feed *feed, const struct kryos_instant *at)
 static int judge_one(struct feed *feed, const struct kryos_sample *sample)
 {
 	struct kryos_instant at = kri_instant_of(sample);
+	bool known = is_known(feed, &at);
+	int r = 0;
 
 	retire_until(feed, &at);
-	if (!is_known(feed, &at))
-		return kri_watched_judge(feed->watched, sample);
-	kri_watched_remember(feed->watched, sample);
-	return 0;
+	if (known)
+		kri_watched_remember(feed->watched, sample);
+	else if (kri_watched_is_older(feed->watched, sample))
+		return 0;
+	else
+		r = kri_watched_judge(feed->watched, sample);
+	feed->last = at;
+	feed->has_last = true;
+	return r;
 }
 
 /*
@@ -197,12 +204,8 @@ static int judge_since_last(struct feed *feed, const struct kryos_sample *sample
 
 static int judge_sample(struct feed *feed, const struct kryos_sample *sample)
 {
-	struct kryos_instant at = kri_instant_of(sample);
-	int r;
+	int r = judge_since_last(feed, sample, INT64_MAX);
 
-	if (!is_known(feed, &at) && kri_watched_is_older(feed->watched, sample))
-		return 0;
-	r = judge_since_last(feed, sample, INT64_MAX);
 	if (r >= 0)
 		r = judge_one(feed, sample);
 	feed->watched->replayed_seq = sample->seq;
@@ -225,6 +228,8 @@ static int judge_edge(struct feed *feed, struct kryos_sample *edge, int64_t last
 		r = judge_since_last(feed, &before, lasted_ns);
 	}
 	retire_until(feed, &at);
+	feed->last = kri_instant_of(edge);
+	feed->has_last = true;
 	return r < 0 ? r : kri_watched_judge_change(feed->watched, edge, lasted_ns);
 }
 
@@ -247,8 +252,6 @@ static void judge_all(struct feed *feed)
 	}
 	while (r >= 0 && next(feed, &sample, &lasted_ns)) {
 		r = sample.seq ? judge_sample(feed, &sample) : judge_edge(feed, &sample, lasted_ns);
-		feed->last = kri_instant_of(&sample);
-		feed->has_last = true;
 		if (!watched->quiet && watched->news_count >= KEEP_NEWS)
 			kri_watched_keep(watched);
 	}

@@ -210,6 +210,32 @@ static void a_state_that_lasted_until_a_change_was_so_all_the_time(void **state)
 	watch_stop(watch);
 }
 
+/* A row may be stored behind a newer one: it is left out, and what follows is judged on. */
+static void a_row_that_is_older_than_the_one_before_takes_nothing_back(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_rule hours = watch_warm;
+	struct kryos_sample late;
+	int64_t start;
+
+	hours.duration_ns = KRYOS_HOURS(1);
+	watch_start(watch);
+	start = append_row(watch, watch->rig->fridge, 9000000, KRYOS_MINUTES(15));
+	late = rig_sample(watch->rig->fridge, 5000000);
+	late.t_boot_ns = start - KRYOS_MINUTES(2);
+	late.t_wall_ns = kryos_fake_clock_wall_ns(watch->rig->clock) - KRYOS_MINUTES(2);
+	late.trust = KRYOS_TRUST_SYNCED;
+	assert_ok(kryos_store_append(watch->rig->store, &late, 1));
+	append_row(watch, watch->rig->fridge, 9000000, KRYOS_MINUTES(13));
+	for (int i = 0; i < 4; i++)
+		append_row(watch, watch->rig->fridge, 9000000, KRYOS_MINUTES(15));
+	watch_periods(watch, FRIDGE, &hours, NULL);
+	assert_int_equal(watch->on, 1);
+	assert_int_equal(watch->last.start.t_boot_ns, start);
+	assert_int_equal(watch->last.trigger.t_boot_ns, start + KRYOS_MINUTES(60));
+	watch_stop(watch);
+}
+
 /* Stored since the state was kept, and before the channel was retired by somebody who looked at it. */
 static void the_exposure_too_takes_a_row_for_all_of_its_period(void **state)
 {
@@ -251,6 +277,7 @@ int main(void)
 		CASE(a_row_of_both_states_goes_on_with_the_newest_change),
 		CASE(a_row_of_both_states_without_a_change_says_nothing),
 		CASE(a_state_that_lasted_until_a_change_was_so_all_the_time),
+		CASE(a_row_that_is_older_than_the_one_before_takes_nothing_back),
 		CASE(the_exposure_too_takes_a_row_for_all_of_its_period),
 	};
 
