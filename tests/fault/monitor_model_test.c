@@ -108,23 +108,12 @@ static void begin_life(struct trace *trace)
 	watch_take_events(trace->watch);
 }
 
-/* What the power leaves of this life where all that was written is kept, and nothing of what was to be written yet. */
 static void crash(struct trace *trace)
 {
-	struct rig *rig = trace->watch->rig;
-	struct cut_replay *replay;
-	size_t count;
 	char name[32];
 
-	cutvfs_stop(rig->vfs);
-	count = cutvfs_count(rig->vfs);
-	watch_stop(trace->watch);
-	replay = cut_replay_new(rig->vfs, CUT_KEEP_ALL, trace->random);
-	cut_replay_to(replay, count);
 	snprintf(name, sizeof(name), "life%u", ++trace->folders);
-	snprintf(rig->path, sizeof(rig->path), "%s", in(rig->folder, name));
-	cut_replay_write(replay, rig->path);
-	cut_replay_free(replay);
+	watch_crash(trace->watch, name);
 	trace->crashes++;
 }
 

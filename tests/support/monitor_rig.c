@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "monitor_rig.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,4 +131,20 @@ unsigned int watch_stored(struct watch *watch, enum kryos_event_type type, char 
 void watch_lose_state(struct watch *watch)
 {
 	assert_true(rig_sql(in(watch->rig->path, "state.db"), "DELETE FROM state") > 0);
+}
+
+void watch_crash(struct watch *watch, const char *name)
+{
+	struct rig *rig = watch->rig;
+	struct cut_replay *replay;
+	size_t count;
+
+	cutvfs_stop(rig->vfs);
+	count = cutvfs_count(rig->vfs);
+	watch_stop(watch);
+	replay = cut_replay_new(rig->vfs, CUT_KEEP_ALL, 0);
+	cut_replay_to(replay, count);
+	snprintf(rig->path, sizeof(rig->path), "%s", in(rig->folder, name));
+	cut_replay_write(replay, rig->path);
+	cut_replay_free(replay);
 }

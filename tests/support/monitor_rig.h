@@ -32,6 +32,11 @@ void watch_take_events(struct watch *watch);
 /* How many events of that type are stored; the last one's text and episode, where asked for. */
 unsigned int watch_stored(struct watch *watch, enum kryos_event_type type, char *ret_text,
                           struct kryos_episode *ret_episode);
+/*
+ * What the power leaves of a life that was recorded (cutvfs_record): all that was written, and nothing of what was to
+ * be written yet. The store is then in a folder of that name.
+ */
+void watch_crash(struct watch *watch, const char *name);
 /* What the stopped store keeps of the monitor is gone. */
 void watch_lose_state(struct watch *watch);
 
