@@ -212,24 +212,27 @@ int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **r
 int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall_ns)
 {
 	const struct kryos_record *record;
-	int r = kryos_reader_seek(reader, 1);
+	int r = kryos_reader_seek(reader, 1), begin;
 
 	if (r < 0)
 		return r;
-	/* The segment before the first one that begins too late; within it, row by row. */
+	begin = reader->segment_at;
+	/* The segment before the first one that begins too late; within it, row by row. Of one that has no row yet, or
+	   none that can be read, it is not known when it begins. */
 	while (reader->segment_at + 1 < reader->segment_count) {
-		struct kri_segment_info *next = &reader->segments[reader->segment_at + 1];
+		struct kri_segment_info *next = &reader->segments[++reader->segment_at];
 
 		r = fill(reader, next, next->first_seq);
 		while (reader->scan.at < reader->scan.count && reader->scan.bad[reader->scan.at])
 			reader->scan.at++;
-		if (r > 0 && reader->scan.at < reader->scan.count) {
-			kri_scan_record(&reader->scan, reader->scan.at, &reader->record);
-			if (reader->record.sample.t_wall_ns >= t_wall_ns)
-				break;
-		}
-		reader->segment_at++;
+		if (r <= 0 || reader->scan.at == reader->scan.count)
+			continue;
+		kri_scan_record(&reader->scan, reader->scan.at, &reader->record);
+		if (reader->record.sample.t_wall_ns >= t_wall_ns)
+			break;
+		begin = reader->segment_at;
 	}
+	reader->segment_at = begin;
 	reader->scan.count = reader->scan.at = 0;
 	if (reader->segment_count)
 		reader->next_seq = reader->segments[reader->segment_at].first_seq;

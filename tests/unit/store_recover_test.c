@@ -293,6 +293,29 @@ static void the_first_row_being_damaged_does_not_disturb_seeking_by_time(void **
 	assert_int_equal(record->sample.value_micro, 3);
 }
 
+/* The next segment is begun before it is needed. */
+static void a_time_is_found_though_the_newest_segment_has_no_sample_yet(void **state)
+{
+	struct rig *rig = *state;
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+
+	start(rig);
+	append(rig, 1);
+	kryos_fake_clock_advance(rig->clock, KRYOS_SECONDS(10));
+	append(rig, 2);
+	rotate(rig);
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
+	assert_ok(kryos_reader_seek_time(reader, RIG_START_NS));
+	assert_int_equal(kryos_reader_next(reader, &record), 1);
+	assert_int_equal(record->sample.value_micro, 1);
+	assert_ok(kryos_reader_seek_time(reader, RIG_START_NS + KRYOS_SECONDS(5)));
+	assert_int_equal(kryos_reader_next(reader, &record), 1);
+	assert_int_equal(record->sample.value_micro, 2);
+	assert_ok(kryos_reader_seek_time(reader, RIG_START_NS + KRYOS_HOURS(5)));
+	assert_int_equal(kryos_reader_next(reader, &record), 0);
+}
+
 static void a_sample_without_a_stamp_has_the_time_it_was_handed_in(void **state)
 {
 	struct rig *rig = *state;
@@ -659,6 +682,7 @@ int main(void)
 		CASE(a_queue_does_not_wait_for_a_dead_sector_for_ever),
 		CASE(age_counts_over_restarts),
 		CASE(the_first_row_being_damaged_does_not_disturb_seeking_by_time),
+		CASE(a_time_is_found_though_the_newest_segment_has_no_sample_yet),
 		CASE(a_sample_without_a_stamp_has_the_time_it_was_handed_in),
 		CASE(callers_that_wait_while_the_store_is_closed_come_back),
 		CASE(a_queue_that_outlives_its_store_says_what_is_not_committed),
