@@ -221,9 +221,9 @@ bool kri_goes_on(const struct kri_report *report, const struct kri_report_episod
 
 	if (at->episode.ended_by != KRYOS_EPISODE_OPEN)
 		return at->episode.end.t_wall_ns >= end_ns;
-	/* What is still to come nobody has measured. */
+	/* What is still to come nobody has measured, unless the clock of who prints it is behind. */
 	if (config->printed_ns > config->from_ns && config->printed_ns < end_ns)
-		end_ns = config->printed_ns;
+		end_ns = at->of && at->of->last_any_ns > config->printed_ns ? at->of->last_any_ns : config->printed_ns;
 	return last_known(at) + (at->of ? 2 * at->of->interval_ns : 0) >= end_ns;
 }
 

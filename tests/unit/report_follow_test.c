@@ -108,11 +108,11 @@ static void measure(struct bench *bench, int64_t until, int64_t tenths, bool sto
 		take(bench, bench->fridge, tenths * 100000, stored, false);
 }
 
-static const struct kri_report_episode *report(struct bench *bench, int64_t from, int64_t to)
+static const struct kri_report_episode *report_printed(struct bench *bench, int64_t from, int64_t to, int64_t printed)
 {
 	struct kri_report_config config = { .from_ns = START + KRYOS_MINUTES(from),
 		                            .to_ns = START + KRYOS_MINUTES(to),
-		                            .printed_ns = START + KRYOS_DAYS(30),
+		                            .printed_ns = START + KRYOS_MINUTES(printed),
 		                            .zone = "UTC",
 		                            .station = "",
 		                            .version = "test" };
@@ -120,6 +120,11 @@ static const struct kri_report_episode *report(struct bench *bench, int64_t from
 	assert_ok(kri_report_read(&bench->report, bench->ctx, in(bench->folder, "store"), &config));
 	assert_int_equal(bench->report->episode_count, 1);
 	return bench->report->episodes;
+}
+
+static const struct kri_report_episode *report(struct bench *bench, int64_t from, int64_t to)
+{
+	return report_printed(bench, from, to, 30 * 24 * 60);
 }
 
 static void an_alarm_that_goes_on_has_its_numbers_up_to_the_end_of_the_report(void **state)
@@ -293,6 +298,25 @@ static void a_device_that_fell_silent_does_not_go_on(void **state)
 	assert_int_equal(kri_episode_until(bench->report, at), START + KRYOS_MINUTES(895));
 }
 
+/* Of a month that is not over yet, nobody expects what is still to come. */
+static void an_alarm_goes_on_if_it_did_when_the_report_was_printed(void **state)
+{
+	struct bench *bench = *state;
+	const struct kri_report_episode *at;
+
+	watch_heat(bench);
+	measure(bench, 900, 95, true);
+	at = report_printed(bench, 0, 3000, 905);
+	assert_true(kri_goes_on(bench->report, at));
+	kri_report_free(bench->report);
+	at = report_printed(bench, 0, 3000, 915);
+	assert_false(kri_goes_on(bench->report, at));
+	/* The printer's clock is behind. */
+	kri_report_free(bench->report);
+	at = report_printed(bench, 0, 3000, 500);
+	assert_true(kri_goes_on(bench->report, at));
+}
+
 static void of_an_alarm_from_before_a_period_without_samples_nothing_is_known_in_it(void **state)
 {
 	struct bench *bench = *state;
@@ -337,6 +361,7 @@ int main(void)
 		TEST(an_alarm_whose_samples_are_not_all_stored_has_at_least_what_was_told_of_it),
 		TEST(an_alarm_of_which_not_all_is_stored_lasts_no_longer_than_what_is),
 		TEST(a_device_that_fell_silent_does_not_go_on),
+		TEST(an_alarm_goes_on_if_it_did_when_the_report_was_printed),
 		TEST(of_an_alarm_from_before_a_period_without_samples_nothing_is_known_in_it),
 		TEST(an_end_that_was_told_after_the_report_is_the_end),
 	};
