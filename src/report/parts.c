@@ -161,6 +161,15 @@ static void warn_of_channel(struct kri_canvas *canvas, const struct kri_report_c
 	}
 }
 
+/* By its rules the device watches it, and there is no row of it in the whole period. */
+static bool is_missing(const struct kri_report *report, const struct kri_report_channel *channel)
+{
+	const struct kri_report_config *config = &report->config;
+
+	return !channel->columns && can_have_excursions(channel) && channel->is_watched &&
+	       (!config->wanted || config->wanted(config->wanted_data, channel->name));
+}
+
 static void draw_warnings(struct kri_canvas *canvas)
 {
 	const struct kri_report *report = canvas->report;
@@ -171,8 +180,9 @@ static void draw_warnings(struct kri_canvas *canvas)
 		unsure += report->channels[i]->unsure;
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);
 	for (size_t i = 0; i < report->channel_count; i++)
-		if (report->channels[i]->columns &&
-		    (report->channels[i]->is_of_vaccines || report->channels[i]->rules_unknown))
+		if (is_missing(report, report->channels[i]) ||
+		    (report->channels[i]->columns &&
+		     (report->channels[i]->is_of_vaccines || report->channels[i]->rules_unknown)))
 			warn_of_channel(canvas, report->channels[i]);
 	if (unsure) {
 		phrase_count(canvas, KRI_WORD_TIMES_NOT_TRUSTED, unsure, text, sizeof(text));

@@ -287,6 +287,26 @@ static void of_a_channel_that_was_not_measured_the_first_page_says_so(void **sta
 	free(html);
 }
 
+static void a_channel_with_rules_and_without_a_row_in_the_period_is_missed(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	event(bench, KRYOS_EVENT_CONFIGURED, -5, "alarm " FRIDGE,
+	      "by station; was nothing; is every=5min a kind=heat comparator=gt threshold=9 duration=1h "
+	      "mode=consecutive gap=hold");
+	event(bench, KRYOS_EVENT_CONFIGURED, -9, "alarm gone.temperature",
+	      "by station; was nothing; is every=5min a kind=heat comparator=gt threshold=9 duration=1h "
+	      "mode=consecutive gap=hold");
+	event(bench, KRYOS_EVENT_CONFIGURED, -8, "alarm gone.temperature", "by station; was every=5min; is nothing");
+	begin(bench, "freezer.temperature");
+	sample(bench, "freezer.temperature", 0, -20000000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">fridge.temperature was not measured in this period: "), 1);
+	assert_int_equal(count_of(html, "gone.temperature"), 0);
+	free(html);
+}
+
 static void excursions_that_were_worked_out_here_are_counted_apart(void **state)
 {
 	struct bench *bench = *state;
@@ -612,6 +632,7 @@ int main(void)
 		TEST(of_a_channel_without_limits_no_number_of_excursions_is_given),
 		TEST(rules_that_are_not_on_record_are_counted_beside_those_that_are),
 		TEST(of_a_channel_that_was_not_measured_the_first_page_says_so),
+		TEST(a_channel_with_rules_and_without_a_row_in_the_period_is_missed),
 		TEST(excursions_that_were_worked_out_here_are_counted_apart),
 		TEST(words_say_exactly_what_the_numbers_beside_them_are),
 		TEST(what_was_out_of_limits_before_the_supply_went_was_not_held_by_anything),
