@@ -4,6 +4,7 @@
 #include "report.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A value out of range is above high, or below low: "at or above" is above the millionth before. */
@@ -105,13 +106,15 @@ static bool parse_rule(char *text, struct kryos_rule *rule)
 static int part_of(const char *name, char channel[64])
 {
 	const char *behind = strstr(name, " (");
-	int part = 1;
+	char *end = NULL;
+	long part;
 
 	if (strncmp(name, "rules ", 6) == 0) {
-		if (!behind || sscanf(behind, " (%3d)", &part) != 1 || part < 2 || part > UINT8_MAX)
+		part = behind ? strtol(behind + 2, &end, 10) : 0;
+		if (part < 2 || part > UINT8_MAX || strcmp(end, ")") != 0)
 			return 0;
 		snprintf(channel, 64, "%.*s", (int)(behind - name - 6), name + 6);
-		return part;
+		return (int)part;
 	}
 	snprintf(channel, 64, "%s", name + 6);
 	return strncmp(name, "alarm ", 6) == 0 ? 1 : 0;
@@ -124,11 +127,12 @@ static void take_list(struct kri_report_channel *channel, char *text, int part)
 
 	for (char *at = strtok_r(text, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
 		struct kryos_rule rule;
-		unsigned int more;
-		char word[5];
+		char *end = NULL;
+		unsigned long more = strtoul(at, &end, 10);
 
-		if (sscanf(at, " %9u %4s", &more, word) == 2 && strcmp(word, "more") == 0)
-			channel->rules_unknown = more > channel->rules_unknown ? more : channel->rules_unknown;
+		if (more > 0 && more <= UINT8_MAX && strcmp(end, " more") == 0)
+			channel->rules_unknown =
+				more > channel->rules_unknown ? (unsigned int)more : channel->rules_unknown;
 		else if (parse_rule(at, &rule))
 			add_rule(channel, &rule, rule.name, part);
 	}
