@@ -3,6 +3,7 @@
  * Judging what the store holds: samples of the channel, changes of a channel of two states between them, and when the
  * channel was retired and resumed, each at its time. Of a recorded period that is the row of the channel itself.
  */
+#include "../alarm/alarm.h"
 #include "private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct feed {
 	int64_t lasted_ns;               /* what was before the edge */
 	bool has_sample, has_edge;
 	bool is_mixed;              /* the sample is of a period in which a channel of two states was in both */
-	struct kryos_sample newest; /* the newest edge that was looked at */
+	struct kryos_sample newest; /* the newest edge that was looked at, or what was judged before */
 	bool has_newest;
 	struct kryos_instant from,
 		last; /* what the state knows already; the newest that was judged, or is in the exposure */
@@ -93,6 +94,25 @@ static bool take_newest_state(const struct feed *feed, struct kryos_sample *samp
 		return false;
 	sample->value_micro = feed->newest.value_micro;
 	return true;
+}
+
+/* Changes from before the state was kept are not read: a rule that tells both states apart has what was judged last. */
+static void take_judged_state(struct feed *feed)
+{
+	const struct kryos_evaluator *evaluator = feed->watched->evaluator;
+
+	for (unsigned int i = 0; i < evaluator->track_count; i++) {
+		const struct kri_track *track = &evaluator->tracks[i];
+		bool out = kri_rule_is_out(&track->rule, 1000000);
+
+		if (!track->has_last || track->rule.mode != KRYOS_RULE_CONSECUTIVE ||
+		    track->rule.kind == KRYOS_RULE_SENSOR || out == kri_rule_is_out(&track->rule, 0))
+			continue;
+		feed->newest.boot = track->last.boot;
+		feed->newest.t_boot_ns = track->last.t_boot_ns;
+		feed->newest.value_micro = track->last_out == out ? 1000000 : 0;
+		feed->has_newest = true;
+	}
 }
 
 static bool edge_comes_first(const struct feed *feed)
@@ -244,6 +264,7 @@ static void judge_all(struct feed *feed)
 	feed->has_from = feed->has_last = watched->has_judged;
 	if (feed->has_from)
 		kri_watched_get_remembered(watched, &feed->last);
+	take_judged_state(feed);
 	if (feed->result >= 0) {
 		find_sample(feed);
 		find_edge(feed);

@@ -121,42 +121,76 @@ static void change(struct watch *watch, uint32_t lid, int64_t value_micro, int64
 
 /*
  * Rows every 8 min of a door that is measured every minute. It is opened at minute 3; the row of minute 8 says that it
- * was in both states. At minute 9 the state is lost, and the rows of minutes 16 and 17 follow.
+ * was in both states. The monitor goes after minute before, and the rows of minutes 16 and 17 follow.
  */
-static void a_row_of_both_states_goes_on_with_the_newest_change(void **state)
+static void open_a_lid(struct watch *watch, const struct kryos_rule *rule, int before)
 {
-	struct watch *watch = *state;
-	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
 	struct kryos_sample sample;
-	struct kryos_instant trigger;
 	uint32_t lid;
 
 	watch_start(watch);
-	watch_recorded(watch, "lid.open", &open, "/", KRYOS_MINUTES(8));
+	watch_recorded(watch, "lid.open", rule, "/", KRYOS_MINUTES(8));
 	assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
 	for (int i = 0; i < 3; i++)
 		watch_judge(watch, lid, 0, &sample);
 	change(watch, lid, 1000000, KRYOS_HOURS(1), KRYOS_SECONDS(1));
-	for (int i = 0; i < 5; i++)
+	for (int i = 4; i <= before; i++) {
 		watch_judge(watch, lid, 1000000, &sample);
-	append_row(watch, lid, 600000, 0);
+		if (i == 8)
+			append_row(watch, lid, 600000, 0);
+	}
 	assert_int_equal(watch->on, 1);
-	watch_judge(watch, lid, 1000000, &sample);
-	trigger = watch->last.trigger;
 	kryos_monitor_free(watch->monitor);
 	watch->monitor = NULL;
-	append_row(watch, lid, 1000000, KRYOS_MINUTES(7));
+	if (before < 8)
+		append_row(watch, lid, 600000, KRYOS_MINUTES(8 - before));
+	append_row(watch, lid, 1000000, KRYOS_MINUTES(16 - (before < 8 ? 8 : before)));
 	append_row(watch, lid, 1000000, KRYOS_MINUTES(1));
 	watch_stop(watch);
-	watch_lose_state(watch);
+}
+
+/* It is open as it was when it was told. */
+static void assert_goes_on(struct watch *watch, const struct kryos_rule *rule)
+{
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct kryos_instant trigger = watch->last.trigger;
+
 	watch_start(watch);
-	watch_recorded(watch, "lid.open", &open, "/", KRYOS_MINUTES(8));
+	watch_recorded(watch, "lid.open", rule, "/", KRYOS_MINUTES(8));
 	assert_int_equal(watch->on + watch->off, 0);
 	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
 	assert_int_equal(alarm.episode.ended_by, KRYOS_EPISODE_OPEN);
 	assert_int_equal(alarm.episode.trigger.t_boot_ns, trigger.t_boot_ns);
 	assert_int_equal(alarm.episode.indeterminate_ns, 0);
 	watch_stop(watch);
+}
+
+static void a_row_of_both_states_goes_on_with_the_newest_change(void **state)
+{
+	open_a_lid(*state, &open, 9);
+	watch_lose_state(*state);
+	assert_goes_on(*state, &open);
+}
+
+static void an_alarm_that_came_between_two_rows_goes_on(void **state)
+{
+	struct kryos_rule longer = open;
+
+	longer.duration_ns = KRYOS_MINUTES(7);
+	open_a_lid(*state, &longer, 11);
+	watch_lose_state(*state);
+	assert_goes_on(*state, &longer);
+}
+
+/* The change is older than the state, and is not read again: the state knows what it was. */
+static void a_row_of_both_states_goes_on_with_what_was_judged_last(void **state)
+{
+	struct kryos_rule sooner = open;
+
+	sooner.duration_ns = KRYOS_MINUTES(2);
+	sooner.gap = KRYOS_GAP_BREAK;
+	open_a_lid(*state, &sooner, 5);
+	assert_goes_on(*state, &sooner);
 }
 
 /* Whose change is not stored, or not of that boot: nobody knows which state was the newer one. */
@@ -275,6 +309,8 @@ int main(void)
 		CASE(a_row_that_is_too_far_from_the_one_before_is_one_measurement),
 		CASE(how_long_a_door_was_open_does_not_say_that_it_was_shut),
 		CASE(a_row_of_both_states_goes_on_with_the_newest_change),
+		CASE(an_alarm_that_came_between_two_rows_goes_on),
+		CASE(a_row_of_both_states_goes_on_with_what_was_judged_last),
 		CASE(a_row_of_both_states_without_a_change_says_nothing),
 		CASE(a_state_that_lasted_until_a_change_was_so_all_the_time),
 		CASE(a_row_that_is_older_than_the_one_before_takes_nothing_back),
