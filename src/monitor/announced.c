@@ -129,7 +129,7 @@ int kri_announced_load(struct kri_watched *watched, struct kryos_reader *reader,
 	const struct kryos_record *record;
 	int r = only_open && watched->has_judged ? set_retirement_aside(watched) : 0;
 
-	while (r >= 0 && (r = kryos_reader_next_event(reader, &record)) > 0) {
+	while (r >= 0 && (r = kri_stored_next(reader, kryos_reader_next_event, &record)) > 0) {
 		const struct kryos_event *event = record->event;
 
 		if (strcmp(event->name, watched->name) != 0)

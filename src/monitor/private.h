@@ -211,6 +211,9 @@ void kri_known_free(struct kryos_monitor *monitor);
  * stored. */
 void kri_watched_replay(struct kri_watched *watched, int64_t after_seq);
 void kri_watched_replay_lost(struct kri_watched *watched);
+/* The reader's next, of which that is one; where it is busy for up to a second. */
+int kri_stored_next(struct kryos_reader *reader, int (*next)(struct kryos_reader *, const struct kryos_record **),
+                    const struct kryos_record **ret_record);
 
 /* announced.c: what was told of the channel already, by the stored events, while samples are judged again. */
 

@@ -31,15 +31,23 @@ struct feed {
 	int result;
 };
 
-static bool next_record(struct feed *feed, int (*next)(struct kryos_reader *, const struct kryos_record **),
-                        const struct kryos_record **ret_record)
+int kri_stored_next(struct kryos_reader *reader, int (*next)(struct kryos_reader *, const struct kryos_record **),
+                    const struct kryos_record **ret_record)
 {
-	int r = next(feed->reader, ret_record);
+	int r = next(reader, ret_record);
 
 	for (int i = 0; r == -EBUSY && i < 100; i++) {
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-		r = next(feed->reader, ret_record);
+		r = next(reader, ret_record);
 	}
+	return r;
+}
+
+static bool next_record(struct feed *feed, int (*next)(struct kryos_reader *, const struct kryos_record **),
+                        const struct kryos_record **ret_record)
+{
+	int r = kri_stored_next(feed->reader, next, ret_record);
+
 	if (r < 0)
 		feed->result = r;
 	return r > 0;

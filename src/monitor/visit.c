@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 int kri_visited_restore(struct kri_watched *watched, const char *bytes, size_t judged, size_t exposed)
 {
@@ -51,17 +50,6 @@ static void enter(struct kri_watched *watched)
 	*end = watched;
 }
 
-static int next_event(struct kryos_reader *reader, const struct kryos_record **ret_record)
-{
-	int r = kryos_reader_next_event(reader, ret_record);
-
-	for (int i = 0; r == -EBUSY && i < 100; i++) {
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-		r = kryos_reader_next_event(reader, ret_record);
-	}
-	return r;
-}
-
 /* Which alarms are open by all events that are stored, and who acknowledged them. */
 static int take_stored(struct kri_watched *watched)
 {
@@ -72,7 +60,7 @@ static int take_stored(struct kri_watched *watched)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	while ((r = next_event(reader, &record)) > 0) {
+	while ((r = kri_stored_next(reader, kryos_reader_next_event, &record)) > 0) {
 		const struct kryos_event *event = record->event;
 		struct kryos_instant at = kri_instant_of(&record->sample);
 		struct kryos_episode episode;
