@@ -25,7 +25,8 @@ struct kryos_reader;
 KRYOS_API int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, const char *path);
 KRYOS_EXPORT void kryos_reader_close(struct kryos_reader *reader);
 
-/* Goes to the first record with this seq or a later one; or to the first sample at or after a wall time. */
+/* Goes to the first record with this seq or a later one; or to the first sample at or after a wall time, and the first
+ * event of all. */
 KRYOS_API int kryos_reader_seek(struct kryos_reader *reader, int64_t seq);
 KRYOS_API int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall_ns);
 
