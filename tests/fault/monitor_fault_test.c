@@ -313,6 +313,36 @@ static void what_the_store_has_no_place_for_is_told_and_stored_later(void **stat
 	watch_stop(watch);
 }
 
+/* At a later one it would end what began since. */
+static void what_is_said_before_a_dead_disk_is_stored_with_its_own_time(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	struct kryos_sample sample;
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	watch_minute(watch, C(5));
+	fill_store(watch);
+	assert_ok(kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "defrosting"));
+	kryos_fake_clock_advance(watch->rig->clock, KRYOS_MINUTES(1));
+	assert_ok(kryos_monitor_resume(watch->monitor, FRIDGE, "asha", "done"));
+	for (int i = 0; i < 3; i++)
+		watch_judge(watch, watch->rig->fridge, C(9), &sample);
+	assert_int_equal(watch->on, 1);
+	kryos_fake_clock_advance(watch->rig->clock, KRYOS_SECONDS(10));
+	cutvfs_fail(watch->rig->vfs, CUT_CALL_ANY, NULL, 0, 0, false);
+	assert_true(process_until(watch->rig->ctx, has_all, watch, 20000));
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_RESUMED, NULL, NULL), 1);
+	watch_stop(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &warm, 1);
+	assert_int_equal(watch->on + watch->off, 0);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	assert_int_equal(alarm.episode.ended_by, KRYOS_EPISODE_OPEN);
+	watch_stop(watch);
+}
+
 static void what_is_watched_no_more_waits_for_the_disk_to_say_so(void **state)
 {
 	struct watch *watch = *state;
@@ -400,6 +430,7 @@ int main(void)
 		CASE(without_state_db_an_open_episode_goes_on),
 		CASE(an_alarm_comes_at_once_from_a_device_with_a_dead_disk),
 		CASE(what_the_store_has_no_place_for_is_told_and_stored_later),
+		CASE(what_is_said_before_a_dead_disk_is_stored_with_its_own_time),
 		CASE(what_is_watched_no_more_waits_for_the_disk_to_say_so),
 		CASE(a_rule_that_flaps_before_a_dead_disk_takes_no_memory),
 	};
