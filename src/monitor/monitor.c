@@ -300,3 +300,13 @@ void kri_monitor_set_debounce(struct kryos_monitor *monitor, uint32_t channel, i
 	if (watched)
 		watched->debounce_ns = debounce_ns;
 }
+
+void kri_monitor_let_go(struct kryos_monitor *monitor, uint32_t channel)
+{
+	struct kri_watched *watched = watched_of(monitor, channel);
+
+	if (!watched)
+		return;
+	watched->lasts = false;
+	kri_watched_await(watched);
+}

@@ -16,6 +16,8 @@ int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sam
 
 /* So much later than they were a watched channel's changes are told. */
 void kri_monitor_set_debounce(struct kryos_monitor *monitor, uint32_t channel, int64_t debounce_ns);
+/* Nobody measures the channel any more, and nobody tells of its changes: of two states it is in neither. */
+void kri_monitor_let_go(struct kryos_monitor *monitor, uint32_t channel);
 
 /*
  * For a look at what the store keeps, and for what people say of it: all channels of which it has a state or rules, by

@@ -128,8 +128,13 @@ static void judge(struct kri_round *round)
 
 	for (size_t i = 0; i < round->count && sampler->config.monitor; i++) {
 		struct kri_measured *measured = &round->items[i].measured;
-		int r = kryos_monitor_take(sampler->config.monitor, measured->samples, measured->count);
+		struct kryos_sensor *sensor = round->items[i].probe->sensor;
+		int r;
 
+		if (sensor->edges)
+			kri_monitor_set_debounce(sampler->config.monitor, sensor->channels[0],
+			                         kri_dev_line(sensor->dev)->request.config.debounce_ns);
+		r = kryos_monitor_take(sampler->config.monitor, measured->samples, measured->count);
 		if (r < 0)
 			kri_log(sampler->ctx, KRYOS_LOG_WARNING, "sampler", r, "round %u was not judged whole: %s",
 			        round->number, kryos_strerror(r));

@@ -213,8 +213,12 @@ static void submit_unfinished(struct kryos_sampler *sampler)
 
 static void probe_free(struct kri_probe *probe)
 {
+	struct kryos_monitor *monitor = probe->sampler->config.monitor;
+
 	if (probe->sensor)
 		probe->sensor->announced = NULL;
+	for (size_t i = 0; probe->sensor && monitor && i < probe->sensor->has.channel_count; i++)
+		kri_monitor_let_go(monitor, probe->sensor->channels[i]);
 	kryos_sensor_close(probe->sensor);
 	kri_noted_free(probe);
 	free(probe);
@@ -309,16 +313,10 @@ static int add_record_channels(struct kri_probe *probe)
 static int follow_edges(struct kri_probe *probe)
 {
 	const struct kryos_description *has = &probe->sensor->has;
-	struct kryos_monitor *monitor = probe->sampler->config.monitor;
-	int r;
 
-	if (has->channel_count != 1 || !has->channels[0].states[0] || strcmp(probe->sensor->driver->bus, "gpio") != 0)
-		return 0;
-	r = kri_edges_new(probe->sensor);
-	if (r >= 0 && monitor)
-		kri_monitor_set_debounce(monitor, probe->sensor->channels[0],
-		                         kri_dev_line(probe->sensor->dev)->request.config.debounce_ns);
-	return r;
+	if (has->channel_count == 1 && has->channels[0].states[0] && !strcmp(probe->sensor->driver->bus, "gpio"))
+		return kri_edges_new(probe->sensor);
+	return 0;
 }
 
 static int set_place(struct kri_probe *probe, const char *place)

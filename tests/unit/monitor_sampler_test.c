@@ -294,6 +294,25 @@ static void nothing_is_due_where_nobody_reads_the_line(void **state)
 	assert_int_equal(bench->on, 0);
 }
 
+static void nothing_is_due_of_a_line_that_was_given_back(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	go_to(bench, 130);
+	drive(bench, 1);
+	go_to(bench, 425);
+	kryos_sampler_free(bench->sampler);
+	kryos_fake_clock_advance(bench->clock, KRYOS_SECONDS(6)); /* over 430 */
+	assert_ok(kryos_ctx_process(bench->ctx));
+	kryos_model_drive(bench->wire, 0, kryos_fake_clock_boot_ns(bench->clock));
+	assert_ok(kryos_sampler_new(&bench->sampler, bench->store, KRYOS_SAMPLER_CONFIG(.monitor = bench->monitor)));
+	assert_ok(kryos_sampler_add(bench->sampler, "lid", "door@gpio:GPIO17"));
+	assert_true(process_until(bench->ctx, is_taken, bench, WAIT_MS));
+	go_to(bench, 600);
+	assert_int_equal(bench->on, 0);
+}
+
 static void after_299_seconds_no_after_300_yes(void **state)
 {
 	struct bench *bench = *state;
@@ -456,6 +475,7 @@ int main(void)
 		CASE(a_loop_that_comes_late_alarms_as_of_when_it_was_due),
 		CASE(nothing_is_due_of_a_door_that_cannot_be_read),
 		CASE(nothing_is_due_where_nobody_reads_the_line),
+		CASE(nothing_is_due_of_a_line_that_was_given_back),
 		CASE(after_299_seconds_no_after_300_yes),
 		CASE(what_a_door_was_until_it_was_shut_counts),
 		CASE(a_moment_shut_between_two_rounds_begins_anew),
