@@ -7,7 +7,8 @@
  * stored together with the state that led to them: over a crash each is stored once. What is open goes on after a
  * restart: what the store holds since the state was kept is judged first. A sampler with .monitor has all of its
  * measurements judged, also those that a period's record does not store one by one, and each change of a door when it
- * happens. docs/api/monitor.md has what is done in the corners.
+ * happens; while it stands open its alarm is due when the rule's duration is reached, at any phase of the rounds.
+ * docs/api/monitor.md has what is done in the corners.
  *
  * On the context's thread. No call but kryos_monitor_watch waits for the disk.
  */
