@@ -118,20 +118,34 @@ static void add_queues(struct kryos_store *store, struct header *header)
 	kri_absent_clear(&absent);
 }
 
-static void add_boots(struct kryos_store *store, struct header *header)
+static void add_newest_boots(struct header *header, const struct kri_boots *boots)
 {
 	char text[128], number[16];
-	int from;
 
-	pthread_mutex_lock(&store->lock);
-	/* The newest ones: older boots' segments carry theirs. */
-	from = store->boots.count > 8 ? store->boots.count - 8 : 0;
-	for (int i = from; i < store->boots.count; i++) {
-		kri_boot_text(&store->boots.list[i], text, sizeof(text));
-		snprintf(number, sizeof(number), "%" PRIu32, store->boots.list[i].boot);
+	/* Older boots' segments carry theirs. */
+	for (int i = boots->count > 8 ? boots->count - 8 : 0; i < boots->count; i++) {
+		kri_boot_text(&boots->list[i], text, sizeof(text));
+		snprintf(number, sizeof(number), "%" PRIu32, boots->list[i].boot);
 		add(header, "boot:", number, "%s", text);
 	}
-	pthread_mutex_unlock(&store->lock);
+}
+
+/*
+ * As state.db has them: an offset whose event waits would be one that nothing tells of after a cut. Where it can't be
+ * read it will have to be made anew, from this.
+ */
+static void add_boots(struct kryos_store *store, struct header *header)
+{
+	struct kri_boots stored = { .list = NULL };
+
+	if (kri_boots_read(&stored, store->state->db, "", NULL) >= 0) {
+		add_newest_boots(header, &stored);
+	} else {
+		pthread_mutex_lock(&store->lock);
+		add_newest_boots(header, &store->boots);
+		pthread_mutex_unlock(&store->lock);
+	}
+	kri_boots_clear(&stored);
 }
 
 /* Not what would fill a small segment before it has a sample. */

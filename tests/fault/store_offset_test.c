@@ -152,6 +152,38 @@ static void a_time_of_less_trust_does_not_take_the_place_of_a_better_one(void **
 	verify(rig, "");
 }
 
+/* The power goes while state.db does not take the event: a segment that was begun meanwhile must not say what it says.
+ */
+static void a_header_has_no_offset_whose_event_is_not_stored(void **state)
+{
+	struct rig *rig = *state;
+	char *command = NULL, own[sizeof(rig->path)];
+
+	start(rig);
+	rig_append(rig, rig->fridge, 1);
+	flush(rig);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_IOERR_WRITE, true);
+	synchronise(rig);
+	kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(13));
+	rig_append(rig, rig->fridge, 2);
+	assert_int_equal(rig->store->segment_count, 2);
+	strcpy(own, rig->path);
+	assert_true(asprintf(&command, "cp -a '%s' '%s/cut'", own, rig->folder) > 0);
+	assert_int_equal(system(command), 0);
+	free(command);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	rig_stop(rig);
+	snprintf(rig->path, sizeof(rig->path), "%s", in(rig->folder, "cut"));
+	kryos_fake_clock_reboot(rig->clock);
+	start(rig);
+	kryos_fake_clock_advance(rig->clock, KRYOS_MINUTES(13));
+	rig_append(rig, rig->fridge, 3);
+	rig_wait_sealed(rig);
+	flush(rig);
+	check_first_boot(rig, KRYOS_TRUST_NONE, 0);
+	verify(rig, "");
+}
+
 /* Two words of it, before or after the newest segment's header was written; then state.db is lost, and one of them. */
 static const struct {
 	const char *what;
@@ -209,6 +241,7 @@ int main(void)
 		CASE(an_offset_that_no_event_can_tell_of_waits_for_its_event),
 		CASE(samples_that_come_to_the_disk_after_the_time_is_known_are_corrected),
 		CASE(a_time_of_less_trust_does_not_take_the_place_of_a_better_one),
+		CASE(a_header_has_no_offset_whose_event_is_not_stored),
 		CASE(the_newest_word_of_a_boot_s_time_is_taken_over_from_where_it_is),
 	};
 
