@@ -29,6 +29,27 @@ void kri_watched_hold(struct kri_watched *watched, const struct kryos_sample *sa
 	                 (micro == 0 || micro == 1000000);
 }
 
+void kri_watched_hold_kept(struct kri_watched *watched)
+{
+	const struct kryos_evaluator *evaluator = watched->evaluator;
+	const struct kryos_instant *at = &watched->judged;
+
+	for (unsigned int i = 0; i < evaluator->track_count && !watched->retired; i++) {
+		const struct kri_track *track = &evaluator->tracks[i];
+		bool is_out = kri_rule_is_out(&track->rule, 1000000);
+		struct kryos_sample sample = { .channel = watched->channel,
+			                       .value_micro = is_out == track->last_out ? 1000000 : 0,
+			                       .t_boot_ns = at->t_boot_ns,
+			                       .t_wall_ns = at->t_wall_ns,
+			                       .boot = at->boot,
+			                       .trust = (uint16_t)at->trust };
+
+		if (track->rule.kind != KRYOS_RULE_SENSOR && track->has_last && track->last_ns == evaluator->time.ns &&
+		    is_out != kri_rule_is_out(&track->rule, 0) && kri_instant_is_same(&evaluator->time.at, at))
+			kri_watched_hold(watched, &sample);
+	}
+}
+
 int kri_watched_judge_due(struct kri_watched *watched, const struct kryos_instant *until)
 {
 	int64_t due;

@@ -152,6 +152,8 @@ struct kryos_instant kri_monitor_now(struct kryos_monitor *monitor);
 /* due.c */
 /* From this sample on, which was judged. */
 void kri_watched_hold(struct kri_watched *watched, const struct kryos_sample *sample);
+/* From the newest sample on that a kept state knows. */
+void kri_watched_hold_kept(struct kri_watched *watched);
 /* What the state that lasts makes due until then. */
 int kri_watched_judge_due(struct kri_watched *watched, const struct kryos_instant *until);
 /* For the next that is due there is a timer. */

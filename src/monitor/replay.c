@@ -321,6 +321,7 @@ void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
 			feed.result = kri_announced_load(watched, feed.reader, false);
 		if (feed.result >= 0)
 			feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
+		kri_watched_hold_kept(watched);
 		judge_all(&feed);
 		kri_announced_free(watched);
 	}
