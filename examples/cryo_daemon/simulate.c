@@ -15,7 +15,7 @@
 #define LOOK_NS KRYOS_MILLISECONDS(100) /* at what the relays still owe */
 
 struct simulation {
-	struct trace trace;
+	struct kri_trace trace;
 	struct kryos_clock_source source;
 	struct kryos_fake_clock *clock;
 	struct chips *chips;
@@ -39,8 +39,7 @@ static void boot_id(void *userdata, char ret_id[37])
 }
 
 /* What a DS18B20 can measure (data sheet, "Operating range"). */
-static const struct trace_format format = {
-	.program = "cryo_daemon: ",
+static const struct kri_trace_format format = {
 	.min_micro = INT64_C(-55000000),
 	.max_micro = INT64_C(125000000),
 	.out_of_range = "nothing a DS18B20 can measure; -55 to 125 is allowed",
@@ -54,9 +53,11 @@ int simulation_new(struct simulation **ret_simulation, const char *trace, double
 
 	if (!simulation)
 		goto fail;
-	if (trace_read(&simulation->trace, trace, &format) < 0) {
+	r = kri_trace_read(&simulation->trace, trace, &format);
+	if (r < 0) {
+		fprintf(stderr, "cryo_daemon: %s\n", kryos_strerror(r));
 		free(simulation);
-		return -1; /* it has said why */
+		return -1;
 	}
 	r = kryos_fake_clock_new(&simulation->clock, simulation->trace.rows[0].t_wall_ns);
 	if (r >= 0)
@@ -81,7 +82,7 @@ void simulation_free(struct simulation *simulation)
 		return;
 	chips_free(simulation->chips);
 	kryos_fake_clock_free(simulation->clock);
-	trace_free(&simulation->trace);
+	kri_trace_free(&simulation->trace);
 	free(simulation);
 }
 
@@ -162,9 +163,9 @@ void simulation_get_progress(const struct simulation *simulation, size_t *ret_fi
 }
 
 /* How long until this row is due in real time. */
-static int64_t wait_for(struct simulation *simulation, const struct row *row)
+static int64_t wait_for(struct simulation *simulation, const struct kri_trace_row *row)
 {
-	const struct row *first = &simulation->trace.rows[simulation->first];
+	const struct kri_trace_row *first = &simulation->trace.rows[simulation->first];
 	int64_t now = monotonic_ns();
 
 	if (!simulation->began_ns)
@@ -213,7 +214,7 @@ static int look_at_relays(struct simulation *simulation, struct kryos_station *s
 int simulation_step(struct simulation *simulation, struct kryos_station *station, bool once, int64_t *ret_wait_ns)
 {
 	struct kryos_sampler *sampler = kryos_station_get_sampler(station);
-	const struct row *row;
+	const struct kri_trace_row *row;
 	int r = kryos_sampler_busy(sampler);
 
 	*ret_wait_ns = INT64_MAX; /* what ends the round wakes the context */

@@ -16,6 +16,6 @@ void chips_free(struct chips *chips);
 /* Adds the chip a device string names ("bme280@i2c-1:0x76") to its bus; nothing if it is there. */
 int chips_add(struct chips *chips, struct kryos_ctx *ctx, const char *name, const char *device);
 /* What they measure from now on. */
-int chips_set(struct chips *chips, const struct row *row);
+int chips_set(struct chips *chips, const struct kri_trace_row *row);
 
 #endif

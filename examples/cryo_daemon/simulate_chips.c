@@ -230,7 +230,7 @@ static int set_line(struct chips *chips, struct chip *chip, int state)
 	return r;
 }
 
-int chips_set(struct chips *chips, const struct row *row)
+int chips_set(struct chips *chips, const struct kri_trace_row *row)
 {
 	int r = 0;
 

@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The next distance that is longer than two intervals, from *index on; false: none. */
-static bool next_gap(const struct log *log, size_t *index)
+static bool next_gap(const struct finding *finding, size_t index, int64_t *ret_from_ns, int64_t *ret_to_ns)
 {
-	for (++*index; *index < log->count; ++*index) {
-		if (log->rows[*index].t_wall_ns - log->rows[*index - 1].t_wall_ns > 2 * log->interval_ns)
-			return true;
-	}
-	return false;
+	return kryos_evaluation_get_gap(finding->evaluation, finding->channel, index, ret_from_ns, ret_to_ns) >= 0;
+}
+
+static bool next_episode(const struct finding *finding, size_t index, struct kryos_episode *ret_episode)
+{
+	return kryos_evaluation_get_episode(finding->evaluation, finding->channel, index, ret_episode) >= 0;
 }
 
 /* Seconds, exact. */
@@ -87,19 +87,19 @@ static void date_text(int64_t number, char text[KRYOS_TEXT_MAX])
 static struct kri_json *days_json(const struct finding *finding)
 {
 	struct kri_json *json = kri_json_array();
+	struct kryos_history_day day = { .size = sizeof(day) };
 
-	for (size_t i = 0; i < finding->day_count; i++) {
-		const struct kryos_history_day *day = &finding->days[i];
+	for (size_t i = 0; kryos_evaluation_get_day(finding->evaluation, finding->channel, i, &day) >= 0; i++) {
 		struct kri_json *one = kri_json_object();
 		char date[KRYOS_TEXT_MAX];
 
-		date_text(day->number, date);
+		date_text(day.number, date);
 		kri_json_add_string(one, "date", date);
-		kri_json_add_int(one, "samples", day->samples);
-		add_celsius(one, "min_c", day->min_micro, day->samples);
-		add_celsius(one, "max_c", day->max_micro, day->samples);
-		add_celsius(one, "mean_c", day->mean_micro, day->time_ns);
-		add_seconds(one, "unmeasured_s", day->unmeasured_ns);
+		kri_json_add_int(one, "samples", day.samples);
+		add_celsius(one, "min_c", day.min_micro, day.samples);
+		add_celsius(one, "max_c", day.max_micro, day.samples);
+		add_celsius(one, "mean_c", day.mean_micro, day.time_ns);
+		add_seconds(one, "unmeasured_s", day.unmeasured_ns);
 		kri_json_add(json, NULL, one);
 	}
 	return json;
@@ -107,33 +107,35 @@ static struct kri_json *days_json(const struct finding *finding)
 
 struct kri_json *finding_json(const struct options *options, const struct finding *finding)
 {
-	const struct log *log = finding->log;
+	const struct kryos_evaluation_summary *summary = &finding->summary;
 	struct kri_json *json = kri_json_object(), *gaps = kri_json_array(), *episodes = kri_json_array();
+	struct kryos_episode episode;
+	int64_t from_ns, to_ns;
 
-	if (log->channel)
-		kri_json_add_string(json, "channel", log->channel);
-	kri_json_add_string(json, "rules", finding->rules->from);
-	kri_json_add_int(json, "samples", (int64_t)log->count);
-	add_time(json, "from", log->rows[0].t_wall_ns);
-	add_time(json, "to", log->rows[log->count - 1].t_wall_ns);
-	add_seconds(json, "interval_s", log->interval_ns);
+	if (summary->channel)
+		kri_json_add_string(json, "channel", summary->channel);
+	kri_json_add_string(json, "rules", summary->rules);
+	kri_json_add_int(json, "samples", (int64_t)summary->samples);
+	add_time(json, "from", summary->from_ns);
+	add_time(json, "to", summary->to_ns);
+	add_seconds(json, "interval_s", summary->interval_ns);
 	kri_json_add_micro(json, "min_c", finding->exposure.min_micro);
 	kri_json_add_micro(json, "max_c", finding->exposure.max_micro);
 	add_celsius(json, "mean_c", finding->exposure.mean_micro, finding->exposure.has_mean);
 	add_celsius(json, "mkt_c", finding->exposure.mkt_micro, finding->exposure.has_mean);
-	for (size_t i = 0; next_gap(log, &i);) {
+	for (size_t i = 0; next_gap(finding, i, &from_ns, &to_ns); i++) {
 		struct kri_json *gap = kri_json_object();
 
-		add_time(gap, "from", log->rows[i - 1].t_wall_ns);
-		add_time(gap, "to", log->rows[i].t_wall_ns);
+		add_time(gap, "from", from_ns);
+		add_time(gap, "to", to_ns);
 		kri_json_add(gaps, NULL, gap);
 	}
 	kri_json_add(json, "gaps", gaps);
-	for (size_t i = 0; i < finding->episode_count; i++)
-		kri_json_add(episodes, NULL, episode_json(&finding->episodes[i]));
+	for (size_t i = 0; next_episode(finding, i, &episode); i++)
+		kri_json_add(episodes, NULL, episode_json(&episode));
 	kri_json_add(json, "episodes", episodes);
 	if (options->repair)
-		kri_json_add_int(json, "left_out", (int64_t)log->left_out);
+		kri_json_add_int(json, "left_out", (int64_t)summary->left_out);
 	if (options->vvm)
 		kri_json_add(json, "vvm", vvm_json(options, &finding->exposure));
 	if (options->days)
@@ -183,37 +185,39 @@ static void print_vvm(const struct options *options, const struct kryos_exposure
 
 static void print_days(const struct finding *finding)
 {
-	if (finding->day_count)
+	struct kryos_history_day day = { .size = sizeof(day) };
+
+	if (finding->summary.days)
 		printf("day (UTC)    samples  min C      max C      mean C     without a measurement\n");
-	for (size_t i = 0; i < finding->day_count; i++) {
-		const struct kryos_history_day *day = &finding->days[i];
+	for (size_t i = 0; kryos_evaluation_get_day(finding->evaluation, finding->channel, i, &day) >= 0; i++) {
 		char date[KRYOS_TEXT_MAX], text[3][KRYOS_TEXT_MAX];
 
-		date_text(day->number, date);
-		printf("%-12s %-8" PRIu32 " %-10s %-10s %-10s", date, day->samples,
-		       day->samples ? kryos_value_text(day->min_micro, text[0]) : "-",
-		       day->samples ? kryos_value_text(day->max_micro, text[1]) : "-",
-		       day->time_ns ? kryos_value_text(day->mean_micro, text[2]) : "-");
-		print_span(" ", day->unmeasured_ns);
+		date_text(day.number, date);
+		printf("%-12s %-8" PRIu32 " %-10s %-10s %-10s", date, day.samples,
+		       day.samples ? kryos_value_text(day.min_micro, text[0]) : "-",
+		       day.samples ? kryos_value_text(day.max_micro, text[1]) : "-",
+		       day.time_ns ? kryos_value_text(day.mean_micro, text[2]) : "-");
+		print_span(" ", day.unmeasured_ns);
 		putchar('\n');
 	}
 }
 
 void print_evaluation(const struct options *options, const struct finding *finding)
 {
-	const struct log *log = finding->log;
+	const struct kryos_evaluation_summary *summary = &finding->summary;
 	const struct kryos_exposure_result *exposure = &finding->exposure;
 	char from[KRYOS_TEXT_MAX], to[KRYOS_TEXT_MAX], text[4][KRYOS_TEXT_MAX];
-	size_t gaps = 0;
+	struct kryos_episode episode;
+	int64_t from_ns, to_ns;
 
-	if (log->channel) {
-		print_text(stdout, log->channel);
+	if (summary->channel) {
+		print_text(stdout, summary->channel);
 		putchar('\n');
 	}
-	printf("%zu samples, %s to %s, every %s s; rules: ", log->count, kryos_time_text(log->rows[0].t_wall_ns, from),
-	       kryos_time_text(log->rows[log->count - 1].t_wall_ns, to),
-	       kryos_value_text(log->interval_ns / 1000, text[0]));
-	print_text(stdout, finding->rules->from);
+	printf("%" PRIu64 " samples, %s to %s, every %s s; rules: ", summary->samples,
+	       kryos_time_text(summary->from_ns, from), kryos_time_text(summary->to_ns, to),
+	       kryos_value_text(summary->interval_ns / 1000, text[0]));
+	print_text(stdout, summary->rules);
 	printf("\nmin %s C, max %s C, mean %s C\n", kryos_value_text(exposure->min_micro, text[0]),
 	       kryos_value_text(exposure->max_micro, text[1]),
 	       exposure->has_mean ? kryos_value_text(exposure->mean_micro, text[2]) : "-");
@@ -221,13 +225,12 @@ void print_evaluation(const struct options *options, const struct finding *findi
 	       exposure->has_mean ? kryos_value_text(exposure->mkt_micro, text[0]) : "-",
 	       kryos_value_text(options->activation_j_per_mol * 1000, text[1]));
 	if (options->repair)
-		printf("%zu rows left out\n", log->left_out);
+		printf("%" PRIu64 " rows left out\n", summary->left_out);
 	print_vvm(options, exposure);
 	print_days(finding);
-	for (size_t i = 0; next_gap(log, &i); gaps++)
-		printf("gap  %s to %s\n", kryos_time_text(log->rows[i - 1].t_wall_ns, from),
-		       kryos_time_text(log->rows[i].t_wall_ns, to));
-	for (size_t i = 0; i < finding->episode_count; i++)
-		print_episode(&finding->episodes[i]);
-	printf("%zu gaps, %zu episodes\n", gaps, finding->episode_count);
+	for (size_t i = 0; next_gap(finding, i, &from_ns, &to_ns); i++)
+		printf("gap  %s to %s\n", kryos_time_text(from_ns, from), kryos_time_text(to_ns, to));
+	for (size_t i = 0; next_episode(finding, i, &episode); i++)
+		print_episode(&episode);
+	printf("%" PRIu64 " gaps, %" PRIu64 " episodes\n", summary->gaps, summary->episodes);
 }

@@ -10,6 +10,7 @@
 #include <kryos/clock.h>
 #include <kryos/command.h>
 #include <kryos/ctx.h>
+#include <kryos/evaluate.h>
 #include <kryos/exposure.h>
 #include <kryos/history.h>
 #include <kryos/holdover.h>

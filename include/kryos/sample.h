@@ -70,6 +70,17 @@ struct kryos_sample {
 	uint32_t alarm; /* bits 1 << enum kryos_rule_kind: kinds of rules that have an open episode at this sample */
 };
 
+/* A sample as a row of a table, for programs that compute with very many. There is no padding in it. */
+struct kryos_row {
+	int64_t seq;
+	int64_t t_wall_ns;
+	double value;     /* in the channel's unit; NaN where quality is neither measured nor doubtful */
+	uint32_t channel; /* as in struct kryos_sample, of the context that reads */
+	uint32_t round;
+	uint32_t boot;
+	uint16_t quality, trust;
+};
+
 /*
  * Gives the number of a channel in this context, adding it when new. name is
  * "<sensor>.<quantity>", 1 to 63 of [a-z0-9_.-]; unit is SenML's ("Cel", "%RH", "Pa", "V", "lx",

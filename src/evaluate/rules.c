@@ -3,11 +3,33 @@
 #include "alarm/alarm.h"
 #include "config/config.h"
 #include "evaluate.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static int set_from(struct kri_rules *rules, const char *from)
+{
+	rules->from = strdup(from);
+	return rules->from ? 0 : kryos_fail(-ENOMEM, "out of memory");
+}
+
+int kri_rules_from_profile(struct kri_rules *rules, const char *profile)
+{
+	const struct kryos_rule *rule;
+	char names[256] = "";
+
+	while (rules->count < KRI_EVALUATE_RULES && (rule = kryos_profile_rule(profile, rules->count)))
+		rules->rules[rules->count++] = *rule;
+	if (rules->count > 0)
+		return set_from(rules, profile);
+	for (unsigned int i = 0; kryos_profile_name(i); i++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s", kryos_profile_name(i));
+	return kryos_fail(-EINVAL, "there is no profile \"%s\"; allowed are%s", profile, names);
+}
+
+#if KRYOS_WITH_INIH
 struct reading {
-	struct rules *rules;
+	struct kri_rules *rules;
 	struct kri_rule_section section;
 	bool open; /* a section that is read */
 };
@@ -29,7 +51,7 @@ static void finish_section(struct kri_ini *ini, void *data)
 static void section(struct kri_ini *ini, void *data, const char *name, const char *label, int line)
 {
 	struct reading *reading = data;
-	struct rules *rules = reading->rules;
+	struct kri_rules *rules = reading->rules;
 
 	finish_section(ini, data);
 	if (strcmp(name, "rule") != 0) {
@@ -43,8 +65,8 @@ static void section(struct kri_ini *ini, void *data, const char *name, const cha
 			return;
 		}
 	}
-	if (rules->count == MAX_RULES) {
-		kri_ini_error(ini, line, "more than %d rules", MAX_RULES);
+	if (rules->count == KRI_EVALUATE_RULES) {
+		kri_ini_error(ini, line, "more than %d rules", KRI_EVALUATE_RULES);
 		return;
 	}
 	snprintf(rules->names[rules->count], sizeof(rules->names[0]), "%s", label);
@@ -61,38 +83,25 @@ static void entry(struct kri_ini *ini, void *data, const char *key, const char *
 		kri_rule_section_take(ini, &reading->section, key, value, line);
 }
 
-int read_rules(const char *path, struct rules *rules)
+int kri_rules_from_file(struct kri_rules *rules, const char *path)
 {
 	static const struct kri_ini_handler handler = { .section = section, .entry = entry, .end = finish_section };
 	struct reading reading = { .rules = rules };
 	char *errors = NULL;
 	int r;
 
-	*rules = (struct rules){ .from = path };
 	r = kri_ini_read(path, &handler, &reading, &errors);
 	if (r == KRYOS_ECONFIG)
-		fprintf(stderr, "%s\n", errors);
-	else if (r < 0)
-		complain("%s", kryos_strerror(r));
+		r = kryos_fail(KRYOS_ECONFIG, "%s", errors);
 	free(errors);
-	if (r >= 0 && rules->count == 0) {
-		fprintf(stderr, "%s:1: there is no rule; a section [rule NAME] is needed\n", path);
-		return EXIT_FAILURE;
-	}
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (r >= 0 && rules->count == 0)
+		return kryos_fail(KRYOS_ECONFIG, "%s:1: there is no rule; a section [rule NAME] is needed", path);
+	return r < 0 ? r : set_from(rules, path);
 }
-
-int use_profile(const char *profile, struct rules *rules)
+#else
+int kri_rules_from_file(struct kri_rules *rules, const char *path)
 {
-	const struct kryos_rule *rule;
-	char names[256] = "";
-
-	*rules = (struct rules){ .from = profile };
-	while (rules->count < MAX_RULES && (rule = kryos_profile_rule(profile, rules->count)))
-		rules->rules[rules->count++] = *rule;
-	if (rules->count > 0)
-		return EXIT_SUCCESS;
-	for (unsigned int i = 0; kryos_profile_name(i); i++)
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s", kryos_profile_name(i));
-	return misused("there is no profile \"%s\"; allowed are%s", profile, names);
+	(void)rules;
+	return kryos_fail(-EOPNOTSUPP, "%s: this build reads no files of rules: it is without inih", path);
 }
+#endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trace.h"
 #include <errno.h>
+#include <kryos/sys/bus.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@
 #define MAX_ROWS 20000000
 
 struct reading {
-	struct trace *trace;
-	const struct trace_format *format;
+	struct kri_trace *trace;
+	const struct kri_trace_format *format;
 	const char *path;
 	size_t room;
 	unsigned long line, blank;                        /* blank: the first of the empty lines at the end so far */
@@ -35,8 +36,7 @@ __attribute__((format(printf, 2, 3))) static int wrong(const struct reading *rea
 		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?'; /* what a log says must not steer the terminal */
 	}
-	fprintf(stderr, "%s%s:%lu: %s\n", reading->format->program, reading->path, reading->line, sentence);
-	return -1;
+	return kryos_fail(-EBADMSG, "%s:%lu: %s", reading->path, reading->line, sentence);
 }
 
 /* Up to digits decimal digits after a point, as units of 10^-digits; *text goes behind them. -1: none, or too many. */
@@ -170,10 +170,10 @@ static bool take_celsius(const char **text, int64_t *ret_micro)
 	return true;
 }
 
-static int add_row(struct reading *reading, const struct row *row)
+static int add_row(struct reading *reading, const struct kri_trace_row *row)
 {
-	struct trace *trace = reading->trace;
-	struct row *rows;
+	struct kri_trace *trace = reading->trace;
+	struct kri_trace_row *rows;
 
 	if (trace->count == MAX_ROWS)
 		return wrong(reading, "more than %d rows", MAX_ROWS);
@@ -271,24 +271,24 @@ static int take_state(struct reading *reading, const char *line, size_t column, 
 /* The channel's number, by its name. */
 static int take_channel(struct reading *reading, const char *line, uint32_t *ret_channel)
 {
-	struct trace *trace = reading->trace;
+	struct kri_trace *trace = reading->trace;
 	const char *name;
 	size_t length;
 
 	if (!find_column(line, reading->channel_column, &name, &length) || length == 0 ||
-	    length >= TRACE_MAX_CHANNEL_NAME || memchr(name, '"', length))
+	    length >= KRI_TRACE_MAX_CHANNEL_NAME || memchr(name, '"', length))
 		return wrong(reading, "the channel is missing, quoted, or longer than %d bytes",
-		             TRACE_MAX_CHANNEL_NAME - 1);
+		             KRI_TRACE_MAX_CHANNEL_NAME - 1);
 	for (uint32_t i = 0; i < trace->channel_count; i++) {
 		if (strncmp(trace->channels[i], name, length) == 0 && !trace->channels[i][length]) {
 			*ret_channel = i;
 			return 0;
 		}
 	}
-	if (trace->channel_count == TRACE_MAX_CHANNELS)
-		return wrong(reading, "more than %d channels", TRACE_MAX_CHANNELS);
+	if (trace->channel_count == KRI_TRACE_MAX_CHANNELS)
+		return wrong(reading, "more than %d channels", KRI_TRACE_MAX_CHANNELS);
 	if (!trace->channels)
-		trace->channels = calloc(TRACE_MAX_CHANNELS, sizeof(*trace->channels));
+		trace->channels = calloc(KRI_TRACE_MAX_CHANNELS, sizeof(*trace->channels));
 	if (!trace->channels)
 		return wrong(reading, "out of memory");
 	memcpy(trace->channels[trace->channel_count], name, length);
@@ -298,10 +298,10 @@ static int take_channel(struct reading *reading, const char *line, uint32_t *ret
 
 static int take_line(struct reading *reading, const char *line)
 {
-	const struct trace_format *format = reading->format;
-	const struct trace *trace = reading->trace;
+	const struct kri_trace_format *format = reading->format;
+	const struct kri_trace *trace = reading->trace;
 	const char *whole = line, *at = line;
-	struct row row = { .line = (uint32_t)reading->line };
+	struct kri_trace_row row = { .line = (uint32_t)reading->line };
 	bool is_open = false, mains = true;
 	uint32_t channel = 0;
 
@@ -332,10 +332,10 @@ static int take_line(struct reading *reading, const char *line)
 	if (row.celsius_micro < format->min_micro || row.celsius_micro > format->max_micro)
 		return wrong(reading, "%.*s C is %s", (int)(at - line), line, format->out_of_range);
 	if (reading->channel_column && take_channel(reading, whole, &channel) < 0)
-		return -1;
+		return -EBADMSG;
 	if (take_state(reading, whole, reading->door_column, "door", &is_open) < 0 ||
 	    take_state(reading, whole, reading->mains_column, "mains", &mains) < 0)
-		return -1;
+		return -EBADMSG;
 	row.channel = channel;
 	row.open = is_open;
 	row.mains = mains;
@@ -344,7 +344,7 @@ static int take_line(struct reading *reading, const char *line)
 	return add_row(reading, &row);
 }
 
-/* 1: a line without its end; 0: the file is over; -1. */
+/* 1: a line without its end; 0: the file is over; -EBADMSG. */
 static int read_line(struct reading *reading, FILE *stream, char *line)
 {
 	size_t length = 0;
@@ -368,7 +368,7 @@ static int read_line(struct reading *reading, FILE *stream, char *line)
 	return 1;
 }
 
-int trace_read(struct trace *trace, const char *path, const struct trace_format *format)
+int kri_trace_read(struct kri_trace *trace, const char *path, const struct kri_trace_format *format)
 {
 	struct reading reading = { .trace = trace, .path = path, .format = format };
 	FILE *stream = fopen(path, "re");
@@ -376,32 +376,31 @@ int trace_read(struct trace *trace, const char *path, const struct trace_format 
 	struct stat status;
 	int r;
 
-	*trace = (struct trace){ 0 };
-	if (!stream) {
-		fprintf(stderr, "%s%s: %s\n", format->program, path, strerror(errno));
-		return -1;
-	}
+	*trace = (struct kri_trace){ 0 };
+	if (!stream)
+		return kryos_fail(-errno, "%s: %s", path, strerror(errno));
 	if (fstat(fileno(stream), &status) == 0 && S_ISDIR(status.st_mode)) {
-		fprintf(stderr, "%s%s: %s\n", format->program, path, strerror(EISDIR));
 		fclose(stream);
-		return -1;
+		return kryos_fail(-EISDIR, "%s: %s", path, strerror(EISDIR));
 	}
 	do {
 		r = read_line(&reading, stream, line);
-		if (r == 1 && take_line(&reading, line) < 0)
-			r = -1;
+		if (r == 1) {
+			r = take_line(&reading, line);
+			r = r < 0 ? r : 1;
+		}
 	} while (r == 1);
 	if (r == 0 && trace->count == 0)
 		r = wrong(&reading, "there is no row");
 	fclose(stream);
 	if (r < 0)
-		trace_free(trace);
+		kri_trace_free(trace);
 	return r;
 }
 
-void trace_free(struct trace *trace)
+void kri_trace_free(struct kri_trace *trace)
 {
 	free(trace->rows);
 	free(trace->channels);
-	*trace = (struct trace){ 0 };
+	*trace = (struct kri_trace){ 0 };
 }
