@@ -35,6 +35,12 @@ KRYOS_API int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall
  * -EACCES: the next segment may not be read by this user; -EBUSY: call again.
  */
 KRYOS_API int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record);
+/*
+ * The next samples as rows of a table, at most count of them, read many at a time: how many were written; fewer only at
+ * the end. The same samples in the same order as by kryos_reader_next, and both go on where the other stopped. What
+ * can't be read comes as its error once the rows before it were given.
+ */
+KRYOS_API int kryos_reader_read_rows(struct kryos_reader *reader, struct kryos_row *rows, size_t count);
 /* The next stored event, in its own order; as kryos_reader_next. */
 KRYOS_API int kryos_reader_next_event(struct kryos_reader *reader, const struct kryos_record **ret_record);
 

@@ -16,18 +16,13 @@
 
 enum side { SAYS_NOTHING, IS_IN, IS_OUT };
 
-static bool is_doubtful(unsigned int quality)
-{
-	return quality == KRYOS_QUALITY_STUCK || quality == KRYOS_QUALITY_RATE || quality == KRYOS_QUALITY_DISAGREES;
-}
-
 static enum side side_of(const struct kryos_rule *rule, const struct kryos_sample *sample)
 {
 	bool measured = kryos_quality_is_measured(sample->quality);
 
 	if (rule->kind == KRYOS_RULE_SENSOR)
 		return measured ? IS_IN : IS_OUT;
-	if (!measured && !is_doubtful(sample->quality))
+	if (!measured && !kri_quality_is_doubtful(sample->quality))
 		return SAYS_NOTHING;
 	if (kri_rule_is_out(rule, sample->value_micro))
 		return IS_OUT;

@@ -44,7 +44,9 @@ int64_t kri_default_max(enum kri_default_id id);
 #define kryos_fail(result, ...) ((void)(kryos_fail)((result), __VA_ARGS__), (result))
 #endif
 
-/* sample.c: kryos_time_text() in whole seconds, the earlier one: how people are told times. Machines get all of it. */
+/* sample.c: a value that is there and may be wrong: it may begin or prolong an excursion, and never ends one. */
+bool kri_quality_is_doubtful(unsigned int quality);
+/* kryos_time_text() in whole seconds, the earlier one: how people are told times. Machines get all of it. */
 char *kri_second_text(int64_t t_wall_ns, char *buffer);
 
 /* log.c. Any thread. Nothing is formatted when nobody listens. */

@@ -98,6 +98,11 @@ int kryos_quality_is_measured(unsigned int quality)
 	return quality == KRYOS_QUALITY_GOOD || quality == KRYOS_QUALITY_EXTRAPOLATED;
 }
 
+bool kri_quality_is_doubtful(unsigned int quality)
+{
+	return quality == KRYOS_QUALITY_STUCK || quality == KRYOS_QUALITY_RATE || quality == KRYOS_QUALITY_DISAGREES;
+}
+
 const char *kryos_trust_name(unsigned int trust)
 {
 	return trust < KRI_ARRAY_SIZE(trust_names) ? trust_names[trust] : "?";

@@ -24,6 +24,7 @@
 #define KRI_MAX_GAPS_WAITING 2048
 #define KRI_MAX_SEQ (INT64_C(1) << 53) /* exact as a JSON number; no store gets so far: a greater one is damage */
 #define KRI_SCAN_ROWS 64
+#define KRI_SCAN_MANY 8192 /* for who reads everything: 0.7 MB */
 #define KRI_EVENT_ROWS 8
 #define KRI_MAX_RUNS 1000
 #define KRI_MAX_DEAD 1000
@@ -232,16 +233,21 @@ struct kri_scan {
 	char device[33];
 	struct kri_place_names *channels;
 	uint32_t channel_count;
-	struct kri_row buffer[KRI_SCAN_ROWS];
-	bool bad[KRI_SCAN_ROWS];
-	int count, at;
+	struct kri_row *buffer; /* few, or what kri_scan_widen made */
+	bool *bad;
+	int room, count, at;
+	struct kri_row few[KRI_SCAN_ROWS];
+	bool few_bad[KRI_SCAN_ROWS];
 };
 void kri_scan_init(struct kri_scan *scan, struct kryos_ctx *ctx, const char *folder);
 void kri_scan_end(struct kri_scan *scan);
+/* From the next fill on KRI_SCAN_MANY rows come at once; what is in the buffer is forgotten. -ENOMEM. */
+int kri_scan_widen(struct kri_scan *scan);
 /* Fills the buffer with rows of that segment from seq on; 0: none. KRYOS_ECORRUPT. */
 int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment, int64_t from_seq, int64_t to_seq);
 /* The record of a buffered row. */
 void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_record);
+void kri_scan_row(struct kri_scan *scan, int index, struct kryos_row *ret_row);
 
 /* reader.c */
 /* reader_seals.c: PEM, of the newest segment that tells; "": it has none. -ENOENT: none tells. */

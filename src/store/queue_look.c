@@ -136,7 +136,7 @@ int kri_queue_look(struct kryos_queue *queue, struct kri_stream *stream, int64_t
 	if (r < 0)
 		return r;
 	stream->failing_segment = 0;
-	stream->until = r == KRI_SCAN_ROWS ? stream->scan.buffer[r - 1].seq : to;
+	stream->until = r == stream->scan.room ? stream->scan.buffer[r - 1].seq : to;
 	return 1;
 }
 

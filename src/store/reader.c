@@ -158,18 +158,13 @@ static int fill(struct kryos_reader *reader, const struct kri_segment_info *info
 	return kri_scan_fill(&reader->scan, info, from_seq, info->last_seq);
 }
 
-int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record)
+/* The next row of the scan's buffer that is not damaged: 1 and its index; 0: the end. */
+static int next_row(struct kryos_reader *reader, int *ret_index)
 {
-	struct kri_scan *scan;
+	struct kri_scan *scan = &reader->scan;
 	bool relisted = false;
 	int r;
 
-	if (!reader || !ret_record)
-		return kryos_fail(-EINVAL, "reader: no reader, or no place for the record given");
-	r = kri_ctx_check(reader->ctx);
-	if (r < 0)
-		return r;
-	scan = &reader->scan;
 	for (;;) {
 		while (scan->at < scan->count) {
 			int index = scan->at++;
@@ -179,8 +174,7 @@ int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **r
 				reader->damaged++;
 				continue;
 			}
-			kri_scan_record(scan, index, &reader->record);
-			*ret_record = &reader->record;
+			*ret_index = index;
 			return 1;
 		}
 		if (reader->segment_at < reader->segment_count) {
@@ -207,6 +201,37 @@ int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **r
 		if (r < 0)
 			return r;
 	}
+}
+
+int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record)
+{
+	int index, r;
+
+	if (!reader || !ret_record)
+		return kryos_fail(-EINVAL, "reader: no reader, or no place for the record given");
+	r = kri_ctx_check(reader->ctx);
+	if (r >= 0)
+		r = next_row(reader, &index);
+	if (r <= 0)
+		return r;
+	kri_scan_record(&reader->scan, index, &reader->record);
+	*ret_record = &reader->record;
+	return 1;
+}
+
+int kryos_reader_read_rows(struct kryos_reader *reader, struct kryos_row *rows, size_t count)
+{
+	int index, done = 0, r;
+
+	if (!reader || (!rows && count) || count > INT_MAX)
+		return kryos_fail(-EINVAL, "reader: no reader, no place for the rows, or more than 2147483647 of them");
+	r = kri_ctx_check(reader->ctx);
+	/* What is in the buffer comes first. */
+	if (r >= 0 && reader->scan.at == reader->scan.count)
+		r = kri_scan_widen(&reader->scan);
+	while (r >= 0 && done < (int)count && (r = next_row(reader, &index)) > 0)
+		kri_scan_row(&reader->scan, index, &rows[done++]);
+	return r < 0 && !done ? r : done;
 }
 
 int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall_ns)

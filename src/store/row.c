@@ -8,22 +8,26 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Two digits at a time: reading a store is mostly this. */
 static char *put(char *at, int64_t number)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
 	uint64_t magnitude = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-	char digits[20];
-	int count = 0;
+	char digits[20], *first = digits + sizeof(digits);
 
 	*at++ = '|';
 	if (number < 0)
 		*at++ = '-';
-	do {
-		digits[count++] = (char)('0' + magnitude % 10);
-		magnitude /= 10;
-	} while (magnitude);
-	while (count)
-		*at++ = digits[--count];
-	return at;
+	for (; magnitude >= 100; magnitude /= 100)
+		memcpy(first -= 2, pairs + 2 * (magnitude % 100), 2);
+	if (magnitude >= 10)
+		memcpy(first -= 2, pairs + 2 * magnitude, 2);
+	else
+		*--first = (char)('0' + magnitude);
+	memcpy(at, first, (size_t)(digits + sizeof(digits) - first));
+	return at + (digits + sizeof(digits) - first);
 }
 
 size_t kri_row_text(const struct kri_row *row, char *text)

@@ -6,6 +6,7 @@
 #include "private.h"
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,30 @@ void kri_scan_init(struct kri_scan *scan, struct kryos_ctx *ctx, const char *fol
 	memset(scan, 0, sizeof(*scan));
 	scan->ctx = ctx;
 	scan->folder = folder;
+	scan->buffer = scan->few;
+	scan->bad = scan->few_bad;
+	scan->room = KRI_SCAN_ROWS;
+}
+
+int kri_scan_widen(struct kri_scan *scan)
+{
+	struct kri_row *buffer;
+	bool *bad;
+
+	if (scan->room == KRI_SCAN_MANY)
+		return 0;
+	buffer = malloc(KRI_SCAN_MANY * sizeof(*buffer));
+	bad = malloc(KRI_SCAN_MANY * sizeof(*bad));
+	if (!buffer || !bad) {
+		free(buffer);
+		free(bad);
+		return -ENOMEM;
+	}
+	scan->buffer = buffer;
+	scan->bad = bad;
+	scan->room = KRI_SCAN_MANY;
+	scan->count = scan->at = 0;
+	return 0;
 }
 
 static void let_go(struct kri_scan *scan)
@@ -31,6 +56,13 @@ void kri_scan_end(struct kri_scan *scan)
 	free(scan->channels);
 	scan->channels = NULL;
 	scan->channel_count = 0;
+	if (scan->buffer != scan->few) {
+		free(scan->buffer);
+		free(scan->bad);
+	}
+	scan->buffer = scan->few;
+	scan->bad = scan->few_bad;
+	scan->room = KRI_SCAN_ROWS;
 	scan->segment = 0;
 	scan->count = scan->at = 0;
 }
@@ -120,11 +152,15 @@ static int use_segment(struct kri_scan *scan, const struct kri_segment_info *seg
 	scan->device[0] = '\0';
 	kri_segment_read_path(scan->folder, segment, path, sizeof(path));
 	scan->mended = segment->mended;
-	/* A closed segment needs no shared memory and no write permission; one with a WAL needs both. */
+	/*
+	 * A closed segment needs no shared memory and no write permission; one with a WAL needs both. A scan has one
+	 * thread at a time, so SQLite's lock, which it takes for each column, would cost a tenth for nothing.
+	 */
 	r = kri_sql_open(&scan->db, path,
-	                 segment->closed || segment->mended ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	                 SQLITE_OPEN_NOMUTEX |
+	                         (segment->closed || segment->mended ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE));
 	if (r == -EACCES || r == -EROFS)
-		r = kri_sql_open(&scan->db, path, SQLITE_OPEN_READONLY);
+		r = kri_sql_open(&scan->db, path, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY);
 	if (r >= 0)
 		r = kri_sql_exec(scan->db, "PRAGMA cache_size=-64");
 	if (r >= 0)
@@ -173,8 +209,8 @@ int kri_scan_fill(struct kri_scan *scan, const struct kri_segment_info *segment,
 	if (r >= 0) {
 		sqlite3_bind_int64(scan->rows, 1, from_seq);
 		sqlite3_bind_int64(scan->rows, 2, to_seq);
-		sqlite3_bind_int64(scan->rows, 3, KRI_SCAN_ROWS);
-		while (scan->count < KRI_SCAN_ROWS && (code = sqlite3_step(scan->rows)) == SQLITE_ROW) {
+		sqlite3_bind_int64(scan->rows, 3, scan->room);
+		while (scan->count < scan->room && (code = sqlite3_step(scan->rows)) == SQLITE_ROW) {
 			int index = scan->count++;
 
 			take_row(scan, index);
@@ -228,4 +264,24 @@ void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_
 	};
 	if (scan->boot_of && scan->boot_of(scan->boot_data, row->boot, &boot))
 		kri_boot_apply(&boot, ret_record);
+}
+
+void kri_scan_row(struct kri_scan *scan, int index, struct kryos_row *ret_row)
+{
+	struct kryos_record record;
+	const struct kryos_sample *sample = &record.sample;
+
+	kri_scan_record(scan, index, &record);
+	*ret_row = (struct kryos_row){
+		.seq = sample->seq,
+		.t_wall_ns = sample->t_wall_ns,
+		.value = kryos_quality_is_measured(sample->quality) || kri_quality_is_doubtful(sample->quality)
+		                 ? kryos_micro_to_double(sample->value_micro)
+		                 : (double)NAN,
+		.channel = sample->channel,
+		.round = sample->round,
+		.boot = sample->boot,
+		.quality = sample->quality,
+		.trust = sample->trust,
+	};
 }

@@ -88,7 +88,9 @@ int kri_sql_open(sqlite3 **ret_db, const char *path, int flags)
 	sqlite3 *db = NULL;
 	int code, r;
 
-	code = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_PRIVATECACHE, kri_vfs_name());
+	if (!(flags & SQLITE_OPEN_NOMUTEX))
+		flags |= SQLITE_OPEN_FULLMUTEX;
+	code = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_PRIVATECACHE, kri_vfs_name());
 	if (code != SQLITE_OK) {
 		r = kri_sql_fail(db, code);
 		if (db && r != -ENOMEM)
