@@ -21,7 +21,11 @@ KRYOS_BEGIN
 
 struct kryos_reader;
 
-/* Opens the store in folder path. -ENOENT: no store there; -EACCES: not for this user. Waits for the disk. */
+/*
+ * Opens the store in folder path, or a bundle (kryos/bundle.h), which is unpacked in $TMPDIR until the reader is
+ * closed: it is read as it is, which proves nothing; kryos_verify does. -ENOENT: no store there; -EACCES: not for this
+ * user; KRYOS_ECORRUPT: a bundle that is none. Waits for the disk.
+ */
 KRYOS_API int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, const char *path);
 KRYOS_EXPORT void kryos_reader_close(struct kryos_reader *reader);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at a store from outside: the folder is listed anew whenever its end is reached. */
-#include "private.h"
+#include "bundle.h"
+#include "tar.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@ struct kryos_reader {
 	struct kri_object object;
 	struct kryos_ctx *ctx;
 	char *folder;
+	bool is_unpacked; /* a bundle, in a folder of its own */
 	struct kri_scan scan;
 	struct kri_segment_info *segments;
 	int segment_count, segment_at;
@@ -79,6 +81,8 @@ static void destroy(struct kri_object *object)
 	free(reader->segments);
 	kri_boots_clear(&reader->boots);
 	free(reader->events);
+	if (reader->is_unpacked)
+		kri_bundle_clear(reader->folder);
 	free(reader->folder);
 	free(reader);
 }
@@ -89,10 +93,30 @@ void kryos_reader_close(struct kryos_reader *reader)
 		destroy(&reader->object);
 }
 
+/* What a bundle calls events.db is a state.db without its queues. */
+static int unpack(struct kryos_reader *reader, const char *path)
+{
+	char folder[PATH_MAX], events[PATH_MAX + 16], state[PATH_MAX + 16];
+	int r = kri_bundle_open(path, folder, sizeof(folder));
+
+	if (r < 0)
+		return r;
+	reader->is_unpacked = true;
+	reader->folder = strdup(folder);
+	if (!reader->folder) {
+		kri_bundle_clear(folder);
+		reader->is_unpacked = false;
+		return -ENOMEM;
+	}
+	snprintf(events, sizeof(events), "%s/events.db", folder);
+	snprintf(state, sizeof(state), "%s/state.db", folder);
+	return rename(events, state) ? kryos_fail(KRYOS_ECORRUPT, "%s: there is no events.db in it", path) : 0;
+}
+
 int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, const char *path)
 {
 	struct kryos_reader *reader;
-	char state[PATH_MAX];
+	char state[PATH_MAX + 16];
 	int r = kri_ctx_check(ctx);
 
 	if (r < 0)
@@ -104,11 +128,17 @@ int kryos_reader_open(struct kryos_reader **ret_reader, struct kryos_ctx *ctx, c
 		return -ENOMEM;
 	reader->ctx = ctx;
 	reader->next_seq = reader->next_event_seq = 1;
-	reader->folder = strdup(path);
 	reader->events = calloc(KRI_EVENT_ROWS, sizeof(*reader->events));
+	kri_scan_init(&reader->scan, ctx, NULL);
 	kri_object_add(ctx, &reader->object, destroy);
-	r = reader->folder && reader->events ? list(reader) : -ENOMEM;
-	snprintf(state, sizeof(state), "%s/state.db", path);
+	if (kri_tar_is(path))
+		r = unpack(reader, path);
+	else
+		reader->folder = strdup(path);
+	if (r >= 0)
+		r = reader->folder && reader->events ? list(reader) : -ENOMEM;
+	if (r >= 0)
+		snprintf(state, sizeof(state), "%s/state.db", reader->folder);
 	if (r >= 0 && !reader->segment_count && !kri_file_bytes(state))
 		r = kryos_fail(-ENOENT, "%s: there is no store in this folder", path);
 	if (r < 0) {
