@@ -54,8 +54,8 @@ function(kryos_sources)
   endforeach()
 endfunction()
 
-# kryos_driver(KIND NAME SOURCE... [LIBRARIES lib...] [NEEDS variable...]): option KRYOS_<KIND>_<NAME>, on where NEEDS hold.
-# The driver object is kri_<kind>_<name>.
+# kryos_driver(KIND NAME SOURCE... [LIBRARIES lib...] [NEEDS variable...]): option KRYOS_<KIND>_<NAME>, on where NEEDS hold, and
+# KRYOS_DRIVERS is. The driver object is kri_<kind>_<name>.
 macro(kryos_drivers)
   foreach(kind ${ARGN})
     add_subdirectory(drivers/${kind})
@@ -68,7 +68,7 @@ function(kryos_driver kind name)
   if(name IN_LIST names)
     message(FATAL_ERROR "The ${kind} driver ${name} stands twice in drivers/${kind}/CMakeLists.txt")
   endif()
-  set(default ON)
+  set(default ${KRYOS_DRIVERS})
   foreach(need ${D_NEEDS})
     if(NOT ${need})
       set(default OFF)

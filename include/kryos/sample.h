@@ -80,6 +80,7 @@ struct kryos_row {
 	uint32_t boot;
 	uint16_t quality, trust;
 };
+KRYOS_EXPORT void kryos_row_from_sample(const struct kryos_sample *sample, struct kryos_row *ret_row);
 
 /*
  * Gives the number of a channel in this context, adding it when new. name is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctx.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -101,6 +102,22 @@ int kryos_quality_is_measured(unsigned int quality)
 bool kri_quality_is_doubtful(unsigned int quality)
 {
 	return quality == KRYOS_QUALITY_STUCK || quality == KRYOS_QUALITY_RATE || quality == KRYOS_QUALITY_DISAGREES;
+}
+
+void kryos_row_from_sample(const struct kryos_sample *sample, struct kryos_row *ret_row)
+{
+	bool has_value = kryos_quality_is_measured(sample->quality) || kri_quality_is_doubtful(sample->quality);
+
+	*ret_row = (struct kryos_row){
+		.seq = sample->seq,
+		.t_wall_ns = sample->t_wall_ns,
+		.value = has_value ? kryos_micro_to_double(sample->value_micro) : (double)NAN,
+		.channel = sample->channel,
+		.round = sample->round,
+		.boot = sample->boot,
+		.quality = sample->quality,
+		.trust = sample->trust,
+	};
 }
 
 const char *kryos_trust_name(unsigned int trust)

@@ -6,7 +6,6 @@
 #include "private.h"
 #include <inttypes.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,19 +268,7 @@ void kri_scan_record(struct kri_scan *scan, int index, struct kryos_record *ret_
 void kri_scan_row(struct kri_scan *scan, int index, struct kryos_row *ret_row)
 {
 	struct kryos_record record;
-	const struct kryos_sample *sample = &record.sample;
 
 	kri_scan_record(scan, index, &record);
-	*ret_row = (struct kryos_row){
-		.seq = sample->seq,
-		.t_wall_ns = sample->t_wall_ns,
-		.value = kryos_quality_is_measured(sample->quality) || kri_quality_is_doubtful(sample->quality)
-		                 ? kryos_micro_to_double(sample->value_micro)
-		                 : (double)NAN,
-		.channel = sample->channel,
-		.round = sample->round,
-		.boot = sample->boot,
-		.quality = sample->quality,
-		.trust = sample->trust,
-	};
+	kryos_row_from_sample(&record.sample, ret_row);
 }
