@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs of examples/lab, as they stand, on a bench in the place of a desk."""
+import os
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+LAB = Path(os.environ.get("KRYOS_LAB", Path(__file__).resolve().parents[3] / "examples" / "lab"))
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    for needed in ("numpy", "pandas", "matplotlib"):
+        pytest.importorskip(needed)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    return tmp_path
+
+
+def run(script, *arguments, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+    return runpy.run_path(str(LAB / script), run_name="__main__")
+
+
+def write_log(path, days=38, warm_day=15, cold_day=25):
+    """A refrigerator that is at 5 C, but for 20 h at 12.5 C, 2 h at -3.5 C, and three hours without a word."""
+    lines = ["time,celsius"]
+    for minute in range(0, days * 1440, 5):
+        day, of_day = divmod(minute, 1440)
+        if day == 3 and 60 <= of_day < 240:
+            continue
+        value = 5.0 + (minute // 5) % 3 / 10
+        if day == warm_day and of_day < 1200:
+            value = 12.5
+        if day == cold_day and of_day < 120:
+            value = -3.5 + of_day / 120
+        lines.append(f"{1651449600 + 60 * minute},{value:.4f}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_the_acceptance_script_runs_as_it_stands(bench, desk, monkeypatch, capsys):
+    bench.add("ds18b20@w1:28-0316a2795bff").set("temperature", 5.25)
+    bench.add("tmp117@i2c-1:0x48").set("temperature", 5.0)
+    write_log(desk / "fridge-38-days.csv")
+    run("lab.py", monkeypatch=monkeypatch)
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "2026-11-20 09:12:00+00:00  fridge.temperature  5.25 Cel  good"
+    assert out[1] == "2026-11-20 09:12:00+00:00  reference.temperature  5 Cel  good"
+    assert out[719] == "2026-11-20 10:11:50+00:00  reference.temperature  5 Cel  good"
+    assert out[720] == "offset +0.250 K, spread 0.000 K, 360 pairs"
+    assert re.fullmatch(r"-3\.5 to 12\.5 C, mean kinetic 5\.\d C, 1 gaps", out[721])
+    assert out[722] == "heat 2022-05-17 00:00:00+00:00 19:55:00 worst 12.5 C recovered"
+    # -0.5 and below: 73 minutes, from -3.5 on a degree in two hours; all of the two hours are.
+    assert out[723] == "freeze 2022-05-27 00:00:00+00:00 1:55:00 worst -3.5 C recovered"
+    assert len(out) == 724
+    assert (desk / "run-7.png").read_bytes().startswith(b"\x89PNG")
