@@ -58,3 +58,62 @@ def test_the_acceptance_script_runs_as_it_stands(bench, desk, monkeypatch, capsy
     assert out[723] == "freeze 2022-05-27 00:00:00+00:00 1:55:00 worst -3.5 C recovered"
     assert len(out) == 724
     assert (desk / "run-7.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_probe_is_calibrated_at_two_points(bench, desk, monkeypatch, capsys):
+    probe = bench.add("ds18b20@w1:28-0316a2795bff")
+    reference = bench.add("tmp117@i2c-1:0x48")
+    baths = iter([(0.125, 0.0), (0.125, 0.0), (24.75, 25.0)])
+
+    def next_bath(_):
+        for model, value in zip((probe, reference), next(baths)):
+            model.set("temperature", value)
+
+    monkeypatch.setattr("builtins.input", next_bath)
+    run("calibrate.py", "ds18b20@w1:any", "tmp117@i2c-1:0x48", "--points", 2, "--count", 5, monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    assert "0.125 C is not above the point before it" in out
+    assert out.endswith("[channel probe.temperature]\npoints     = 0.125:0.000 24.750:25.000\n"
+                        "calibrated = 2026-11-20\n")
+
+
+def test_a_bath_that_is_never_still_calibrates_nothing(bench, desk, monkeypatch):
+    bench.add("ds18b20@w1:28-0316a2795bff")
+    bench.add("tmp117@i2c-1:0x48").plug(False)
+    monkeypatch.setattr("builtins.input", lambda _: None)
+    with pytest.raises(SystemExit, match="not still"):
+        run("calibrate.py", "ds18b20@w1:any", "tmp117@i2c-1:0x48", "--patience", 300, monkeypatch=monkeypatch)
+
+
+def test_a_month_is_plotted_of_a_log_and_of_a_store(desk, monkeypatch, capsys):
+    import kryos
+    from conftest import celsius
+
+    write_log(desk / "log.csv")
+    run("plot_month.py", "log.csv", "-o", "log.png", monkeypatch=monkeypatch)
+    assert capsys.readouterr().out == "log.png: 8929 readings, 2 alarms\n"
+    with kryos.Store(desk / "store") as store:
+        store.append([celsius(9.0, 5 * i, round=i + 1) for i in range(200)])
+    run("plot_month.py", "store", "-o", "store.png", monkeypatch=monkeypatch)
+    assert capsys.readouterr().out == "store.png: 200 readings, 1 alarms\n"
+    for name in ("log.png", "store.png"):
+        assert (desk / name).read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(SystemExit, match="none.csv"):
+        run("plot_month.py", "none.csv", monkeypatch=monkeypatch)
+    with pytest.raises(SystemExit, match="fridge.temperature"):
+        run("plot_month.py", "store", "--channel", "room.temperature", monkeypatch=monkeypatch)
+
+
+def test_two_loggers_are_compared(desk, monkeypatch, capsys):
+    for name, ahead, more in (("a.csv", 0, 0.0), ("b.csv", 40, -0.5)):
+        rows = [f"{1651449600 + ahead + 300 * i},{5 + more + (2.5 if name == 'a.csv' and i == 7 else 0)}"
+                for i in range(100)]
+        (desk / name).write_text("\n".join(["time,celsius", *rows]) + "\n")
+    run("compare_loggers.py", "a.csv", "b.csv", "-o", "difference.png", monkeypatch=monkeypatch)
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "100 pairs, 2022-05-02 00:00 to 2022-05-02 08:15 UTC"
+    assert out[1].startswith("offset +0.525 K, spread 0.250 K")
+    assert out[2] == "furthest apart +3.000 K at 2022-05-02 00:35"
+    (desk / "c.csv").write_text("time,celsius\n1751449600,5\n1751449900,5\n")
+    with pytest.raises(SystemExit, match="no two readings"):
+        run("compare_loggers.py", "a.csv", "c.csv", monkeypatch=monkeypatch)
