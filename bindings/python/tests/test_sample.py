@@ -55,7 +55,8 @@ def test_a_malformed_device_string_is_refused_at_once_and_says_what_is_allowed(b
     assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("wrong", [{"every": 0}, {"seconds": -1}, {"every": timedelta(0)}])
+@pytest.mark.parametrize("wrong", [{"every": 0}, {"seconds": -1}, {"every": timedelta(0)}, {"every": math.nan},
+                                   {"seconds": 1e300}, {"seconds": math.inf}])
 def test_times_that_are_none_are_refused(bench, wrong):
     with pytest.raises(kryos.InputError):
         kryos.sample("tmp117@i2c-1:0x48", **wrong)

@@ -110,6 +110,8 @@ def test_errors_are_of_their_families(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(kryos.HostError):
         kryos.Store(tmp_path / "file")
+    with pytest.raises(kryos.InputError, match="NUL"):
+        kryos.Store(f"{tmp_path}/store\0more")
     with pytest.raises(kryos.InputError, match="refuse"):
         kryos.Store(tmp_path / "store", full="sometimes")
     with kryos.Store(tmp_path / "store"):

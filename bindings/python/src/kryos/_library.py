@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Optional, Tuple, Union
 
-from .errors import error_for
+from .errors import InputError, error_for
 
 ffi: Any
 lib: Any
@@ -65,11 +65,18 @@ def text(pointer: Any) -> str:
 
 def encode(value: Optional[str]) -> Any:
     """For a call's argument: NULL for None."""
-    return ffi.NULL if value is None else value.encode("utf-8", "surrogateescape")
+    return ffi.NULL if value is None else _whole(value.encode("utf-8", "surrogateescape"))
 
 
 def path_bytes(path: PathLike) -> bytes:
-    return os.fsencode(path)
+    return _whole(os.fsencode(path))
+
+
+def _whole(value: bytes) -> bytes:
+    """C would take what stands before a NUL for all of it."""
+    if b"\0" in value:
+        raise InputError(-22, f"{value!r}: a NUL byte is not allowed")
+    return value
 
 
 def sized(kind: str) -> Any:
@@ -81,9 +88,14 @@ def sized(kind: str) -> Any:
 
 def nanoseconds(duration: Seconds) -> int:
     """Of seconds, or of a timedelta: exact where it is whole microseconds."""
-    if not isinstance(duration, timedelta):
-        duration = timedelta(seconds=duration)
-    return (duration // timedelta(microseconds=1)) * 1000
+    try:
+        exact = duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
+    except (ValueError, OverflowError):
+        exact = timedelta.max
+    ns = (exact // timedelta(microseconds=1)) * 1000
+    if abs(ns) >= 1 << 63:
+        raise InputError(-22, f"{duration!r} is no duration; seconds or a timedelta below 292 years are allowed")
+    return ns
 
 
 def time_of(t_ns: int) -> datetime:

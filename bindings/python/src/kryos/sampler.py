@@ -38,7 +38,8 @@ class Sampler(Handle):
             lib.kryos_sampler_free(pointer)
 
     def add(self, name: str, device: str) -> None:
-        """Adds a sensor; one that is absent is looked for until it is there. InputError: no such driver, name in use."""
+        """Adds a sensor; one that is absent is looked for until it is there. InputError: no such driver, or the name is
+        in use."""
         with self.context.guard, self.context.lock, self.store.guard, self.guard:
             check(lib.kryos_sampler_add(self.pointer, encode(name), encode(device)))
 
@@ -59,7 +60,7 @@ class Readings(Closable, Iterator[Reading]):
     what was measured until then is kept."""
 
     def __init__(self, store: Store, probes: Mapping[str, str], every: Seconds, seconds: Optional[Seconds],
-                 folder: Optional[tempfile.TemporaryDirectory] = None, owned: bool = False) -> None:  # type: ignore[type-arg]
+                 folder: "Optional[tempfile.TemporaryDirectory[str]]" = None, owned: bool = False) -> None:
         self.store = store
         self._owned, self._folder = owned, folder
         self._names = tuple(f"{name}." for name in probes)

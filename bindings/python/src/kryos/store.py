@@ -127,8 +127,9 @@ class Store(Readable):
     full: what happens at a limit: "drop-oldest", or "refuse". Sizes are in bytes, times in seconds or timedeltas.
     """
 
-    def __init__(self, path: PathLike, *, keep: Optional[Seconds] = None, keep_bytes: int = 0, full: str = "drop-oldest",
-                 segment: Optional[Seconds] = None, context: Optional[Context] = None) -> None:
+    def __init__(self, path: PathLike, *, keep: Optional[Seconds] = None, keep_bytes: int = 0,
+                 full: str = "drop-oldest", segment: Optional[Seconds] = None,
+                 context: Optional[Context] = None) -> None:
         self.path = as_text(path)
         if full not in _FULL:
             raise InputError(-22, f"full {full!r}: drop-oldest and refuse are allowed")

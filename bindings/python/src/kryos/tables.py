@@ -74,7 +74,8 @@ def to_long(rows: "numpy.ndarray[Any, Any]", channels: Sequence[Tuple[int, str]]
     def words(field: str, of: Callable[[int], str]) -> Any:
         names = [of(number) for number in range(int(rows[field].max()) + 1)] if len(rows) else []
         kinds = sorted(set(names))
-        return pandas.Categorical.from_codes(numpy.array([kinds.index(name) for name in names], int)[rows[field]], kinds)
+        codes = numpy.array([kinds.index(name) for name in names], int)
+        return pandas.Categorical.from_codes(codes[rows[field]], kinds)
 
     named = dict(channels)
     return pandas.DataFrame({
