@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import asyncio
+import os
 import select
 import subprocess
 import sys
@@ -71,3 +72,10 @@ def test_numpy_and_pandas_are_not_imported_for_what_needs_none(tmp_path):
                "kryos.Store(sys.argv[1]).close()\n"
                "assert not {'numpy', 'pandas', 'matplotlib'} & set(sys.modules)\n")
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "store")], check=True)
+
+
+@pytest.mark.parametrize("name", ["/nowhere/libkryos.so.0", "libc.so.6"])
+def test_what_is_no_libkryos_is_named_at_import(name):
+    environment = {**os.environ, "KRYOS_LIBRARY": name}
+    said = subprocess.run([sys.executable, "-c", "import kryos"], env=environment, capture_output=True, text=True)
+    assert said.returncode == 1 and name in said.stderr and "KRYOS_LIBRARY" in said.stderr

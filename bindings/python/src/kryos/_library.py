@@ -23,11 +23,12 @@ def _load(name: str) -> Tuple[Any, Any]:
 
     try:
         loaded = abi_ffi.dlopen(name)
-    except OSError as error:
+        number = loaded.kryos_version_number()
+    except (OSError, abi_ffi.error) as error:
         raise ImportError(f"kryos: {error}; this package is without a compiled part, so libkryos must be "
                           "installed, or KRYOS_LIBRARY name it") from None
     # The declarations are of one version, whose layouts hold for all of the same minor one.
-    number, ours = loaded.kryos_version_number(), _version()
+    ours = _version()
     if (number >> 16, number >> 8 & 255) != ours:
         raise ImportError(f"kryos: {name} is version {abi_ffi.string(loaded.kryos_version()).decode()}, "
                           f"and this package is for {ours[0]}.{ours[1]}")
