@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import math
+import os
 import signal
 import threading
 from datetime import datetime, timedelta, timezone
@@ -127,3 +128,19 @@ def test_one_sensor_alone(bench):
     bench.add("sht4x@i2c-1:0x44")
     with pytest.raises(kryos.Error):
         kryos.Sensor("probe", "tmp117@i2c-1:0x44")
+
+
+def test_readings_that_nobody_keeps_leave_no_folder_and_a_child_takes_none(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    bench.add("tmp117@i2c-1:0x48")
+    readings = kryos.sample("tmp117@i2c-1:0x48", every=10)
+    next(readings)
+    child = os.fork()
+    if not child:
+        readings.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(tmp_path.glob("kryos-*/*.seg"))) == 1
+    assert next(readings).is_good
+    readings.close()
+    assert not list(tmp_path.glob("kryos-*"))

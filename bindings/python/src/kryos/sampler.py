@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measuring in rounds, each of which is on the disk before it is told."""
+import os
+import shutil
 import tempfile
 import warnings
+import weakref
 from typing import Any, Dict, Iterator, Mapping, Optional, Union
 
 from ._library import PathLike, Seconds, check, encode, lib, nanoseconds, sized
@@ -11,6 +14,19 @@ from .readings import Event, Reading
 from .store import Store
 
 Probes = Union[str, Mapping[str, str]]
+
+
+class _Folder:
+    """A folder that goes with whoever made it: a child of a fork must not take the parent's away."""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="kryos-")
+        self.remove = weakref.finalize(self, self._remove, self.name, os.getpid())
+
+    @staticmethod
+    def _remove(name: str, pid: int) -> None:
+        if os.getpid() == pid:
+            shutil.rmtree(name, ignore_errors=True)
 
 
 class Sampler(Handle):
@@ -60,7 +76,7 @@ class Readings(Closable, Iterator[Reading]):
     what was measured until then is kept."""
 
     def __init__(self, store: Store, probes: Mapping[str, str], every: Seconds, seconds: Optional[Seconds],
-                 folder: "Optional[tempfile.TemporaryDirectory[str]]" = None, owned: bool = False) -> None:
+                 folder: Optional[_Folder] = None, owned: bool = False) -> None:
         self.store = store
         self._owned, self._folder = owned, folder
         self._names = tuple(f"{name}." for name in probes)
@@ -126,7 +142,7 @@ class Readings(Closable, Iterator[Reading]):
         if self._owned:
             self.store.close()
         if self._folder:
-            self._folder.cleanup()
+            self._folder.remove()
 
     def __del__(self) -> None:
         # A loop that was left by break, or by Ctrl-C.
@@ -147,7 +163,7 @@ def sample(probes: Probes, *, into: Union[Store, PathLike, None] = None, every: 
         raise InputError(-22, f"every {every!r}, seconds {seconds!r}: more than 0 is allowed")
     if isinstance(into, Store):
         return Readings(into, named, every, seconds)
-    folder = tempfile.TemporaryDirectory(prefix="kryos-") if into is None else None
+    folder = _Folder() if into is None else None
     store: Optional[Store] = None
     try:
         store = Store(folder.name if folder else into, context=context)  # type: ignore[arg-type]
@@ -156,7 +172,7 @@ def sample(probes: Probes, *, into: Union[Store, PathLike, None] = None, every: 
         if store:
             store.close()
         if folder:
-            folder.cleanup()
+            folder.remove()
         raise
 
 
