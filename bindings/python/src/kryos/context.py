@@ -102,7 +102,8 @@ class Context(Closable):
             return wait_hook(self, timeout)
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
-        return bool(poll.poll(None if timeout is None else max(0, round(timeout * 1000))))
+        # Longer than poll can wait is as good as long.
+        return bool(poll.poll(None if timeout is None else max(0, round(min(timeout, 86400) * 1000))))
 
     def next_event(self) -> Optional[Event]:
         """The oldest piece of news, or None. At most 256 wait; the store is the truth."""

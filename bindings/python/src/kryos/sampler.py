@@ -95,31 +95,27 @@ class Readings(Closable, Iterator[Reading]):
             raise
 
     def __next__(self) -> Reading:
+        context, last_look = self.store.context, False
         while not self._over:
-            event = self.store.context.next_event()
-            if event:
-                reading = self._take(event)
-                if reading:
-                    return reading
-                continue
-            if self._end_ns is not None:
-                left_ns = self._end_ns - self.store.context.now().boot_ns
-                if left_ns <= 0 and not self._sampler.busy:
-                    # What was accepted between the last look and now.
-                    self.store.context.process()
-                    event = self.store.context.next_event()
-                    if not event:
-                        break
-                    reading = self._take(event)
-                    if reading:
-                        return reading
-                    continue
-                self.store.context.wait(min(max(left_ns / 1e9, 0.01), 60.0))
-            else:
-                self.store.context.wait()
-            self.store.context.process()
+            reading = next(filter(None, map(self._take, context.events())), None)
+            if reading:
+                return reading
+            if last_look:
+                break
+            left = self._left()
+            # What was accepted since the look before is told by one more.
+            last_look = left == 0 and not self._sampler.busy
+            if not last_look:
+                context.wait(None if left is None else max(left, 0.01))
+            context.process()
         self.close()
         raise StopIteration
+
+    def _left(self) -> Optional[float]:
+        """Seconds until the end; None: there is none."""
+        if self._end_ns is None:
+            return None
+        return max(self._end_ns - self.store.context.now().boot_ns, 0) / 1e9
 
     def _take(self, event: Event) -> Optional[Reading]:
         if event.dropped:
