@@ -6,6 +6,7 @@ KRYOS_PYTHON_LIBRARY=tree       the library of this tree, built static and put i
                      none       no compiler: the library is found by its soname when the package is imported
 KRYOS_PYTHON_PREFIX             where the installed one is, if pkg-config does not know
 KRYOS_PYTHON_CMAKE_ARGS         more for cmake, in a tree: -DKRYOS_DRIVERS=OFF
+KRYOS_PYTHON_BUILD              where the tree's is built; build/libkryos
 KRYOS_PYTHON_TESTING=1          with libkryos-testing, for kryos.testing
 """
 import os
