@@ -8,7 +8,7 @@ install(TARGETS kryos EXPORT kryosTargets
 install(DIRECTORY include/kryos DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE)
 if(KRYOS_BUILD_TESTING_LIBRARY)
-  install(TARGETS kryos_testing EXPORT kryosTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(TARGETS kryos_testing EXPORT kryosTestingTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY include/kryos/testing DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/kryos"
     FILES_MATCHING PATTERN "*.h")
 endif()
@@ -50,8 +50,11 @@ if(KRYOS_BUILD_TESTING_LIBRARY)
   install(FILES "${CMAKE_CURRENT_BINARY_DIR}/kryos-testing.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endif()
 
-# CMake package: kryos::kryos, kryos::testing.
+# CMake package: kryos::kryos, and kryos::testing where its files are there too: packagers split them.
 install(EXPORT kryosTargets NAMESPACE kryos:: DESTINATION "${KRYOS_CMAKE_DIR}")
+if(KRYOS_BUILD_TESTING_LIBRARY)
+  install(EXPORT kryosTestingTargets NAMESPACE kryos:: DESTINATION "${KRYOS_CMAKE_DIR}")
+endif()
 set(KRYOS_CONFIG_MODULES "")
 if(NOT BUILD_SHARED_LIBS)
   foreach(pair SQLITE:sqlite3 INIH:inih CJSON:libcjson CRYPTO:libcrypto)
