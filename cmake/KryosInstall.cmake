@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is installed: library, headers, a .pc file each, and the CMake package kryos (docs/howto/build.md).
+# What is installed: library, headers, man page, a .pc file each, and the CMake package kryos (docs/howto/build.md).
 include(CMakePackageConfigHelpers)
 set(KRYOS_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/kryos")
 
@@ -7,6 +7,7 @@ install(TARGETS kryos EXPORT kryosTargets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY include/kryos DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE)
+install(FILES docs/man/kryos.7 DESTINATION "${CMAKE_INSTALL_MANDIR}/man7")
 if(KRYOS_BUILD_TESTING_LIBRARY)
   install(TARGETS kryos_testing EXPORT kryosTestingTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY include/kryos/testing DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/kryos"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * docs/sensors.md, from the tables of the built-in sensor drivers: compares a file with what they say, or, with
- * --write, writes it. 0: the same; 1: it is not, and the first line that differs; 77: a driver is left out of this
+ * docs/sensors.md, from the tables of the built-in sensor drivers, all of them: 77 where one is left out of this
  * build.
  */
 #include "core/core.h"
+#include "doc_file.h"
 #include <kryos/sample.h>
 #include <kryos/sys/sensor.h>
 #include <stdio.h>
@@ -191,16 +191,12 @@ static int by_name(const void *a, const void *b)
 	              (*(const struct kryos_sensor_driver *const *)b)->name);
 }
 
-static char *render(size_t *ret_size)
+static void render(FILE *out)
 {
 	const struct kryos_sensor_driver *drivers[256];
 	const void *const *driver = kri_builtin_drivers[KRI_SENSOR];
 	size_t count = 0;
-	char *text = NULL;
-	FILE *out = open_memstream(&text, ret_size);
 
-	if (!out)
-		return NULL;
 	while (driver[count] && count < KRI_ARRAY_SIZE(drivers)) {
 		drivers[count] = driver[count];
 		count++;
@@ -210,69 +206,13 @@ static char *render(size_t *ret_size)
 	print_overview(out, drivers, count);
 	for (size_t i = 0; i < count; i++)
 		print_driver(out, drivers[i]);
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
-static int write_file(const char *path, const char *text, size_t size)
-{
-	FILE *file = fopen(path, "w");
-	bool wrote = file && fwrite(text, 1, size, file) == size;
-
-	if (file && fclose(file) == 0 && wrote)
-		return 0;
-	perror(path);
-	return 1;
-}
-
-/* Line by line, so that it can say where. */
-static int compare_file(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "r");
-	char *line = NULL;
-	size_t room = 0, number = 1;
-	ssize_t length;
-	bool same = true;
-
-	if (!file) {
-		perror(path);
-		return 1;
-	}
-	while (same && (length = getline(&line, &room, file)) >= 0) {
-		same = strncmp(line, text, (size_t)length) == 0;
-		text += same ? length : 0;
-		number += same;
-	}
-	same = same && !*text;
-	if (!same)
-		printf("%s:%zu: the drivers say:\n%.*s\nTo renew it: cmake --build build --target renew_docs\n", path,
-		       number, (int)strcspn(text, "\n"), text);
-	free(line);
-	fclose(file);
-	return same ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-	bool write = argc == 3 && strcmp(argv[1], "--write") == 0;
-	size_t size;
-	char *text;
-	int r;
-
-	if (argc != 2 && !write) {
-		fputs("usage: sensors_doc [--write] FILE\n", stderr);
-		return 2;
-	}
 	if (*KRYOS_SENSORS_OFF) {
 		puts("skipped: sensor drivers are left out of this build: " KRYOS_SENSORS_OFF);
 		return 77;
 	}
-	text = render(&size);
-	if (!text)
-		return 2;
-	r = write ? write_file(argv[2], text, size) : compare_file(argv[1], text);
-	free(text);
-	return r;
+	return doc_file(argc, argv, render);
 }
