@@ -222,6 +222,21 @@ static void open_door(struct daemon *daemon)
 		say(daemon, KRYOS_LOG_WARNING, "no local socket: %s", kryos_strerror(r));
 }
 
+/*
+ * A manager that asks for pets and gets none kills us, also where the station pets the hardware, or nothing: then it
+ * is to ask no more. A watchdog that pets the manager asks it for that itself.
+ */
+static void answer_watchdog(const struct daemon *daemon)
+{
+	struct kryos_watchdog_status status = { .size = sizeof(status) };
+	struct kryos_watchdog *watchdog = kryos_station_get_watchdog(daemon->station);
+
+	if (!getenv("WATCHDOG_USEC"))
+		return;
+	if (!watchdog || kryos_watchdog_get_status(watchdog, &status) < 0 || strcmp(status.device, "systemd") != 0)
+		notify(daemon, "WATCHDOG_USEC=0");
+}
+
 static void run_station(struct daemon *daemon)
 {
 	if (daemon->options->once && !daemon->simulation) {
@@ -237,6 +252,7 @@ static void run_station(struct daemon *daemon)
 		daemon->result = EXIT_FAILURE;
 		return;
 	}
+	answer_watchdog(daemon);
 	notify(daemon, "READY=1");
 	loop(daemon);
 	notify(daemon, "STOPPING=1");

@@ -204,6 +204,30 @@ static void wrong_options_exit_2(void **state)
 	assert_file_has(bench->program.out, kryos_version());
 }
 
+/* With WatchdogSec= in its unit and another watchdog in its file it would be killed once a minute, and the board with
+ * it. */
+static void a_manager_that_is_not_petted_is_told_to_expect_no_pets(void **state)
+{
+	struct bench *bench = *state;
+	char text[4400];
+
+	bench->variables[4] = "WATCHDOG_USEC=60000000";
+	START(bench, "--print");
+	hear(bench, "WATCHDOG_USEC=0\n");
+	hear(bench, "READY=1");
+	assert_int_equal(stop(bench), 0);
+
+	bench->heard[0] = '\0';
+	snprintf(text, sizeof(text),
+	         "[sensor fridge]\naddress = ds18b20@w1:28-0316a2795bff\n[store]\npath = %s/store\n", bench->folder);
+	write_file(in(bench->folder, "station.ini"), text);
+	START(bench, "--print");
+	hear(bench, "READY=1");
+	assert_non_null(strstr(bench->heard, "WATCHDOG=1\n"));
+	assert_null(strstr(bench->heard, "WATCHDOG_USEC=0"));
+	assert_int_equal(stop(bench), 0);
+}
+
 static void sigterm_stops_within_5_s_and_the_manager_is_told(void **state)
 {
 	struct bench *bench = *state;
@@ -758,6 +782,7 @@ int main(void)
 		TEST(every_mistake_is_named_and_exits_78),
 		TEST(wrong_options_exit_2),
 		TEST(sigterm_stops_within_5_s_and_the_manager_is_told),
+		TEST(a_manager_that_is_not_petted_is_told_to_expect_no_pets),
 		TEST(sigint_stops_it_too),
 		TEST(sighup_applies_a_right_file),
 		TEST(sighup_with_a_wrong_file_changes_nothing_and_logs_all_mistakes),
