@@ -73,5 +73,11 @@ const char *kryos_strerror(int result)
 	text = own_text(result);
 	if (text)
 		return text;
+#ifdef __GLIBC__ /* whose own form gives the text; POSIX's, which other C libraries have, fills the buffer */
 	return strerror_r(-result, buffer, sizeof(buffer));
+#else
+	if (strerror_r(-result, buffer, sizeof(buffer)) != 0)
+		snprintf(buffer, sizeof(buffer), "error %d", -result);
+	return buffer;
+#endif
 }
