@@ -159,7 +159,7 @@ int kri_state_open(struct kri_state **ret_state, const char *folder, bool first,
 	if (r >= 0)
 		r = kri_sql_exec(state->db, "PRAGMA page_size=512; PRAGMA cache_size=-128; PRAGMA temp_store=MEMORY;"
 		                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-		                            "PRAGMA wal_autocheckpoint=0;");
+		                            "PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON;");
 	if ((r >= 0 || r == -EROFS) && kri_sql_check_writable(state->db, path) < 0)
 		r = KRYOS_ECORRUPT;
 	if (r >= 0)
