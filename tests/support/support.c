@@ -93,7 +93,11 @@ uint64_t next_random(uint64_t *state)
 
 size_t heap_bytes(void)
 {
+#ifdef __GLIBC__
 	struct mallinfo2 info = mallinfo2();
 
 	return info.uordblks ? info.uordblks + info.hblkhd : 0;
+#else
+	return 0;
+#endif
 }

@@ -19,6 +19,13 @@
 #define assert_in_range(value, minimum, maximum) assert_int_in_range(value, minimum, maximum)
 #endif
 
+/* Of ioctl()'s request, for those that take its place: C libraries differ. */
+#ifdef __GLIBC__
+typedef unsigned long ioctl_request;
+#else
+typedef int ioctl_request;
+#endif
+
 /* A fresh folder under $TMPDIR or /tmp; removed with all in it by scratch_free. */
 char *scratch_new(void);
 void scratch_free(char *path);
@@ -30,7 +37,7 @@ bool process_until(struct kryos_ctx *ctx, bool (*done)(void *data), void *data, 
 /* Processes for ms of real time. */
 void process_for(struct kryos_ctx *ctx, int ms);
 
-/* What is allocated in this process; 0: a sanitizer's allocator does not tell. */
+/* What is allocated in this process; 0: the allocator, a sanitizer's or that of another C library, does not tell. */
 size_t heap_bytes(void);
 
 /* Fails the test with kryos_strerror when r < 0. */

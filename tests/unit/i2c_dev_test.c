@@ -153,7 +153,7 @@ static int answer(unsigned long request, uintptr_t argument)
 	return request == I2C_SMBUS ? smbus((const struct i2c_smbus_ioctl_data *)argument) : ENOTTY;
 }
 
-STAND_IN int ioctl(int fd, unsigned long request, ...)
+STAND_IN int ioctl(int fd, ioctl_request request, ...)
 {
 	va_list more;
 	uintptr_t argument;
@@ -163,14 +163,14 @@ STAND_IN int ioctl(int fd, unsigned long request, ...)
 	va_end(more);
 	if (fd != adapter.fd || fd < 0)
 		return (int)syscall(SYS_ioctl, fd, request, argument);
-	errno = answer(request, argument);
+	errno = answer((unsigned int)request, argument);
 	return errno ? -1 : 0;
 }
 
 #if defined(_TIME_BITS) && defined(__TIMESIZE) && __TIMESIZE == 32
 /* Where we ask for times of 64 bit, our ioctl is __ioctl_time64; libi2c, which is built without, calls this one. */
-STAND_IN int plain_ioctl(int fd, unsigned long request, ...) __asm__("ioctl");
-STAND_IN int plain_ioctl(int fd, unsigned long request, ...)
+STAND_IN int plain_ioctl(int fd, ioctl_request request, ...) __asm__("ioctl");
+STAND_IN int plain_ioctl(int fd, ioctl_request request, ...)
 {
 	va_list more;
 	uintptr_t argument;

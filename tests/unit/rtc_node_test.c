@@ -36,7 +36,7 @@ static uint8_t registers[0x13];
 static int transfer_error, writes;
 
 /* These take the places of libc's. */
-int ioctl(int fd, unsigned long request, ...)
+int ioctl(int fd, ioctl_request request, ...)
 {
 	va_list args;
 	void *argument;
@@ -45,7 +45,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	argument = va_arg(args, void *);
 	va_end(args);
-	switch (request) {
+	switch ((unsigned int)request) {
 	case RTC_RD_TIME:
 		errno = kernel.read_error;
 		*(struct rtc_time *)argument = kernel.date;

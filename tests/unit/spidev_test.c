@@ -105,7 +105,7 @@ static int answer(unsigned long request, uintptr_t argument)
 	return request == SPI_IOC_MESSAGE(2) ? message((const struct spi_ioc_transfer *)argument, 2) : ENOTTY;
 }
 
-STAND_IN int ioctl(int fd, unsigned long request, ...)
+STAND_IN int ioctl(int fd, ioctl_request request, ...)
 {
 	va_list more;
 	uintptr_t argument;
@@ -115,7 +115,7 @@ STAND_IN int ioctl(int fd, unsigned long request, ...)
 	va_end(more);
 	if (fd != controller.fd || fd < 0)
 		return (int)syscall(SYS_ioctl, fd, request, argument);
-	errno = answer(request, argument);
+	errno = answer((unsigned int)request, argument);
 	return errno ? -1 : 0;
 }
 
@@ -250,14 +250,14 @@ static void spidev_sets_the_mode_whenever_it_is_another(void **state)
 
 static void spidev_names_what_failed(void **state)
 {
-	static const struct {
+	const struct {
 		int errnum, result;
 		const char *sentence;
 	} table[] = { { ETIMEDOUT, -ETIMEDOUT, "did not finish in time" },
 		      { ESHUTDOWN, -ENODEV, "has gone" },
 		      { ENODEV, -ENODEV, "has gone" },
 		      { EIO, -EIO, "transfer failed" },
-		      { EMSGSIZE, -EIO, "Message too long" } };
+		      { EMSGSIZE, -EIO, strerror(EMSGSIZE) } };
 	uint8_t byte, reg = 0;
 
 	(void)state;
