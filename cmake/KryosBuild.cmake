@@ -19,6 +19,9 @@ if(CMAKE_SIZEOF_VOID_P EQUAL 4)
 endif()
 target_compile_options(kryos_build INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
   -Wpointer-arith -Wundef -Wvla -Wformat=2 -Wno-missing-field-initializers)
+# The same tree gives the same bytes, wherever it lies: debug information and assert() name files from its top.
+target_compile_options(kryos_build INTERFACE "-ffile-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}=."
+  "-ffile-prefix-map=${CMAKE_CURRENT_BINARY_DIR}=./build")
 if(KRYOS_WERROR)
   target_compile_options(kryos_build INTERFACE -Werror)
 endif()
