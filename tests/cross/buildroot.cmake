@@ -11,8 +11,8 @@ set(CMAKE_C_FLAGS_RELEASE " -DNDEBUG" CACHE STRING "")
 
 set(flags "-D_LARGEFILE_SOURCE -D_LARGEFILE64_SOURCE -D_FILE_OFFSET_BITS=64 -O2 -g0 -D_FORTIFY_SOURCE=1")
 string(APPEND flags " -fstack-protector-strong -fPIE")
-if(KRYOS_TARGET MATCHES "^aarch64-") # Raspberry Pi 4
-  string(APPEND flags " -mcpu=cortex-a72")
+if(KRYOS_TARGET MATCHES "^aarch64-") # Raspberry Pi 4. Debian's compiler goes around an erratum of another processor.
+  string(APPEND flags " -mcpu=cortex-a72 -mno-fix-cortex-a53-843419")
 elseif(KRYOS_TARGET MATCHES "^arm-") # Raspberry Pi 2 and later
   string(APPEND flags " -mcpu=cortex-a7 -mfloat-abi=hard -mfpu=neon-vfpv4")
 endif()

@@ -41,14 +41,14 @@ musl_library() {
 }
 
 # SQLite as it comes: without SECURE_DELETE and what else Debian adds, as in Buildroot.
-musl_sqlite() {
+musl_sqlite() (
 	mkdir -p "$build/sqlite-build" && cd "$build/sqlite-build" &&
 		with_tools ../sqlite-source/configure --disable-tcl --disable-readline && with_tools make sqlite3.c &&
 		musl_library sqlite3 sqlite3.c "$(cat ../sqlite-source/VERSION)" sqlite3.h -- -O1
-}
-musl_cjson() {
-	cd "$build/cjson-source" && musl_library libcjson cJSON.c 1.7.15 cJSON.h -- -O1
-}
+)
+musl_cjson() (
+	cd "$build/cjson-source" && musl_library libcjson cJSON.c 1.7 cJSON.h -- -O1
+)
 
 # musl_configure SOURCE FOLDER OPTION...
 musl_configure() {
@@ -65,6 +65,7 @@ musl_cmocka() {
 
 needs_only() { # FILE PATTERN
 	local others
+	readelf -d "$1" | grep -q NEEDED || return 1
 	others=$(readelf -d "$1" | sed -nE 's/.*NEEDED.*\[(.*)\]/\1/p' | grep -vxE "$2")
 	[ -z "$others" ] || { echo "$1 needs $others"; return 1; }
 }
@@ -92,14 +93,14 @@ part_musl() {
 	while read -r kind name; do
 		smallest+=("-DKRYOS_$(tr '[:lower:]' '[:upper:]' <<<"${kind}_$name")=OFF")
 	done < <(sed -nE 's/^kryos_driver\(([a-z]+) ([a-z0-9_]+) .*/\1 \2/p' drivers/*/CMakeLists.txt src/*/CMakeLists.txt)
-	must 'musl: configuration of the smallest library' musl_configure . "$build/smallest" -DKRYOS_WERROR=ON \
+	must 'musl: configuration of the smallest library' musl_configure "$top" "$build/smallest" -DKRYOS_WERROR=ON \
 		-DBUILD_TESTING=OFF -DKRYOS_BUILD_DAEMON=OFF -DKRYOS_BUILD_TESTING_LIBRARY=OFF -DKRYOS_WITH_INIH=OFF \
 		-DKRYOS_WITH_CJSON=OFF -DKRYOS_WITH_CRYPTO=OFF "${smallest[@]}" &&
 		must 'musl: the smallest library builds' cmake_build "$build/smallest" &&
 		must 'musl: it needs libc and SQLite' needs_only "$build/smallest/libkryos.so" 'libc\.so|libsqlite3\.so'
 
 	# All that is about no library that is not there, and its tests.
-	must 'musl: configuration' musl_configure . "$build/build" -DKRYOS_WERROR=ON -DBUILD_TESTING=ON -DKRYOS_WITH_INIH=OFF \
+	must 'musl: configuration' musl_configure "$top" "$build/build" -DKRYOS_WERROR=ON -DBUILD_TESTING=ON -DKRYOS_WITH_INIH=OFF \
 		-DKRYOS_WITH_CRYPTO=OFF "-DCMAKE_CROSSCOMPILING_EMULATOR=$root/usr/lib/$triple/libc.so;--library-path;$root/usr/lib/$triple" ||
 		return
 	mapfile -t programs < <(cd "$build/build" && ctest -N -L unit -E "^unit/($musl_without)_test$" |
