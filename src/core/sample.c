@@ -142,7 +142,6 @@ char *kryos_value_text(int64_t value_micro, char *buffer)
 static char *time_text(int64_t t_wall_ns, bool exact, char *buffer)
 {
 	int64_t seconds = t_wall_ns / INT64_C(1000000000), rest = t_wall_ns % INT64_C(1000000000);
-	char fraction[16] = "";
 	struct tm utc;
 	time_t whole;
 	size_t length;
@@ -152,14 +151,15 @@ static char *time_text(int64_t t_wall_ns, bool exact, char *buffer)
 		seconds--;
 	}
 	whole = (time_t)seconds;
-	if (rest && exact) {
-		length = (size_t)snprintf(fraction, sizeof(fraction), ".%09" PRId64, rest);
-		while (fraction[length - 1] == '0')
-			fraction[--length] = '\0';
-	}
 	gmtime_r(&whole, &utc);
-	snprintf(buffer, KRYOS_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", utc.tm_year + 1900, utc.tm_mon + 1,
-	         utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, fraction);
+	length = (size_t)snprintf(buffer, KRYOS_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", utc.tm_year + 1900,
+	                          utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+	if (rest && exact) {
+		length += (size_t)snprintf(buffer + length, KRYOS_TEXT_MAX - length, ".%09" PRId64, rest);
+		while (buffer[length - 1] == '0')
+			length--;
+	}
+	memcpy(buffer + length, "Z", sizeof("Z"));
 	return buffer;
 }
 
