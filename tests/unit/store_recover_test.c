@@ -53,7 +53,7 @@ static void a_sealed_segment_is_never_written_to_again(void **state)
 	rotate(rig);
 	assert_string_equal(rig_verify(rig).first_problem, "");
 	assert_int_equal(rig_verify(rig).samples, 3);
-	assert_int_equal(rig_verify(rig).sealed, 2);
+	assert_int_equal(rig_verify(rig).sealed, KRYOS_WITH_CRYPTO ? 2 : 0);
 }
 
 /* One flipped bit makes the version 0, as in a file that was never begun: those are removed at open. */

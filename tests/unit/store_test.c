@@ -204,7 +204,7 @@ static void segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check(void 
 	assert_ok(kryos_verify(rig->ctx, rig->path, &result));
 	assert_string_equal(result.first_problem, "");
 	assert_int_equal(result.samples, 48);
-	assert_true(result.sealed >= 2);
+	assert_true(KRYOS_WITH_CRYPTO ? result.sealed >= 2 : result.sealed == 0);
 	assert_int_equal(result.bad_rows + result.bad_links + result.bad_seals, 0);
 	assert_int_equal(rig_count(rig), 48);
 	assert_int_equal(rig_status(rig).samples, 48);
@@ -268,7 +268,7 @@ static void a_changed_value_is_found_by_verify(void **state)
 	assert_ok(kryos_ctx_new(&rig->ctx, NULL));
 	assert_ok(kryos_verify(rig->ctx, path, &result));
 	assert_int_equal(result.bad_rows, 1);
-	assert_int_equal(result.bad_links, 1);
+	assert_int_equal(result.bad_links, KRYOS_WITH_CRYPTO);
 	assert_non_null(strstr(result.first_problem, "wrong checksum of the row with seq"));
 }
 
