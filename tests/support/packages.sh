@@ -6,7 +6,7 @@ build_packages=(build-essential cmake ninja-build pkg-config git ca-certificates
 	libcjson-dev libinih-dev libpaho-mqtt-dev libi2c-dev libgpiod-dev libcmocka-dev libcairo2-dev fonts-dejavu-core
 	poppler-utils libxml2-utils tzdata mosquitto mosquitto-clients openssl sqlite3 procps util-linux clang-format-14
 	clang-14 libclang-rt-14-dev python3-dev python3-cffi python3-setuptools python3-wheel python3-build
-	python3-pytest python3-numpy python3-pandas python3-matplotlib mypy mandoc abigail-tools ccache python3)
+	python3-pytest python3-numpy python3-pandas python3-matplotlib mypy mandoc abigail-tools ccache python3 doxygen)
 
 # install_packages LOG PACKAGE...: installs what is missing, as root or through sudo; goes on without it otherwise.
 install_packages() {
