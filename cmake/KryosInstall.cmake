@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is installed: library, headers, man page, a .pc file each, and the CMake package kryos (docs/howto/build.md).
+# What is installed: library, headers, man pages, a .pc file each, and the CMake package kryos (docs/howto/build.md).
 include(CMakePackageConfigHelpers)
 set(KRYOS_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/kryos")
 
@@ -8,6 +8,29 @@ install(TARGETS kryos EXPORT kryosTargets
 install(DIRECTORY include/kryos DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE)
 install(FILES docs/man/kryos.7 DESTINATION "${CMAKE_INSTALL_MANDIR}/man7")
+# A page of section 3 for each header, made of it; without awk there are none. What builds single targets has none either.
+find_program(KRYOS_AWK awk)
+mark_as_advanced(KRYOS_AWK)
+if(KRYOS_AWK)
+  file(STRINGS docs/man/kryos.7 date REGEX "^\\.Dd ")
+  string(SUBSTRING "${date}" 4 -1 date)
+  file(GLOB headers RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}/include" CONFIGURE_DEPENDS include/kryos/*.h include/kryos/sys/*.h)
+  list(REMOVE_ITEM headers kryos/kryos.h)
+  file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/man3")
+  set(pages "")
+  foreach(header ${headers})
+    string(REPLACE "/" "_" name "${header}")
+    string(REGEX REPLACE "\\.h$" "" name "${name}")
+    set(page "${CMAKE_CURRENT_BINARY_DIR}/man3/${name}.3")
+    add_custom_command(OUTPUT "${page}"
+      COMMAND "${KRYOS_AWK}" -f "${CMAKE_CURRENT_SOURCE_DIR}/cmake/header_page.awk" -v "header=${header}" -v "name=${name}"
+        -v "date=${date}" "include/${header}" > "${page}"
+      DEPENDS "include/${header}" cmake/header_page.awk WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" VERBATIM)
+    list(APPEND pages "${page}")
+  endforeach()
+  add_custom_target(kryos_pages ALL DEPENDS ${pages})
+  install(FILES ${pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man3" OPTIONAL)
+endif()
 if(KRYOS_BUILD_TESTING_LIBRARY)
   install(TARGETS kryos_testing EXPORT kryosTestingTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY include/kryos/testing DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/kryos"
