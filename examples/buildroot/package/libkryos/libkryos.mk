@@ -111,8 +111,10 @@ define LIBKRYOS_INSTALL_INIT_SYSV
 endef
 
 define LIBKRYOS_INSTALL_INIT_SYSTEMD
-	$(INSTALL) -D -m 0644 $(LIBKRYOS_PKGDIR)/cryo_daemon.service \
+	$(INSTALL) -D -m 0644 $(@D)/examples/cryo_daemon/cryo_daemon.service \
 		$(TARGET_DIR)/usr/lib/systemd/system/cryo_daemon.service
+	$(INSTALL) -D -m 0644 $(@D)/examples/cryo_daemon/60-kryos.rules \
+		$(TARGET_DIR)/usr/lib/udev/rules.d/60-kryos.rules
 endef
 endif
 

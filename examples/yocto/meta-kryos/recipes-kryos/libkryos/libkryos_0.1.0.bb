@@ -1,7 +1,6 @@
 SUMMARY = "Library for cold-chain (vaccine) monitoring devices"
 DESCRIPTION = "Measures, keeps and relays, unattended, with bad power and a bad network. cryo_daemon is a station from one \
 file, kryosctl the hand tool."
-HOMEPAGE = "https://kryos.dev"
 SECTION = "libs"
 LICENSE = "Apache-2.0"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
@@ -71,7 +70,9 @@ do_install:append() {
     if ${@bb.utils.contains('PACKAGECONFIG', 'build-daemon', 'true', 'false', d)}; then
         install -d ${D}${sysconfdir}/kryos ${D}${systemd_system_unitdir} ${D}${sysconfdir}/init.d
         install -m 0644 ${S}/examples/station/station.ini ${D}${sysconfdir}/kryos/station.ini
-        install -m 0644 ${S}/examples/buildroot/package/libkryos/cryo_daemon.service ${D}${systemd_system_unitdir}/
+        install -d ${D}${nonarch_base_libdir}/udev/rules.d
+        install -m 0644 ${S}/examples/cryo_daemon/cryo_daemon.service ${D}${systemd_system_unitdir}/
+        install -m 0644 ${S}/examples/cryo_daemon/60-kryos.rules ${D}${nonarch_base_libdir}/udev/rules.d/
         install -m 0755 ${S}/examples/buildroot/package/libkryos/S60cryo_daemon ${D}${sysconfdir}/init.d/cryo_daemon
     fi
 }
@@ -82,7 +83,8 @@ PACKAGES =+ "${PN}-testing-dev"
 ALLOW_EMPTY:${PN}-daemon = "1"
 
 FILES:${PN}-testing-dev = "${includedir}/kryos/testing ${libdir}/libkryos-testing.a ${libdir}/pkgconfig/kryos-testing.pc"
-FILES:${PN}-daemon = "${sbindir}/cryo_daemon ${sysconfdir}/kryos ${sysconfdir}/init.d ${systemd_system_unitdir}"
+FILES:${PN}-daemon = "${sbindir}/cryo_daemon ${sysconfdir}/kryos ${sysconfdir}/init.d ${systemd_system_unitdir} \
+    ${nonarch_base_libdir}/udev/rules.d"
 FILES:${PN}-tools = "${bindir}/kryosctl"
 CONFFILES:${PN}-daemon = "${sysconfdir}/kryos/station.ini"
 RDEPENDS:${PN}-testing-dev = "${PN}-dev"
