@@ -202,6 +202,7 @@ int kri_store_begin_boot(struct kryos_store *store, uint32_t newest, bool new_de
 		newest = store->boots.list[store->boots.count - 1].boot;
 	if (same && same == newest && !new_device) {
 		store->boot = same;
+		store->untrusted_in_boot = true; /* there may be some: recover.c looks */
 		return 0;
 	}
 	if (store->boots.count && !new_device) {

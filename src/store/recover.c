@@ -481,14 +481,31 @@ static int start_over(struct kryos_store *store, struct found *found)
 	return set_state_aside(store, found, KRYOS_ECORRUPT);
 }
 
+/*
+ * Whether there are rows of this boot whose time is not known. Where those before the segment that goes on are of it
+ * too they are not looked at, which may take long: then there may be some, and a word more of its offset is said.
+ */
+static int look_for_untrusted(struct kryos_store *store, bool *ret_untrusted)
+{
+	int64_t found = 0;
+	char sql[200];
+	int r;
+
+	snprintf(sql, sizeof(sql),
+	         "SELECT EXISTS (SELECT 1 FROM sample WHERE boot=%" PRIu32 " AND trust < %d)"
+	         " OR %d AND EXISTS (SELECT 1 FROM header WHERE key='boot' AND value='%" PRIu32 "')",
+	         store->boot, KRYOS_TRUST_RTC, store->segment_count > 1, store->boot);
+	r = kri_sql_int(store->segment->db, sql, &found);
+	if (r >= 0)
+		*ret_untrusted = found != 0;
+	return r;
+}
+
 /* What the segment that goes on tells of the rows before. One whose rows can't be read does not go on. */
 static int take_up(struct kryos_store *store, struct found *found)
 {
-	int64_t untrusted = 0;
-	int r = kri_sql_int(store->segment->db,
-	                    "SELECT count(*) FROM (SELECT trust, boot FROM sample ORDER BY seq DESC"
-	                    " LIMIT 1000) WHERE trust < 2",
-	                    &untrusted);
+	bool untrusted = false;
+	int r = look_for_untrusted(store, &untrusted);
 
 	if (r == KRYOS_ECORRUPT || r == -EIO) {
 		kri_segment_close(store->segment);
@@ -502,7 +519,7 @@ static int take_up(struct kryos_store *store, struct found *found)
 	}
 	store->last_round = store->segment->last_round;
 	store->segment->opened_boot_ns = kri_boot_ns(store->ctx);
-	store->untrusted_in_boot = untrusted > 0;
+	store->untrusted_in_boot &= untrusted;
 	/* Damage somewhere: what is written from now on must carry the new epoch, so in a segment of its own. */
 	if (r >= 0 && found->damage) {
 		kri_segment_close(store->segment);

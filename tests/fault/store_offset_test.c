@@ -222,6 +222,82 @@ static void a_header_has_no_offset_whose_event_is_not_stored(void **state)
 	verify(rig);
 }
 
+static int count_corrected(struct rig *rig)
+{
+	const struct kryos_record *record;
+	struct kryos_reader *reader;
+	int corrected = 0;
+
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
+	while (kryos_reader_next(reader, &record) > 0)
+		corrected += !record->event && (record->sample.flags & KRYOS_SAMPLE_CORRECTED);
+	kryos_reader_close(reader);
+	return corrected;
+}
+
+/* The daemon starts again within a boot, whose samples without a time are not in the segment that goes on. */
+static void samples_of_segments_before_are_corrected_after_a_restart_too(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	rig_append(rig, rig->fridge, 1);
+	rig_rotate(rig);
+	rig_stop(rig);
+	start(rig);
+	synchronise(rig);
+	rig_append(rig, rig->fridge, 2);
+	flush(rig);
+	check_first_boot(rig, KRYOS_TRUST_SYNCED, TRUE_NS(rig));
+	assert_int_equal(count_corrected(rig), 1);
+	verify(rig);
+}
+
+/* The time became known, but state.db did not take it before the power went; many samples had come since. */
+static void samples_are_corrected_though_the_word_of_it_was_lost_and_many_came_since(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_sample samples[1001];
+
+	start(rig);
+	rig_append(rig, rig->fridge, 1);
+	flush(rig);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_IOERR_WRITE, true);
+	synchronise(rig);
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(samples); i++)
+		samples[i] = rig_sample(rig->fridge, 2);
+	assert_ok(kryos_store_append(rig->store, samples, KRI_ARRAY_SIZE(samples)));
+	rig_stop(rig);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, NULL, 0, 0, false);
+	start(rig);
+	flush(rig);
+	check_first_boot(rig, KRYOS_TRUST_SYNCED, TRUE_NS(rig));
+	assert_int_equal(count_corrected(rig), 1);
+	verify(rig);
+}
+
+/* A boot before had no time; this one, which has it, has nothing to correct. */
+static void a_boot_of_which_every_sample_has_its_time_is_not_corrected(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig);
+	rig_append(rig, rig->fridge, 1);
+	rig_stop(rig);
+	kryos_fake_clock_reboot(rig->clock);
+	kryos_fake_clock_set_synced(rig->clock, 1);
+	for (int run = 0; run < 2; run++) {
+		start(rig);
+		rig_append(rig, rig->fridge, 2);
+		flush(rig);
+		rig_stop(rig);
+	}
+	start(rig);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM event WHERE type=9"), 0);
+	assert_int_equal(count_corrected(rig), 0);
+	verify(rig);
+}
+
 /* Two words of it, before or after the newest segment's header was written; then state.db is lost, and one of them. */
 static const struct {
 	const char *what;
@@ -280,6 +356,9 @@ int main(void)
 		CASE(samples_that_come_to_the_disk_after_the_time_is_known_are_corrected),
 		CASE(a_time_of_less_trust_does_not_take_the_place_of_a_better_one),
 		CASE(a_header_has_no_offset_whose_event_is_not_stored),
+		CASE(samples_of_segments_before_are_corrected_after_a_restart_too),
+		CASE(samples_are_corrected_though_the_word_of_it_was_lost_and_many_came_since),
+		CASE(a_boot_of_which_every_sample_has_its_time_is_not_corrected),
 		CASE(the_newest_word_of_a_boot_s_time_is_taken_over_from_where_it_is),
 	};
 
