@@ -475,8 +475,8 @@ static void finish_all(struct kryos_store *store)
 	pthread_mutex_lock(&store->lock);
 	/* Delivery state that no timer has asked for yet. */
 	store->commit_wanted++;
-	/* Twice, for a gap that found a place only once others were stored, and for what tells of the seal. */
-	if (kri_store_commit_state(store) >= 0 && kri_audit_close(store))
+	/* Again where it failed; and for a gap that found a place only once others were stored, and for the seal. */
+	if ((kri_store_commit_state(store) >= 0 || kri_store_commit_state(store) >= 0) && kri_audit_close(store))
 		(void)kri_store_commit_state(store);
 	lost = store->ring_samples;
 	events = kri_store_drop_events(store);

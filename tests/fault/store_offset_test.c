@@ -276,6 +276,32 @@ static void samples_are_corrected_though_the_word_of_it_was_lost_and_many_came_s
 	verify(rig);
 }
 
+static bool is_refused(void *data)
+{
+	return rig_status(data).error < 0;
+}
+
+/* state.db takes nothing until the process ends, and not at its first try then: a disk that was full is so. */
+static void an_offset_that_waits_at_the_end_is_tried_again_then(void **state)
+{
+	struct rig *rig = *state;
+	int64_t offset_ns;
+
+	start(rig);
+	rig_append(rig, rig->fridge, 1);
+	flush(rig);
+	rig->store->retry_ns = KRYOS_HOURS(1);
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_FULL, true);
+	synchronise(rig);
+	offset_ns = TRUE_NS(rig);
+	assert_true(process_until(rig->ctx, is_refused, rig, 20000));
+	cutvfs_fail(rig->vfs, CUT_CALL_WRITE, "state.db-wal", 1, SQLITE_FULL, false);
+	rig_stop(rig);
+	assert_int_equal(cutvfs_failures(rig->vfs), 1);
+	check_first_boot(rig, KRYOS_TRUST_SYNCED, offset_ns);
+	assert_int_equal(ask(rig, "SELECT count(*) FROM event WHERE type=9"), 1);
+}
+
 /* A boot before had no time; this one, which has it, has nothing to correct. */
 static void a_boot_of_which_every_sample_has_its_time_is_not_corrected(void **state)
 {
@@ -358,6 +384,7 @@ int main(void)
 		CASE(a_header_has_no_offset_whose_event_is_not_stored),
 		CASE(samples_of_segments_before_are_corrected_after_a_restart_too),
 		CASE(samples_are_corrected_though_the_word_of_it_was_lost_and_many_came_since),
+		CASE(an_offset_that_waits_at_the_end_is_tried_again_then),
 		CASE(a_boot_of_which_every_sample_has_its_time_is_not_corrected),
 		CASE(the_newest_word_of_a_boot_s_time_is_taken_over_from_where_it_is),
 	};
