@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define FOREVER_NS INT64_MAX
+#define TRY_FIRST_NS KRYOS_SECONDS(1)
+#define TRY_LAST_NS KRYOS_SECONDS(30)
 #define ONCE_NS KRYOS_SECONDS(30) /* a round takes at most 10 s, and a sync of a bad card some */
 
 static void reload(struct daemon *daemon)
@@ -47,7 +49,9 @@ static void take_signal(struct daemon *daemon)
 	if (read(daemon->signals, &signal, sizeof(signal)) != sizeof(signal))
 		return;
 	if (signal.ssi_signo == SIGHUP) {
-		reload(daemon);
+		if (daemon->station)
+			reload(daemon);
+		daemon->hurried = true;
 		return;
 	}
 	say(daemon, KRYOS_LOG_NOTICE, "stopping: %s", strsignal((int)signal.ssi_signo));
@@ -206,9 +210,44 @@ static int open_station(struct daemon *daemon)
 	if (first > 0)
 		say(daemon, KRYOS_LOG_NOTICE,
 		    "%zu of the trace's %zu rows are skipped: the store's newest sample is no older", first, rows);
-	if (r < 0)
-		say(daemon, KRYOS_LOG_ERROR, "%s", kryos_strerror(r));
 	return r;
+}
+
+static void wait_to_try(struct daemon *daemon, int64_t wait_ns)
+{
+	int64_t end_ns = monotonic_ns() + wait_ns, left_ns;
+
+	daemon->hurried = false;
+	while (!daemon->stopping && !daemon->hurried && (left_ns = end_ns - monotonic_ns()) > 0) {
+		wait_for_news(daemon, left_ns);
+		process(daemon);
+	}
+}
+
+/*
+ * A store that can't be opened now may be later: its card is mounted late or came back read-only, or another process
+ * still writes there. Nobody need come for that. What is wrong in the file is told at the start; who asked for one
+ * round or for a trace waits for the answer.
+ */
+static void come_up(struct daemon *daemon)
+{
+	bool waits = !daemon->simulation && !daemon->options->once;
+	int64_t wait_ns = TRY_FIRST_NS;
+	int r = open_station(daemon);
+
+	while (r < 0 && waits && (r != KRYOS_ECONFIG || daemon->why[0]) && !daemon->stopping) {
+		status_wait(daemon, kryos_strerror(r));
+		wait_to_try(daemon, wait_ns);
+		wait_ns = 2 * wait_ns < TRY_LAST_NS ? 2 * wait_ns : TRY_LAST_NS;
+		if (!daemon->stopping)
+			r = open_station(daemon);
+	}
+	if (r >= 0 && daemon->why[0])
+		say(daemon, KRYOS_LOG_NOTICE, "the station is open: what was in the way is gone");
+	if (r >= 0 || daemon->stopping)
+		daemon->result = EXIT_SUCCESS;
+	else
+		say(daemon, KRYOS_LOG_ERROR, "%s", kryos_strerror(r));
 }
 
 static void open_door(struct daemon *daemon)
@@ -246,7 +285,6 @@ static void run_station(struct daemon *daemon)
 			measure_once(daemon);
 		return;
 	}
-	status_open(daemon);
 	open_door(daemon);
 	if (drop_privileges(daemon) < 0) {
 		daemon->result = EXIT_FAILURE;
@@ -286,9 +324,14 @@ int daemon_run(const struct options *options, kryos_log_fn log)
 	r = kryos_ctx_new(&daemon.ctx, &config);
 	if (r < 0) {
 		say(&daemon, KRYOS_LOG_ERROR, "%s", kryos_strerror(r));
-	} else if (open_loop(&daemon) == 0 && open_station(&daemon) >= 0) {
-		daemon.result = EXIT_SUCCESS;
-		run_station(&daemon);
+	} else if (open_loop(&daemon) == 0) {
+		if (!options->once || daemon.simulation)
+			status_open(&daemon);
+		come_up(&daemon);
+		if (daemon.station)
+			run_station(&daemon);
+		else
+			status_stop(&daemon);
 	}
 	/* Door, station and all it opened, in at most 5 s. */
 	kryos_ctx_free(daemon.ctx);

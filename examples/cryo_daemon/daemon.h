@@ -40,7 +40,9 @@ struct daemon {
 	int64_t written_ns;                         /* status.json, CLOCK_MONOTONIC; 0: never */
 	bool changed;                               /* since then */
 	char told[256];                             /* the service manager's STATUS= */
+	char why[1024];                             /* there was no station at first; "": there was */
 	bool stopping;
+	bool hurried;     /* SIGHUP came: what is waited for is to be tried now */
 	uint64_t printed; /* samples, by --once or --print */
 	int result;       /* exit status */
 };
@@ -55,6 +57,8 @@ int64_t monotonic_ns(void);
 
 /* status.c */
 void status_open(struct daemon *daemon);
+/* There is no station yet, and why: in status.json, to the service manager and, if it is news, in the log. */
+void status_wait(struct daemon *daemon, const char *why);
 /* Writes status.json if it is time; returns ns until it is time again. */
 int64_t status_update(struct daemon *daemon);
 /* The last one, which says that nobody runs any more. Before the station is closed. */

@@ -167,6 +167,53 @@ int64_t status_update(struct daemon *daemon)
 	return UNCHANGED_NS;
 }
 
+/* As a JSON string. */
+static void print_string(FILE *stream, const char *text)
+{
+	putc('"', stream);
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ')
+			fprintf(stream, "\\u%04x", (unsigned int)*text);
+		else
+			fprintf(stream, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+	}
+	putc('"', stream);
+}
+
+/* Of a station that is not open. Where it can't be written is said once there is one. */
+static void write_unopened(const struct daemon *daemon, const char *state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return;
+	fprintf(stream, "{\"state\":\"%s\",\"pid\":%ld,\"problems\":[", state, (long)getpid());
+	print_string(stream, daemon->why);
+	fprintf(stream, "]}\n");
+	if (fclose(stream) == 0 && daemon->status_path[0])
+		(void)!replace_file(daemon->status_path, text);
+	free(text);
+}
+
+void status_wait(struct daemon *daemon, const char *why)
+{
+	bool news = strncmp(why, daemon->why, sizeof(daemon->why) - 1) != 0;
+	char told[sizeof(daemon->why) + 32];
+
+	snprintf(daemon->why, sizeof(daemon->why), "%s", why);
+	/* Those of the run before would say that all is as it was. */
+	if (daemon->metrics_path)
+		unlink(daemon->metrics_path);
+	write_unopened(daemon, "waiting");
+	if (!news)
+		return;
+	snprintf(told, sizeof(told), "STATUS=nothing is measured: %s", why);
+	say(daemon, KRYOS_LOG_ERROR, "nothing is measured, and it is tried again at least every 30 s: %s", why);
+	notify(daemon, told);
+}
+
 void status_stop(struct daemon *daemon)
 {
 	/* A station that is not there has no numbers: an old file would say that all is as it was. */
@@ -174,4 +221,6 @@ void status_stop(struct daemon *daemon)
 		unlink(daemon->metrics_path);
 	if (daemon->status_path[0] && daemon->written_ns)
 		write_status(daemon, "stopped");
+	else if (daemon->why[0] && !daemon->station)
+		write_unopened(daemon, "stopped");
 }

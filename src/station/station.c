@@ -63,10 +63,11 @@ int kryos_station_open(struct kryos_station **ret_station, struct kryos_ctx *ctx
 	r = kri_station_watch_start(station);
 	if (r < 0)
 		goto free_file;
-	kri_station_warn(station, station->file, NULL);
 	r = kri_station_open_parts(station, station->file);
 	if (r < 0)
 		goto close_parts;
+	/* Once, however often it takes to open. */
+	kri_station_warn(station, station->file, NULL);
 	warn_of_expiry(station);
 	kri_object_add(ctx, &station->object, destroy);
 	*ret_station = station;

@@ -28,8 +28,11 @@ static int make_folder(const char *folder)
 	size_t length;
 
 	if (mkdir(folder, 0770))
-		return errno == EEXIST ? 0
-		                       : kryos_fail(-errno, "%s: can't make the folder: %s", folder, strerror(errno));
+		return errno == EEXIST
+		               ? 0
+		               : kryos_fail(-errno,
+		                            "%s: can't make the folder: %s; a store needs one that it may write in",
+		                            folder, strerror(errno));
 	length = strlen(folder);
 	while (length > 1 && folder[length - 1] == '/')
 		length--;
@@ -53,11 +56,12 @@ int kri_lock_folder(const char *folder, int *ret_fd)
 	if (stat(folder, &status))
 		return kryos_fail(-errno, "%s: %s", folder, strerror(errno));
 	if (!S_ISDIR(status.st_mode))
-		return kryos_fail(-ENOTDIR, "%s: is not a folder", folder);
+		return kryos_fail(-ENOTDIR, "%s: is not a folder; a store needs one that it may write in", folder);
 	snprintf(path, sizeof(path), "%s/lock", folder);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (fd < 0)
-		return kryos_fail(-errno, "%s: can't write in the folder: %s", folder, strerror(errno));
+		return kryos_fail(-errno, "%s: can't write in the folder: %s; a store needs one that it may write in",
+		                  folder, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		r = errno == EWOULDBLOCK
 		            ? kryos_fail(-EBUSY, "%s: process %ld writes to this store", folder, lock_owner(fd))

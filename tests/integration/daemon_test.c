@@ -364,6 +364,84 @@ static void once_fails_where_another_has_the_store(void **state)
 	assert_int_equal(stop(bench), 0);
 }
 
+/* Until a file has text, at most 10 s. */
+static void wait_for(const char *path, const char *text)
+{
+	for (int i = 0; i < 1000; i++) {
+		char *found = file_text(path);
+		bool has = strstr(found, text);
+
+		free(found);
+		if (has)
+			return;
+		usleep(10000);
+	}
+	assert_file_has(path, text);
+}
+
+/* A file where the store's folder should be: no card is mounted there yet, or it cannot be written. */
+static void a_store_that_cannot_be_opened_is_waited_for(void **state)
+{
+	struct bench *bench = *state;
+	char status[4200];
+
+	snprintf(status, sizeof(status), "%s/status.json", bench->folder);
+	write_file(in(bench->folder, "store"), "");
+	START(bench, "--control", in(bench->folder, "door"));
+	hear(bench, "STATUS=nothing is measured: ");
+	wait_for(status, "{\"state\":\"waiting\",");
+	assert_file_has(status, "/store: is not a folder; a store needs one that it may write in\"]}");
+	assert_file_has(bench->program.err, "is not a folder");
+	assert_null(strstr(bench->heard, "READY=1"));
+	assert_int_equal(unlink(in(bench->folder, "store")), 0);
+	hear(bench, "READY=1");
+	hear(bench, "samples kept");
+	wait_for(status, "{\"state\":\"running\",");
+	assert_int_equal(stop(bench), 0);
+	assert_file_has(bench->program.err, "the station is open");
+}
+
+static void it_stops_at_once_though_it_waits_for_the_store(void **state)
+{
+	struct bench *bench = *state;
+
+	write_file(in(bench->folder, "store"), "");
+	START(bench, "--control", in(bench->folder, "door"));
+	hear(bench, "STATUS=nothing is measured: ");
+	assert_int_equal(stop(bench), 0);
+	assert_file_has(in(bench->folder, "status.json"), "{\"state\":\"stopped\",");
+}
+
+/* Nobody need start it again for a mistake of the file that is made meanwhile either. */
+static void sighup_tries_the_store_at_once_with_the_file_as_it_is_then(void **state)
+{
+	struct bench *bench = *state;
+
+	write_file(in(bench->folder, "store"), "");
+	START(bench, "--control", in(bench->folder, "door"));
+	hear(bench, "STATUS=nothing is measured: ");
+	write_station(bench, "Bench", "kep = 3d\n");
+	assert_int_equal(kill(bench->program.pid, SIGHUP), 0);
+	hear(bench, "station.ini:15: ");
+	write_station(bench, "Renamed", "");
+	assert_int_equal(unlink(in(bench->folder, "store")), 0);
+	assert_int_equal(kill(bench->program.pid, SIGHUP), 0);
+	hear(bench, "READY=1");
+	assert_file_has(bench->program.err, "did you mean keep?");
+	wait_for(in(bench->folder, "status.json"), "\"name\":\"Renamed\"");
+	assert_int_equal(stop(bench), 0);
+}
+
+static void one_round_does_not_wait_for_the_store(void **state)
+{
+	struct bench *bench = *state;
+
+	write_file(in(bench->folder, "store"), "");
+	assert_int_equal(RUN(bench, "--once"), 1);
+	assert_file_has(bench->program.err, "/store: is not a folder");
+	assert_null(strstr(bench->heard, "waiting"));
+}
+
 static void without_a_runtime_folder_it_warns_and_goes_on(void **state)
 {
 	struct bench *bench = *state;
@@ -789,6 +867,10 @@ int main(void)
 		TEST(once_stores_and_prints_a_round),
 		TEST(print_tells_each_measurement_with_its_seq),
 		TEST(once_fails_where_another_has_the_store),
+		TEST(a_store_that_cannot_be_opened_is_waited_for),
+		TEST(it_stops_at_once_though_it_waits_for_the_store),
+		TEST(sighup_tries_the_store_at_once_with_the_file_as_it_is_then),
+		TEST(one_round_does_not_wait_for_the_store),
 		TEST(without_a_runtime_folder_it_warns_and_goes_on),
 		TEST(status_json_is_whole_at_every_moment),
 		TEST(numbers_for_prometheus_are_there_while_it_runs),
