@@ -19,29 +19,6 @@
 #define TRY_LAST_NS KRYOS_SECONDS(30)
 #define ONCE_NS KRYOS_SECONDS(30) /* a round takes at most 10 s, and a sync of a bad card some */
 
-static void reload(struct daemon *daemon)
-{
-	char text[128];
-	int r = 0;
-
-	/* systemd's Type=notify-reload wants to know that this reload was begun after it asked. */
-	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(monotonic_ns() / 1000));
-	notify(daemon, text);
-	if (daemon->simulation)
-		r = simulation_add_devices(daemon->simulation, daemon->ctx, daemon->options->config);
-	if (r >= 0)
-		r = kryos_station_reload(daemon->station);
-	if (r == KRYOS_ECONFIG)
-		say_mistakes(daemon, KRYOS_LOG_ERROR);
-	if (r < 0)
-		say(daemon, KRYOS_LOG_ERROR, "not reloaded%s%s; the file before it stays in force",
-		    r == KRYOS_ECONFIG ? "" : ": ", r == KRYOS_ECONFIG ? "" : kryos_strerror(r));
-	else
-		say(daemon, KRYOS_LOG_NOTICE, "reloaded %s", daemon->options->config);
-	daemon->changed = true;
-	notify(daemon, "READY=1");
-}
-
 static void take_signal(struct daemon *daemon)
 {
 	struct signalfd_siginfo signal;
@@ -49,9 +26,7 @@ static void take_signal(struct daemon *daemon)
 	if (read(daemon->signals, &signal, sizeof(signal)) != sizeof(signal))
 		return;
 	if (signal.ssi_signo == SIGHUP) {
-		if (daemon->station)
-			reload(daemon);
-		daemon->hurried = true;
+		daemon->asked = true;
 		return;
 	}
 	say(daemon, KRYOS_LOG_NOTICE, "stopping: %s", strsignal((int)signal.ssi_signo));
@@ -105,6 +80,72 @@ static void process(struct daemon *daemon)
 		fflush(stdout);
 }
 
+static void wait_to_try(struct daemon *daemon, int64_t wait_ns)
+{
+	int64_t end_ns = monotonic_ns() + wait_ns, left_ns;
+
+	while (!daemon->stopping && !daemon->asked && (left_ns = end_ns - monotonic_ns()) > 0) {
+		wait_for_news(daemon, left_ns);
+		process(daemon);
+	}
+	daemon->asked = false;
+}
+
+/*
+ * A store that can't be opened now may be later: its card is mounted late or came back read-only, or another process
+ * still writes there. Nobody need come for that. SIGHUP asks for a try at once.
+ */
+static int try_until_open(struct daemon *daemon, int (*try)(struct daemon *daemon), int r)
+{
+	int64_t wait_ns = TRY_FIRST_NS;
+
+	while (r < 0 && !daemon->stopping) {
+		status_wait(daemon, kryos_strerror(r));
+		wait_to_try(daemon, wait_ns);
+		wait_ns = 2 * wait_ns < TRY_LAST_NS ? 2 * wait_ns : TRY_LAST_NS;
+		if (!daemon->stopping)
+			r = try(daemon);
+	}
+	if (r >= 0) {
+		say(daemon, KRYOS_LOG_NOTICE, "the station is open: what was in the way is gone");
+		daemon->why[0] = '\0';
+	}
+	return r;
+}
+
+static int reload_station(struct daemon *daemon)
+{
+	int r = 0;
+
+	if (daemon->simulation)
+		r = simulation_add_devices(daemon->simulation, daemon->ctx, daemon->options->config);
+	return r < 0 ? r : kryos_station_reload(daemon->station);
+}
+
+static void reload(struct daemon *daemon)
+{
+	char text[128];
+	int r;
+
+	daemon->asked = false;
+	/* systemd's Type=notify-reload wants to know that this reload was begun after it asked. */
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(monotonic_ns() / 1000));
+	notify(daemon, text);
+	r = reload_station(daemon);
+	/* Nor could what was open be opened again. */
+	if (r < 0 && !kryos_station_get_store(daemon->station))
+		r = try_until_open(daemon, reload_station, r);
+	if (r == KRYOS_ECONFIG)
+		say_mistakes(daemon, KRYOS_LOG_ERROR);
+	if (r < 0 && !daemon->why[0])
+		say(daemon, KRYOS_LOG_ERROR, "not reloaded%s%s; the file before it stays in force",
+		    r == KRYOS_ECONFIG ? "" : ": ", r == KRYOS_ECONFIG ? "" : kryos_strerror(r));
+	else if (r >= 0)
+		say(daemon, KRYOS_LOG_NOTICE, "reloaded %s", daemon->options->config);
+	daemon->changed = true;
+	notify(daemon, "READY=1");
+}
+
 static int64_t simulate(struct daemon *daemon)
 {
 	int64_t wait_ns = FOREVER_NS;
@@ -129,6 +170,8 @@ static void loop(struct daemon *daemon)
 		int64_t wait_ns, next_ns;
 
 		process(daemon);
+		if (daemon->asked)
+			reload(daemon);
 		wait_ns = status_update(daemon);
 		if (daemon->simulation && !daemon->stopping) {
 			next_ns = simulate(daemon);
@@ -213,37 +256,13 @@ static int open_station(struct daemon *daemon)
 	return r;
 }
 
-static void wait_to_try(struct daemon *daemon, int64_t wait_ns)
-{
-	int64_t end_ns = monotonic_ns() + wait_ns, left_ns;
-
-	daemon->hurried = false;
-	while (!daemon->stopping && !daemon->hurried && (left_ns = end_ns - monotonic_ns()) > 0) {
-		wait_for_news(daemon, left_ns);
-		process(daemon);
-	}
-}
-
-/*
- * A store that can't be opened now may be later: its card is mounted late or came back read-only, or another process
- * still writes there. Nobody need come for that. What is wrong in the file is told at the start; who asked for one
- * round or for a trace waits for the answer.
- */
+/* What is wrong in the file is told at the start; who asked for one round or for a trace waits for the answer. */
 static void come_up(struct daemon *daemon)
 {
-	bool waits = !daemon->simulation && !daemon->options->once;
-	int64_t wait_ns = TRY_FIRST_NS;
 	int r = open_station(daemon);
 
-	while (r < 0 && waits && (r != KRYOS_ECONFIG || daemon->why[0]) && !daemon->stopping) {
-		status_wait(daemon, kryos_strerror(r));
-		wait_to_try(daemon, wait_ns);
-		wait_ns = 2 * wait_ns < TRY_LAST_NS ? 2 * wait_ns : TRY_LAST_NS;
-		if (!daemon->stopping)
-			r = open_station(daemon);
-	}
-	if (r >= 0 && daemon->why[0])
-		say(daemon, KRYOS_LOG_NOTICE, "the station is open: what was in the way is gone");
+	if (r < 0 && r != KRYOS_ECONFIG && !daemon->simulation && !daemon->options->once)
+		r = try_until_open(daemon, open_station, r);
 	if (r >= 0 || daemon->stopping)
 		daemon->result = EXIT_SUCCESS;
 	else

@@ -40,9 +40,9 @@ struct daemon {
 	int64_t written_ns;                         /* status.json, CLOCK_MONOTONIC; 0: never */
 	bool changed;                               /* since then */
 	char told[256];                             /* the service manager's STATUS= */
-	char why[1024];                             /* there was no station at first; "": there was */
+	char why[1024];                             /* the station is not open; "": it is */
 	bool stopping;
-	bool hurried;     /* SIGHUP came: what is waited for is to be tried now */
+	bool asked;       /* by SIGHUP, for what has not been done yet */
 	uint64_t printed; /* samples, by --once or --print */
 	int result;       /* exit status */
 };

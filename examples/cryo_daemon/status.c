@@ -203,6 +203,7 @@ void status_wait(struct daemon *daemon, const char *why)
 	char told[sizeof(daemon->why) + 32];
 
 	snprintf(daemon->why, sizeof(daemon->why), "%s", why);
+	daemon->told[0] = '\0';
 	/* Those of the run before would say that all is as it was. */
 	if (daemon->metrics_path)
 		unlink(daemon->metrics_path);

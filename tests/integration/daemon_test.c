@@ -432,6 +432,33 @@ static void sighup_tries_the_store_at_once_with_the_file_as_it_is_then(void **st
 	assert_int_equal(stop(bench), 0);
 }
 
+/* The store is opened anew for it, and is not there: neither file can be in force. */
+static void a_reload_that_cannot_open_the_store_is_tried_again(void **state)
+{
+	struct bench *bench = *state;
+	char status[4200], away[4200];
+
+	snprintf(status, sizeof(status), "%s/status.json", bench->folder);
+	snprintf(away, sizeof(away), "%s/away", bench->folder);
+	START(bench, "--control", in(bench->folder, "door"));
+	hear(bench, "samples kept");
+	assert_int_equal(rename(in(bench->folder, "store"), away), 0);
+	write_file(in(bench->folder, "store"), "");
+	write_station(bench, "Renamed", "keep = 3d\n");
+	assert_int_equal(kill(bench->program.pid, SIGHUP), 0);
+	hear(bench, "STATUS=nothing is measured: ");
+	wait_for(status, "{\"state\":\"waiting\",");
+	assert_int_equal(unlink(in(bench->folder, "store")), 0);
+	assert_int_equal(rename(away, in(bench->folder, "store")), 0);
+	bench->heard[0] = '\0';
+	hear(bench, "READY=1");
+	hear(bench, "samples kept");
+	wait_for(status, "\"name\":\"Renamed\"");
+	assert_file_has(status, "{\"state\":\"running\",");
+	assert_int_equal(stop(bench), 0);
+	assert_file_has(bench->program.err, "notice: daemon: reloaded ");
+}
+
 static void one_round_does_not_wait_for_the_store(void **state)
 {
 	struct bench *bench = *state;
@@ -870,6 +897,7 @@ int main(void)
 		TEST(a_store_that_cannot_be_opened_is_waited_for),
 		TEST(it_stops_at_once_though_it_waits_for_the_store),
 		TEST(sighup_tries_the_store_at_once_with_the_file_as_it_is_then),
+		TEST(a_reload_that_cannot_open_the_store_is_tried_again),
 		TEST(one_round_does_not_wait_for_the_store),
 		TEST(without_a_runtime_folder_it_warns_and_goes_on),
 		TEST(status_json_is_whole_at_every_moment),
