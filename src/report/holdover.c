@@ -52,8 +52,7 @@ static void draw_loss(struct kri_canvas *canvas, const struct kri_table *table, 
 static bool was_power_lost(const struct kri_report *report)
 {
 	for (size_t i = 0; i < report->contact_count; i++)
-		if (report->contacts[i].is_power &&
-		    (report->contacts[i].count || kri_contact_was_seen(report, &report->contacts[i])))
+		if (report->contacts[i].is_power && report->contacts[i].count)
 			return true;
 	return false;
 }

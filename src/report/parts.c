@@ -251,6 +251,29 @@ void kri_draw_summary(struct kri_canvas *canvas)
 	canvas->y += 10;
 }
 
+/* Of a state that nobody saw end, at least. */
+static void stretch_text(const struct kri_canvas *canvas, const struct kri_report_contact *contact, int64_t ns,
+                         char text[CELL])
+{
+	char value[KRYOS_TEXT_MAX];
+
+	kri_span_text(canvas->language, ns, value);
+	if (contact->is_at_least)
+		kri_phrase(canvas->language, KRI_WORD_HELD_AT_LEAST, value, "", text, CELL);
+	else
+		snprintf(text, CELL, "%s", value);
+}
+
+/* Some measurement or change of the period says something of it. */
+static bool is_contact_known(const struct kri_report *report, const struct kri_report_contact *contact)
+{
+	bool is_known = contact->count > 0;
+
+	for (size_t i = 0; i < report->channel_count && !is_known; i++)
+		is_known = strcmp(report->channels[i]->name, contact->name) == 0 && report->channels[i]->measured;
+	return is_known;
+}
+
 void kri_draw_contacts(struct kri_canvas *canvas)
 {
 	const struct kri_table table = {
@@ -270,20 +293,18 @@ void kri_draw_contacts(struct kri_canvas *canvas)
 	kri_table_begin(canvas, &table);
 	for (size_t i = 0; i < report->contact_count; i++) {
 		const struct kri_report_contact *contact = &report->contacts[i];
-		bool is_told = contact->count || !kri_contact_was_seen(report, contact);
 		char cells[5][CELL];
 
 		snprintf(cells[0], CELL, "%s", contact->name);
 		snprintf(cells[1], CELL, "%s",
 		         kri_say(canvas, contact->is_power ? KRI_WORD_POWER_ABSENT : KRI_WORD_DOOR_OPEN));
 		snprintf(cells[2], CELL, "–");
-		/* It was so, and no change told when. */
 		snprintf(cells[3], CELL, "%s", kri_say(canvas, KRI_WORD_NOT_KNOWN));
 		snprintf(cells[4], CELL, "–");
-		if (is_told) {
+		if (is_contact_known(report, contact)) {
 			snprintf(cells[2], CELL, "%zu", contact->count);
-			span(canvas, contact->total_ns, cells[3]);
-			span(canvas, contact->longest_ns, cells[4]);
+			stretch_text(canvas, contact, contact->total_ns, cells[3]);
+			stretch_text(canvas, contact, contact->longest_ns, cells[4]);
 		}
 		row(canvas, &table, cells);
 	}

@@ -149,8 +149,8 @@ static int read_before(struct kri_report *report, struct kryos_reader *reader)
 		struct kri_report_channel *channel = kri_report_find(report, record->channel);
 
 		if (sample->t_wall_ns < from_ns && channel && channel->columns) {
-			kri_report_take_before(channel, sample);
-			if (channel->is_judged)
+			r = kri_report_take_before(report, channel, sample);
+			if (r >= 0 && channel->is_judged)
 				r = kri_report_judge(report, channel, sample);
 		} else if (sample->t_wall_ns >= from_ns && sample->trust >= KRYOS_TRUST_RTC) {
 			break;

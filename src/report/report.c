@@ -76,6 +76,12 @@ static void free_channel(struct kri_report_channel *channel)
 	free(channel);
 }
 
+static void free_contact(struct kri_report_contact *contact)
+{
+	free(contact->spans);
+	free(contact->changes);
+}
+
 void kri_report_free(struct kri_report *report)
 {
 	if (!report)
@@ -83,7 +89,7 @@ void kri_report_free(struct kri_report *report)
 	for (size_t i = 0; i < report->channel_count; i++)
 		free_channel(report->channels[i]);
 	for (size_t i = 0; i < report->contact_count; i++)
-		free(report->contacts[i].spans);
+		free_contact(&report->contacts[i]);
 	for (size_t i = 0; i < report->episode_count; i++)
 		kri_report_unfollow(&report->episodes[i]);
 	free(report->channels);

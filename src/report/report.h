@@ -71,7 +71,6 @@ struct kri_column {
 	int64_t min_micro, max_micro;
 	double sum;
 	uint32_t count;
-	uint32_t states; /* of contacts: bits 1 << 0, 1 << 1 for each that was seen */
 };
 
 struct kri_report_day {
@@ -150,15 +149,31 @@ struct kri_report_episode {
 	bool is_over;   /* and one in range came then */
 };
 
-/* What a contact was, from its events. */
+struct kri_report_change {
+	int64_t t_ns, lasted_ns; /* how long the other state had; 0: not known */
+	bool is_so;
+};
+
+struct kri_report_stretch {
+	int64_t from_ns, to_ns;
+	bool begin_unknown, end_unknown; /* it was so before perhaps, or longer: nobody saw it */
+};
+
+/* What a contact was, from its changes and measurements. */
 struct kri_report_contact {
 	char name[64];
-	bool is_power; /* what is told is its absence, else that it is open */
-	struct kri_span_of_time *spans;
+	bool is_power;                    /* what is told is its absence, else that it is open */
+	struct kri_report_stretch *spans; /* in which it was so; once finished, within the period */
 	size_t count;
-	uint64_t times;
 	int64_t total_ns, longest_ns;
-	int64_t since_ns; /* INT64_MIN: not in that state */
+	bool is_at_least; /* some of them had no beginning or end that is known */
+
+	/* While samples are taken. */
+	struct kri_report_change *changes;
+	size_t change_count, change_at;
+	bool is_so;       /* as it was seen last */
+	int64_t known_ns; /* then; INT64_MIN: never yet */
+	int64_t interval_ns;
 };
 
 /* What became of a channel while the supply was away. */
@@ -240,11 +255,12 @@ int kri_report_add_episode(struct kri_report *report, const char *channel, const
 
 /* contacts.c: the contact of that name; made where there is none. NULL: no memory. */
 struct kri_report_contact *kri_report_contact(struct kri_report *report, const char *name);
-/* Whether samples saw it in the state that is told of. */
-bool kri_contact_was_seen(const struct kri_report *report, const struct kri_report_contact *contact);
-int kri_report_end_contact(struct kri_report *report, struct kri_report_contact *contact);
-/* A change of one, which is the state that it has from now on. */
+/* A change of one, which is the state that it has from now on: all of them before samples. */
 int kri_report_take_state(struct kri_report *report, const struct kryos_record *record);
+/* A measurement of one. */
+int kri_report_see_contact(struct kri_report *report, const struct kri_report_channel *channel,
+                           const struct kryos_sample *sample);
+int kri_report_end_contact(struct kri_report *report, struct kri_report_contact *contact);
 
 /* rules.c: a rule that is known of the channel. */
 void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name);
@@ -262,7 +278,8 @@ int kri_report_judge_end(struct kri_report *report, struct kri_report_channel *c
 /* samples.c: then each channel is begun, with how often it is measured, and samples are taken in order of seq. */
 int kri_report_begin(struct kri_report *report, struct kri_report_channel *channel, int64_t interval_ns);
 /* Before them, those of a begun channel from before the period, in order of time. */
-void kri_report_take_before(struct kri_report_channel *channel, const struct kryos_sample *sample);
+int kri_report_take_before(struct kri_report *report, struct kri_report_channel *channel,
+                           const struct kryos_sample *sample);
 /* Those outside of the period, and of channels that were not begun, are left out. */
 int kri_report_take_sample(struct kri_report *report, const struct kryos_record *record);
 int kri_report_end(struct kri_report *report, struct kri_report_channel *channel);

@@ -237,10 +237,8 @@ static int take_measured(struct kri_report *report, struct kri_report_channel *c
 	channel->has_last = true;
 	channel->last_value_micro = sample->value_micro;
 	channel->last_seq = record->seq;
-	if (channel->is_contact) {
-		column_at(report, channel, sample->t_wall_ns)->states |= sample->value_micro ? 2 : 1;
-		return 0;
-	}
+	if (channel->is_contact)
+		return kri_report_see_contact(report, channel, sample);
 	widen(report, channel, sample->t_wall_ns, sample->value_micro);
 	r = channel->exposure ? kryos_exposure_take(channel->exposure, sample) : 0;
 	return r == -EINVAL ? 0 : r; /* out of order within its boot */
@@ -265,15 +263,17 @@ static struct kri_report_channel *base_of(struct kri_report *report, const char 
 	return kri_report_find(report, base);
 }
 
-void kri_report_take_before(struct kri_report_channel *channel, const struct kryos_sample *sample)
+int kri_report_take_before(struct kri_report *report, struct kri_report_channel *channel,
+                           const struct kryos_sample *sample)
 {
 	/* What came later may have a stamp of before, where its clock was wrong. */
 	if (!kryos_quality_is_measured(sample->quality) ||
 	    (channel->has_before && sample->t_wall_ns < channel->before_ns))
-		return;
+		return 0;
 	channel->has_before = true;
 	channel->before_ns = sample->t_wall_ns;
 	channel->last_value_micro = sample->value_micro;
+	return channel->is_contact ? kri_report_see_contact(report, channel, sample) : 0;
 }
 
 int kri_report_take_sample(struct kri_report *report, const struct kryos_record *record)

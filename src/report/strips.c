@@ -6,26 +6,6 @@
 
 #define STRIP 9.0
 
-/* Where samples saw the contact so and no change told of it: it was so all the time, or its changes are not told. */
-static void draw_seen(struct kri_chart *chart, const struct kri_report_contact *contact, double y)
-{
-	const struct kri_report *report = chart->canvas->report;
-	unsigned int bit = contact->is_power ? 1 : 2;
-
-	for (size_t i = 0; i < report->channel_count; i++) {
-		const struct kri_report_channel *channel = report->channels[i];
-
-		if (!channel->columns || strcmp(channel->name, contact->name) != 0)
-			continue;
-		for (size_t at = 0; at < KRI_REPORT_COLUMNS; at++)
-			if (channel->columns[at].states & bit)
-				cairo_rectangle(chart->canvas->cr,
-				                chart->x + (double)at * chart->width / KRI_REPORT_COLUMNS, y,
-				                chart->width / KRI_REPORT_COLUMNS, STRIP);
-	}
-	cairo_fill(chart->canvas->cr);
-}
-
 /* What it is of stands at the other end: the name of the sensor is enough, and smaller where it is long. */
 static void draw_name(struct kri_chart *chart, const char *channel, double y)
 {
@@ -47,8 +27,6 @@ static void draw_strip(struct kri_chart *chart, const struct kri_report_contact 
 	double y = canvas->y + 2;
 
 	cairo_set_source_rgb(canvas->cr, 0.2, 0.2, 0.2);
-	if (!contact->count)
-		draw_seen(chart, contact, y);
 	for (size_t i = 0; i < contact->count; i++) {
 		double x = kri_chart_x(chart, contact->spans[i].from_ns);
 		double width = kri_chart_x(chart, contact->spans[i].to_ns) - x;

@@ -266,7 +266,7 @@ static void the_measurement_before_the_period_stands_into_it(void **state)
 
 	tell(bench, &episode, -8000);
 	channel = begin(bench, FRIDGE, "Cel");
-	kri_report_take_before(channel, &before);
+	assert_ok(kri_report_take_before(bench->report, channel, &before));
 	samples(bench, 2, 500, 50);
 	assert_ok(kri_report_finish(bench->report));
 	assert_int_equal(channel->days[0].above_ns, KRYOS_MINUTES(2));
@@ -600,14 +600,93 @@ static void a_door_is_counted_from_its_changes_within_the_period(void **state)
 	event(bench, KRYOS_EVENT_STATE, 4300, "lid.open", 1, 0, "");
 	event(bench, KRYOS_EVENT_STATE, 50, "grid.present", 0, 0, "");
 	event(bench, KRYOS_EVENT_STATE, 80, "grid.present", 1, KRYOS_MINUTES(30), "");
+	begin(bench, "lid.open", "/");
+	sample_as(bench, "lid.open", 4305, 10, KRYOS_QUALITY_GOOD);
+	sample_as(bench, "lid.open", 4310, 10, KRYOS_QUALITY_GOOD);
 	assert_ok(kri_report_finish(bench->report));
 	assert_int_equal(bench->report->contact_count, 2);
 	door = &bench->report->contacts[0];
 	assert_int_equal(door->count, 3);
 	assert_int_equal(door->total_ns, KRYOS_MINUTES(10 + 5 + 20)); /* open at the end, until it */
+	assert_false(door->is_at_least);
 	assert_int_equal(door->longest_ns, KRYOS_MINUTES(20));
 	assert_true(bench->report->contacts[1].is_power);
 	assert_int_equal(bench->report->contacts[1].total_ns, KRYOS_MINUTES(30));
+}
+
+static void see(struct bench *bench, const char *name, int64_t from, int64_t to, bool is_one)
+{
+	for (; from < to; from += 5)
+		sample_as(bench, name, from, is_one ? 10 : 0, KRYOS_QUALITY_GOOD);
+}
+
+static void assert_stretch(const struct kri_report_contact *contact, size_t at, int64_t from, int64_t to)
+{
+	assert_int_equal(contact->spans[at].from_ns, FROM + KRYOS_MINUTES(from));
+	assert_int_equal(contact->spans[at].to_ns, FROM + KRYOS_MINUTES(to));
+}
+
+/* Behind a restart nobody tells what the door did meanwhile; a measurement stands for two intervals. */
+static void a_door_whose_end_no_change_told_was_open_as_long_as_it_was_seen_so(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_contact *door;
+
+	event(bench, KRYOS_EVENT_STATE, 102, "lid.open", 1, 0, "");
+	event(bench, KRYOS_EVENT_STATE, 1002, "lid.open", 1, 0, "");
+	event(bench, KRYOS_EVENT_STATE, 1098, "lid.open", 1, 0, "");
+	event(bench, KRYOS_EVENT_STATE, 1203, "lid.open", 0, KRYOS_MINUTES(105), "");
+	event(bench, KRYOS_EVENT_STATE, 3000, "lid.open", 1, 0, "");
+	begin(bench, "lid.open", "/");
+	see(bench, "lid.open", 0, 102, false);
+	see(bench, "lid.open", 105, 125, true);
+	see(bench, "lid.open", 160, 1001, false);
+	see(bench, "lid.open", 1005, 1050, true);
+	see(bench, "lid.open", 1055, 1096, false);
+	see(bench, "lid.open", 1100, 1202, true);
+	see(bench, "lid.open", 1205, 2000, false);
+	see(bench, "lid.open", 2000, 2020, true);
+	see(bench, "lid.open", 2020, 3000, false);
+	assert_ok(kri_report_finish(bench->report));
+	door = &bench->report->contacts[0];
+	assert_int_equal(door->count, 5);
+	assert_stretch(door, 0, 102, 130);
+	assert_stretch(door, 1, 1002, 1055);
+	assert_stretch(door, 2, 1098, 1203);
+	assert_stretch(door, 3, 2000, 2020);
+	assert_stretch(door, 4, 3000, 3010);
+	assert_int_equal(door->total_ns, KRYOS_MINUTES(28 + 53 + 105 + 20 + 10));
+	assert_int_equal(door->longest_ns, KRYOS_MINUTES(105));
+	assert_true(door->is_at_least);
+}
+
+/* Means of periods say nothing of an instant; what the changes in them told is not counted once more. */
+static void a_mean_of_a_contact_in_both_states_says_that_it_was_so_where_no_change_did(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_contact *door;
+
+	event(bench, KRYOS_EVENT_STATE, 101, "lid.open", 1, 0, "");
+	event(bench, KRYOS_EVENT_STATE, 104, "lid.open", 0, KRYOS_MINUTES(3), "");
+	begin(bench, "lid.open", "/");
+	see(bench, "lid.open", 0, 105, false);
+	sample_as(bench, "lid.open", 105, 6, KRYOS_QUALITY_GOOD);
+	see(bench, "lid.open", 110, 4320, false);
+	assert_ok(kri_report_finish(bench->report));
+	door = &bench->report->contacts[0];
+	assert_int_equal(door->count, 1);
+	assert_stretch(door, 0, 101, 104);
+	assert_false(door->is_at_least);
+	again(bench);
+	begin(bench, "lid.open", "/");
+	see(bench, "lid.open", 0, 105, false);
+	sample_as(bench, "lid.open", 105, 6, KRYOS_QUALITY_GOOD);
+	see(bench, "lid.open", 110, 4320, false);
+	assert_ok(kri_report_finish(bench->report));
+	door = &bench->report->contacts[0];
+	assert_int_equal(door->count, 1);
+	assert_int_equal(door->total_ns, 0);
+	assert_true(door->is_at_least);
 }
 
 static void a_loss_of_power_tells_how_long_the_range_was_kept(void **state)
@@ -693,6 +772,8 @@ int main(void)
 		TEST(what_a_station_noted_of_itself_is_found_key_by_key),
 		TEST(the_newest_seal_over_events_is_kept),
 		TEST(a_door_is_counted_from_its_changes_within_the_period),
+		TEST(a_door_whose_end_no_change_told_was_open_as_long_as_it_was_seen_so),
+		TEST(a_mean_of_a_contact_in_both_states_says_that_it_was_so_where_no_change_did),
 		TEST(a_loss_of_power_tells_how_long_the_range_was_kept),
 		TEST(who_took_a_channel_out_of_service_and_why_is_kept),
 		TEST(a_period_that_ends_before_it_begins_is_refused),
