@@ -25,10 +25,15 @@ static void choose_range(struct kri_chart *chart)
 	double low = channel->has_extremes ? (double)channel->min_micro : 0, air;
 	double high = channel->has_extremes ? (double)channel->max_micro : 10e6;
 
-	if (channel->has_low && (double)channel->low_micro < low)
-		low = (double)channel->low_micro;
-	if (channel->has_high && (double)channel->high_micro > high)
-		high = (double)channel->high_micro;
+	/* All data may be beyond a limit, whichever it is. */
+	if (channel->has_low) {
+		low = fmin(low, (double)channel->low_micro);
+		high = fmax(high, (double)channel->low_micro);
+	}
+	if (channel->has_high) {
+		low = fmin(low, (double)channel->high_micro);
+		high = fmax(high, (double)channel->high_micro);
+	}
 	air = (high - low) * 0.08;
 	if (high - low + 2 * air < 2e6)
 		air = (2e6 - (high - low)) / 2;
@@ -69,6 +74,14 @@ static void draw_value_axis(struct kri_chart *chart)
 	kri_text(canvas, chart->x - 44, chart->y - 4, 40, KRI_ALIGN_RIGHT, kri_unit_text(chart->channel->unit));
 }
 
+/* By rules of different times the high limit may be below the low one: nothing lies between them. */
+static bool has_band(const struct kri_report_channel *channel)
+{
+	if (channel->has_low && channel->has_high)
+		return channel->low_micro <= channel->high_micro;
+	return channel->has_low || channel->has_high;
+}
+
 /* Between the limits, or from the one that there is to the edge. */
 static void draw_band(struct kri_chart *chart)
 {
@@ -76,7 +89,7 @@ static void draw_band(struct kri_chart *chart)
 	double top = channel->has_high ? kri_chart_y(chart, channel->high_micro) : chart->y;
 	double bottom = channel->has_low ? kri_chart_y(chart, channel->low_micro) : chart->y + chart->height;
 
-	if (!channel->has_high && !channel->has_low)
+	if (!has_band(channel))
 		return;
 	cairo_set_source_rgb(chart->canvas->cr, 0.90, 0.95, 0.90);
 	cairo_rectangle(chart->canvas->cr, chart->x, top, chart->width, bottom - top);
@@ -229,7 +242,7 @@ static void draw_legend(struct kri_chart *chart)
 	for (int i = -1; i <= KRI_HATCH_RETIRED; i++) {
 		const char *text = kri_say(canvas, i < 0 ? KRI_WORD_LEGEND_RANGE : words[i]);
 
-		if (i < 0 ? !(chart->channel->has_low || chart->channel->has_high) : !(chart->hatches & (1u << i)))
+		if (i < 0 ? !has_band(chart->channel) : !(chart->hatches & (1u << i)))
 			continue;
 		if (i >= 0) {
 			kri_fill_hatch(canvas, x, y, 14, 8, (enum kri_hatch)i);

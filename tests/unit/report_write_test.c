@@ -307,6 +307,45 @@ static void a_channel_with_rules_and_without_a_row_in_the_period_is_missed(void 
 	free(html);
 }
 
+/* Where everything that was measured is beyond a limit, the limit is in the chart, and how far it is. */
+static void a_chart_reaches_to_its_limits_on_whichever_side_they_are(void **state)
+{
+	struct kryos_rule low = *kryos_profile_rule("who-refrigerator", 1),
+			  high = *kryos_profile_rule("who-refrigerator", 0);
+	struct bench *bench = *state;
+	struct kri_report_channel *channel = begin(bench, FRIDGE), *other;
+	char *html;
+
+	kri_report_add_rule(channel, &high, "heat");
+	sample(bench, FRIDGE, 0, 20000000);
+	other = begin(bench, "other.temperature");
+	low.threshold_micro = 45000000;
+	kri_report_add_rule(other, &low, "freeze");
+	sample(bench, "other.temperature", 0, 30000000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">between the limits<"), 2);
+	assert_int_equal(count_of(html, ">10<"), 1); /* numbers of their axes */
+	assert_int_equal(count_of(html, ">40<"), 1);
+	free(html);
+}
+
+static void between_limits_of_which_the_high_one_is_below_the_low_one_nothing_lies(void **state)
+{
+	struct kryos_rule low = *kryos_profile_rule("who-refrigerator", 1),
+			  high = *kryos_profile_rule("who-refrigerator", 0);
+	struct bench *bench = *state;
+	struct kri_report_channel *channel = begin(bench, FRIDGE);
+	char *html;
+
+	low.threshold_micro = 15000000;
+	kri_report_add_rule(channel, &high, "heat");
+	kri_report_add_rule(channel, &low, "freeze");
+	sample(bench, FRIDGE, 0, 9000000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">between the limits<"), 0);
+	free(html);
+}
+
 static void excursions_that_were_worked_out_here_are_counted_apart(void **state)
 {
 	struct bench *bench = *state;
@@ -633,6 +672,8 @@ int main(void)
 		TEST(rules_that_are_not_on_record_are_counted_beside_those_that_are),
 		TEST(of_a_channel_that_was_not_measured_the_first_page_says_so),
 		TEST(a_channel_with_rules_and_without_a_row_in_the_period_is_missed),
+		TEST(a_chart_reaches_to_its_limits_on_whichever_side_they_are),
+		TEST(between_limits_of_which_the_high_one_is_below_the_low_one_nothing_lies),
 		TEST(excursions_that_were_worked_out_here_are_counted_apart),
 		TEST(words_say_exactly_what_the_numbers_beside_them_are),
 		TEST(what_was_out_of_limits_before_the_supply_went_was_not_held_by_anything),
