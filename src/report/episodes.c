@@ -92,7 +92,7 @@ static void draw_times(struct kri_canvas *canvas, const struct kri_report_episod
 
 static void draw_amounts(struct kri_canvas *canvas, const struct kri_report_episode *at)
 {
-	/* What is not known is part of the duration, and not of the time out of limits. */
+	/* What is not known is no time out of limits; behind the last reading out of them, no part of the duration. */
 	static const enum kri_word words[] = { KRI_WORD_DURATION, KRI_WORD_INDETERMINATE, KRI_WORD_OUT_IN_ALL,
 		                               KRI_WORD_EXTREME };
 	const struct kryos_episode *episode = &at->episode;
