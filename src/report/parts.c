@@ -99,7 +99,8 @@ static void draw_counts(struct kri_canvas *canvas)
 
 		others += is_other(&at->episode.rule) && kri_reaches_in(report, at);
 		open += goes_on;
-		endless += !goes_on && at->episode.ended_by == KRYOS_EPISODE_OPEN;
+		/* One that a reading in range came after did not go on. */
+		endless += !goes_on && at->episode.ended_by == KRYOS_EPISODE_OPEN && !at->is_over;
 		waiting += !at->is_acknowledged && !at->judged_here;
 	}
 	kri_type(canvas, 8, KRI_FACE_BOLD, KRI_BLACK);

@@ -592,6 +592,23 @@ static void an_alarm_that_goes_on_says_until_when_its_numbers_are(void **state)
 	free(html);
 }
 
+/* Two alarms of which no end was told, the second of which was seen to be over. */
+static void an_alarm_that_was_seen_to_be_over_is_none_of_those_that_went_on_perhaps(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 9000000);
+	open_episode(bench, 35, 0);
+	open_episode(bench, 900, 0);
+	bench->report->episodes[1].is_over = true;
+	bench->report->episodes[1].out_ns = FROM + KRYOS_MINUTES(1000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, "whether they went on: 1."), 1);
+	free(html);
+}
+
 /* Of a period without measurements nobody knows that an alarm of before went on. */
 static void an_alarm_from_before_a_period_without_measurements_is_no_excursion_of_it(void **state)
 {
@@ -686,6 +703,7 @@ int main(void)
 		TEST(an_alarm_that_ended_after_the_period_went_on_at_its_end),
 		TEST(alarms_outlive_what_was_measured),
 		TEST(an_alarm_that_goes_on_says_until_when_its_numbers_are),
+		TEST(an_alarm_that_was_seen_to_be_over_is_none_of_those_that_went_on_perhaps),
 		TEST(an_alarm_from_before_a_period_without_measurements_is_no_excursion_of_it),
 		TEST(the_strip_of_a_contact_has_the_whole_name_of_its_sensor),
 		TEST(a_calibration_has_the_whole_name_of_its_channel),
