@@ -262,10 +262,31 @@ static void draw_legend(struct kri_chart *chart)
 	canvas->y += x > chart->x ? 14 : 2;
 }
 
+/* A rule in words, and when it was in force if it was not all the time. */
+static const char *rule_text(const struct kri_canvas *canvas, const struct kri_report_channel *channel, unsigned int i,
+                             char text[512])
+{
+	const struct kri_span_of_time *times = &channel->rule_times[i];
+	char words[512], when[KRI_LOCAL_TEXT];
+
+	kri_rule_words(canvas->language, &channel->rules[i], channel->unit, text, 512);
+	if (times->from_ns != INT64_MIN) {
+		snprintf(words, sizeof(words), "%s", text);
+		kri_phrase(canvas->language, KRI_WORD_RULE_FROM, words, kri_moment(canvas, times->from_ns, when), text,
+		           512);
+	}
+	if (times->to_ns != INT64_MAX) {
+		snprintf(words, sizeof(words), "%s", text);
+		kri_phrase(canvas->language, KRI_WORD_RULE_UNTIL, words, kri_moment(canvas, times->to_ns, when), text,
+		           512);
+	}
+	return text;
+}
+
 /* Above which the curve is: what is measured, and all rules that are known of it. */
 static double draw_title(struct kri_canvas *canvas, const struct kri_report_channel *channel, bool draw)
 {
-	char words[256], text[160], all[4096];
+	char words[512], text[160], all[4096];
 	size_t at;
 	int lines;
 
@@ -274,9 +295,8 @@ static double draw_title(struct kri_canvas *canvas, const struct kri_report_chan
 	at = (size_t)snprintf(all, sizeof(all), "%s%s", kri_say(canvas, KRI_WORD_LIMITS),
 	                      kri_say(canvas, KRI_WORD_COLON));
 	for (unsigned int i = 0; i < channel->rule_count && at < sizeof(all); i++)
-		at += (size_t)snprintf(
-			all + at, sizeof(all) - at, "%s%s", i ? kri_say(canvas, KRI_WORD_SEMICOLON) : "",
-			kri_rule_words(canvas->language, &channel->rules[i], channel->unit, words, sizeof(words)));
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", i ? kri_say(canvas, KRI_WORD_SEMICOLON) : "",
+		                       rule_text(canvas, channel, i, words));
 	if (!channel->rule_count)
 		snprintf(all, sizeof(all), "%s", kri_say(canvas, KRI_WORD_NO_LIMITS));
 	kri_type(canvas, 9, KRI_FACE_BOLD, KRI_BLACK);

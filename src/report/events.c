@@ -82,7 +82,6 @@ static int take_episode(struct kri_report *report, const struct kryos_event *eve
 	r = kri_report_channel(report, event->name, "", "", &channel);
 	if (r < 0)
 		return r;
-	kri_report_add_rule(channel, &episode.rule, episode.name);
 	return kri_report_add_episode(report, event->name, &episode, false);
 }
 

@@ -121,9 +121,12 @@ int kri_report_finish(struct kri_report *report)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < report->channel_count && r >= 0; i++)
+	for (size_t i = 0; i < report->channel_count && r >= 0; i++) {
 		if (report->channels[i]->columns)
 			r = kri_report_end(report, report->channels[i]);
+		else
+			kri_report_add_rules(report, report->channels[i]);
+	}
 	for (size_t i = 0; i < report->channel_count && r >= 0; i++)
 		if (report->channels[i]->columns && report->channels[i]->is_contact)
 			r = kri_report_contact(report, report->channels[i]->name)

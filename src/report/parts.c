@@ -148,6 +148,10 @@ static void warn_of_channel(struct kri_canvas *canvas, const struct kri_report_c
 		kri_phrase(canvas->language, KRI_WORD_RULES_UNKNOWN, length, channel->name, text, sizeof(text));
 		kri_paragraph(canvas, text);
 	}
+	if (channel->rules_changed && !channel->is_contact) {
+		kri_phrase(canvas->language, KRI_WORD_RULES_CHANGED, channel->name, "", text, sizeof(text));
+		kri_paragraph(canvas, text);
+	}
 	if (!channel->measured) {
 		kri_phrase(canvas->language, KRI_WORD_NEVER_MEASURED, channel->name, "", text, sizeof(text));
 		kri_paragraph(canvas, text);

@@ -21,6 +21,7 @@
 #define KRI_REPORT_MAX_CHANNELS 64
 #define KRI_REPORT_MAX_GAPS 4096
 #define KRI_REPORT_MAX_RULES 64
+#define KRI_REPORT_MAX_PART 63
 #define KRI_REPORT_DISTANCES 15
 
 enum kri_language { KRI_LANGUAGE_EN, KRI_LANGUAGE_FR, KRI_LANGUAGE_ES, KRI_LANGUAGE_PT, KRI_LANGUAGE_COUNT };
@@ -105,11 +106,13 @@ struct kri_report_channel {
 	/* The rules that are known of it, each once; the safe range between them. */
 	struct kryos_rule rules[KRI_REPORT_MAX_RULES];
 	char rule_names[KRI_REPORT_MAX_RULES][KRYOS_RULE_NAME_MAX];
-	uint8_t rule_parts[KRI_REPORT_MAX_RULES]; /* of the device's list, by the event that has it; 0: from elsewhere
-	                                           */
+	uint64_t rule_parts[KRI_REPORT_MAX_RULES]; /* bits 1 << part of the device's list; 1 << 0: from elsewhere */
+	struct kri_span_of_time rule_times[KRI_REPORT_MAX_RULES]; /* in which each was in force */
 	unsigned int rule_count;
 	unsigned int rules_unknown; /* how many more were in force */
+	bool rules_changed;         /* within the period */
 	bool is_watched;            /* the device said by which rules, so the station file of now is not asked */
+	int64_t watched_ns;         /* since then */
 	bool has_low, has_high;
 	int64_t low_micro, high_micro; /* thresholds */
 	int64_t low_edge, high_edge;   /* values below, or above, are out of range */
@@ -264,6 +267,8 @@ int kri_report_end_contact(struct kri_report *report, struct kri_report_contact 
 
 /* rules.c: a rule that is known of the channel. */
 void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name);
+/* Those of the station as it is now, and of alarms, as far as the device did not say all that were in force. */
+void kri_report_add_rules(struct kri_report *report, struct kri_report_channel *channel);
 /*
  * All rules that are in force from now on, as the monitor has them in events: "alarm CHANNEL" with "every=5min heat
  * kind=heat ..., ...", and "rules CHANNEL (2)" with what that had no room for.

@@ -33,53 +33,68 @@ bool kri_rule_words_same(const struct kryos_rule *a, const struct kryos_rule *b)
 	       a->window_ns == b->window_ns;
 }
 
-static void add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name, int part)
+/* The place of that rule, or of a new one; part: that has it, 0: from elsewhere. KRI_REPORT_MAX_RULES: no room. */
+static unsigned int add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name,
+                             int part)
 {
 	unsigned int at = 0;
 
 	while (at < channel->rule_count && !kri_rule_words_same(&channel->rules[at], rule))
 		at++;
-	if (at < channel->rule_count) {
-		if (part)
-			channel->rule_parts[at] = (uint8_t)part;
-		return;
-	}
 	if (at == KRI_REPORT_MAX_RULES) {
 		channel->rules_unknown++;
-		return;
+		return at;
 	}
-	channel->rules[at] = *rule;
-	channel->rule_parts[at] = (uint8_t)part;
-	snprintf(channel->rule_names[at], sizeof(channel->rule_names[0]), "%s", name);
-	channel->rules[at].name = channel->rule_names[at];
-	channel->rule_count++;
-	if (rule->has & KRYOS_RULE_THRESHOLD)
-		narrow(channel, rule);
-}
-
-/* Those of that part are in force no more; with the first go those that are known from elsewhere. */
-static void drop_part(struct kri_report_channel *channel, int part)
-{
-	unsigned int count = channel->rule_count;
-
-	channel->rule_count = 0;
-	channel->has_low = channel->has_high = false;
-	if (part == 1)
-		channel->rules_unknown = 0;
-	for (unsigned int i = 0; i < count; i++) {
-		struct kryos_rule rule = channel->rules[i];
-		char name[KRYOS_RULE_NAME_MAX];
-
-		if (channel->rule_parts[i] == part || (part == 1 && !channel->rule_parts[i]))
-			continue;
-		memcpy(name, channel->rule_names[i], sizeof(name));
-		add_rule(channel, &rule, name, channel->rule_parts[i]);
+	if (at == channel->rule_count) {
+		channel->rules[at] = *rule;
+		channel->rule_parts[at] = 0;
+		channel->rule_times[at] = (struct kri_span_of_time){ INT64_MIN, INT64_MAX };
+		snprintf(channel->rule_names[at], sizeof(channel->rule_names[0]), "%s", name);
+		channel->rules[at].name = channel->rule_names[at];
+		channel->rule_count++;
+		if (rule->has & KRYOS_RULE_THRESHOLD)
+			narrow(channel, rule);
 	}
+	channel->rule_parts[at] |= UINT64_C(1) << part;
+	return at;
 }
 
 void kri_report_add_rule(struct kri_report_channel *channel, const struct kryos_rule *rule, const char *name)
 {
 	add_rule(channel, rule, name, 0);
+}
+
+/* Those of no part are in force no more. */
+static void drop_rules(struct kri_report_channel *channel)
+{
+	unsigned int count = channel->rule_count;
+
+	channel->rule_count = 0;
+	channel->has_low = channel->has_high = false;
+	for (unsigned int i = 0; i < count; i++) {
+		struct kryos_rule rule = channel->rules[i];
+		uint64_t parts = channel->rule_parts[i];
+		char name[KRYOS_RULE_NAME_MAX];
+
+		memcpy(name, channel->rule_names[i], sizeof(name));
+		if (parts)
+			channel->rule_parts[add_rule(channel, &rule, name, 0)] = parts;
+	}
+}
+
+/* Within the period each was in force in a part of it; parts: of each of the first count, before. */
+static void note_times(struct kri_report_channel *channel, const uint64_t *parts, unsigned int count, int64_t t_ns)
+{
+	for (unsigned int i = 0; i < channel->rule_count; i++) {
+		bool was = i < count && parts[i], is = channel->rule_parts[i];
+
+		if (was == is)
+			continue;
+		if (is && i >= count)
+			channel->rule_times[i].from_ns = t_ns;
+		channel->rule_times[i].to_ns = is ? INT64_MAX : t_ns;
+		channel->rules_changed = true;
+	}
 }
 
 /* "heat kind=heat comparator=gt threshold=8 ...": false: it is not that. */
@@ -111,7 +126,7 @@ static int part_of(const char *name, char channel[64])
 
 	if (strncmp(name, "rules ", 6) == 0) {
 		part = behind ? strtol(behind + 2, &end, 10) : 0;
-		if (part < 2 || part > UINT8_MAX || strcmp(end, ")") != 0)
+		if (part < 2 || part > KRI_REPORT_MAX_PART || strcmp(end, ")") != 0)
 			return 0;
 		snprintf(channel, 64, "%.*s", (int)(behind - name - 6), name + 6);
 		return (int)part;
@@ -142,10 +157,13 @@ int kri_report_take_rules(struct kri_report *report, const struct kryos_record *
 {
 	const struct kryos_event *event = record->event;
 	const char *is = strstr(event->text, "; is ");
+	int64_t t_ns = record->sample.t_wall_ns;
 	char name[64], text[1001];
 	int part = part_of(event->name, name), r;
+	uint64_t before[KRI_REPORT_MAX_RULES];
 	struct kri_report_channel *channel;
-	bool is_list;
+	bool is_list, is_change;
+	unsigned int count;
 
 	is = is ? is + strlen("; is ") : "";
 	is_list = part > 1 || strncmp(is, "every=", 6) == 0;
@@ -154,20 +172,54 @@ int kri_report_take_rules(struct kri_report *report, const struct kryos_record *
 	r = kri_report_channel(report, name, "", "", &channel);
 	if (r < 0)
 		return r;
-	/* What was changed within the period was in force in a part of it. */
-	if (record->sample.t_wall_ns <= report->config.from_ns || !channel->is_watched)
-		drop_part(channel, part);
-	channel->is_watched = true;
+	if (part == 1 && !channel->is_watched)
+		channel->watched_ns = t_ns;
+	/* The other parts of the first list come right behind it. */
+	is_change = t_ns > report->config.from_ns && channel->is_watched &&
+	            (part == 1 || t_ns - channel->watched_ns > KRYOS_MINUTES(1));
+	count = channel->rule_count;
+	memcpy(before, channel->rule_parts, sizeof(before));
+	for (unsigned int i = 0; i < count; i++)
+		channel->rule_parts[i] &= ~(UINT64_C(1) << part);
+	if (part == 1 && !is_change)
+		channel->rules_unknown = 0;
+	channel->is_watched |= part == 1;
+	/* Of what the first part had, nothing is known. */
+	if (!channel->is_watched && is_list && !channel->rules_unknown)
+		channel->rules_unknown = 1;
 	if (is_list) {
 		snprintf(text, sizeof(text), "%s", part > 1 ? is : is + strcspn(is, " "));
 		take_list(channel, text, part);
 	}
+	if (is_change)
+		note_times(channel, before, count, t_ns);
+	else
+		drop_rules(channel);
 	return 0;
+}
+
+void kri_report_add_rules(struct kri_report *report, struct kri_report_channel *channel)
+{
+	const struct kri_report_config *config = &report->config;
+
+	for (size_t i = 0; i < config->rule_count && !channel->is_watched; i++)
+		if (strcmp(config->rules[i].channel, channel->name) == 0)
+			add_rule(channel, &config->rules[i].rule, config->rules[i].rule.name, 0);
+	for (size_t i = 0; i < report->episode_count && (!channel->is_watched || channel->rules_unknown); i++) {
+		const struct kryos_episode *episode = &report->episodes[i].episode;
+
+		/* It was in force when the alarm began, and no more when it ended because of that. */
+		if (strcmp(report->episodes[i].channel, channel->name) == 0 &&
+		    episode->start.t_wall_ns < config->to_ns &&
+		    (episode->ended_by != KRYOS_EPISODE_RECONFIGURED || episode->end.t_wall_ns >= config->from_ns))
+			add_rule(channel, &episode->rule, episode->name, 0);
+	}
 }
 
 int kri_report_judge_by(struct kri_report *report, struct kri_report_channel *channel)
 {
 	const char *profile = report->config.profile;
+	unsigned int at;
 	int r;
 
 	channel->is_judged = profile && channel->is_of_vaccines;
@@ -177,7 +229,10 @@ int kri_report_judge_by(struct kri_report *report, struct kri_report_channel *ch
 	for (unsigned int i = 0; r >= 0 && kryos_profile_rule(profile, i); i++) {
 		const struct kryos_rule *rule = kryos_profile_rule(profile, i);
 
-		kri_report_add_rule(channel, rule, rule->name);
+		/* It is judged by from the beginning to the end, whatever the device did. */
+		at = add_rule(channel, rule, rule->name, 0);
+		if (at < KRI_REPORT_MAX_RULES)
+			channel->rule_times[at] = (struct kri_span_of_time){ INT64_MIN, INT64_MAX };
 		r = kryos_evaluator_add(channel->evaluator, rule);
 	}
 	return r;

@@ -42,9 +42,7 @@ int kri_report_begin(struct kri_report *report, struct kri_report_channel *chann
 		return kryos_fail(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < KRI_REPORT_DISTANCES; i++)
 		channel->distances_ns[i] = channel->interval_ns;
-	for (size_t i = 0; i < report->config.rule_count && !channel->is_watched; i++)
-		if (strcmp(report->config.rules[i].channel, channel->name) == 0)
-			kri_report_add_rule(channel, &report->config.rules[i].rule, report->config.rules[i].rule.name);
+	kri_report_add_rules(report, channel);
 	r = kri_report_judge_by(report, channel);
 	if (r < 0 || !channel->is_temperature)
 		return r;

@@ -502,6 +502,113 @@ static void rules_are_those_of_all_parts_of_the_list_that_the_device_noted(void 
 	assert_int_equal(channel->low_micro, 1000000);
 }
 
+#define RULE(name, comparator, threshold)                                                                              \
+	name " comparator=" comparator " threshold=" threshold " duration=1h mode=consecutive gap=hold"
+#define A RULE("a kind=heat", "gt", "9")
+#define B RULE("b kind=freeze", "lt", "2")
+#define C RULE("c kind=heat", "gt", "12")
+
+/* Two alarms of a channel may have the same profile, and then one of them only. */
+static void a_rule_of_two_parts_is_in_force_until_the_last_of_them_goes(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+
+	configured(bench, -300, "alarm " FRIDGE, "every=5min " A ", " B);
+	configured(bench, -300, "rules " FRIDGE " (2)", A ", " B);
+	configured(bench, -200, "rules " FRIDGE " (2)", "nothing");
+	channel = begin(bench, FRIDGE, "Cel");
+	assert_int_equal(channel->rule_count, 2);
+	assert_true(channel->has_low && channel->has_high);
+	configured(bench, -100, "alarm " FRIDGE, "every=5min " A);
+	assert_int_equal(channel->rule_count, 1);
+	assert_false(channel->has_low);
+}
+
+/* The part that was noted first is missing, in a store that was damaged. */
+static void of_a_list_without_its_first_part_the_rest_is_not_all(void **state)
+{
+	static const struct kri_report_rule other = { .channel = FRIDGE,
+		                                      .rule = { .size = sizeof(struct kryos_rule),
+		                                                .name = "now",
+		                                                .has = 3,
+		                                                .kind = KRYOS_RULE_HEAT,
+		                                                .comparator = KRYOS_COMPARATOR_GT,
+		                                                .threshold_micro = 30000000 } };
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+
+	bench->config.rules = &other;
+	bench->config.rule_count = 1;
+	again(bench);
+	configured(bench, -300, "rules " FRIDGE " (2)", B);
+	channel = begin(bench, FRIDGE, "Cel");
+	assert_false(channel->is_watched);
+	assert_int_equal(channel->rules_unknown, 1);
+	assert_int_equal(channel->rule_count, 2);
+	configured(bench, -200, "alarm " FRIDGE, "every=5min " A);
+	assert_int_equal(channel->rules_unknown, 0);
+}
+
+static void a_rule_of_an_alarm_of_before_is_none_of_a_period_for_which_the_device_noted_all(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode episode = episode_at(-5000);
+	struct kri_report_channel *channel;
+
+	tell(bench, &episode, -4000);
+	configured(bench, -300, "alarm " FRIDGE, "every=5min " B);
+	/* As it ends when its rule is another. */
+	tell(bench, &episode, -4000);
+	channel = begin(bench, FRIDGE, "Cel");
+	assert_int_equal(channel->rule_count, 1);
+	assert_false(channel->has_high);
+}
+
+static void a_rule_that_was_taken_away_before_the_period_or_that_alarmed_behind_it_is_none_of_it(void **state)
+{
+	struct bench *bench = *state;
+	struct kryos_episode before = episode_at(-5000), after = episode_at(3 * 1440 + 5);
+	char text[KRYOS_EPISODE_TEXT_MAX];
+
+	tell(bench, &before, 0);
+	before.end = before.start;
+	before.ended_by = KRYOS_EPISODE_RECONFIGURED;
+	before.rule.name = before.name;
+	event(bench, KRYOS_EVENT_ALARM_OFF, -4000, FRIDGE, 0, 0, kryos_episode_text(&before, text));
+	tell(bench, &after, 0);
+	assert_int_equal(begin(bench, FRIDGE, "Cel")->rule_count, 0);
+}
+
+static void of_rules_that_changed_within_the_period_it_is_known_when_they_were_in_force(void **state)
+{
+	struct bench *bench = *state;
+	struct kri_report_channel *channel;
+
+	/* The first list, which the period begins in, is no change of any. */
+	configured(bench, 10, "alarm " FRIDGE, "every=5min " A);
+	configured(bench, 10, "rules " FRIDGE " (2)", B);
+	assert_ok(kri_report_channel(bench->report, FRIDGE, "Cel", "", &channel));
+	assert_false(channel->rules_changed);
+	configured(bench, 100, "alarm " FRIDGE, "every=1min " A);
+	assert_false(channel->rules_changed);
+	configured(bench, 200, "alarm " FRIDGE, "every=1min " B);
+	configured(bench, 200, "rules " FRIDGE " (2)", C);
+	begin(bench, FRIDGE, "Cel");
+	assert_true(channel->rules_changed);
+	assert_int_equal(channel->rule_count, 3);
+	assert_true(channel->rule_times[0].from_ns == INT64_MIN);
+	assert_int_equal(channel->rule_times[0].to_ns, FROM + KRYOS_MINUTES(200));
+	assert_true(channel->rule_times[1].from_ns == INT64_MIN && channel->rule_times[1].to_ns == INT64_MAX);
+	assert_int_equal(channel->rule_times[2].from_ns, FROM + KRYOS_MINUTES(200));
+	assert_true(channel->rule_times[2].to_ns == INT64_MAX);
+	/* From one part of the list to the other. */
+	configured(bench, 300, "alarm " FRIDGE, "every=1min " C);
+	configured(bench, 300, "rules " FRIDGE " (2)", B);
+	assert_true(channel->rule_times[1].to_ns == INT64_MAX);
+	assert_int_equal(channel->rule_times[2].from_ns, FROM + KRYOS_MINUTES(200));
+}
+
 static void of_a_channel_that_was_watched_no_more_before_the_period_there_are_no_limits(void **state)
 {
 	struct bench *bench = *state;
@@ -766,6 +873,11 @@ int main(void)
 		TEST(a_channel_out_of_service_is_not_judged),
 		TEST(limits_are_those_that_the_device_said_were_in_force),
 		TEST(rules_are_those_of_all_parts_of_the_list_that_the_device_noted),
+		TEST(a_rule_of_two_parts_is_in_force_until_the_last_of_them_goes),
+		TEST(of_a_list_without_its_first_part_the_rest_is_not_all),
+		TEST(a_rule_of_an_alarm_of_before_is_none_of_a_period_for_which_the_device_noted_all),
+		TEST(a_rule_that_was_taken_away_before_the_period_or_that_alarmed_behind_it_is_none_of_it),
+		TEST(of_rules_that_changed_within_the_period_it_is_known_when_they_were_in_force),
 		TEST(of_a_channel_that_was_watched_no_more_before_the_period_there_are_no_limits),
 		TEST(more_rules_than_there_is_place_for_are_counted),
 		TEST(the_station_has_the_name_that_the_device_noted),

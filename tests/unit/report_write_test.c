@@ -307,6 +307,25 @@ static void a_channel_with_rules_and_without_a_row_in_the_period_is_missed(void 
 	free(html);
 }
 
+static void rules_that_were_changed_within_the_period_say_when_they_were_in_force(void **state)
+{
+	struct bench *bench = *state;
+	char *html;
+
+	event(bench, KRYOS_EVENT_CONFIGURED, -10, "alarm " FRIDGE,
+	      "by a; was nothing; is every=5min a kind=heat comparator=gt threshold=9 duration=1h");
+	event(bench, KRYOS_EVENT_CONFIGURED, 500, "alarm " FRIDGE,
+	      "by a; was nothing; is every=5min b kind=heat comparator=gt threshold=12 duration=1h");
+	begin(bench, FRIDGE);
+	sample(bench, FRIDGE, 0, 5000000);
+	html = write_all(bench);
+	assert_int_equal(count_of(html, ">Limits: above 9 °C for 1 h, until 2026-11-01 08:20; above 12 °C for 1 h, "
+	                                "from 2026-11-01 08:20<"),
+	                 1);
+	assert_int_equal(count_of(html, ">The rules of " FRIDGE " were changed in this period: "), 1);
+	free(html);
+}
+
 /* Where everything that was measured is beyond a limit, the limit is in the chart, and how far it is. */
 static void a_chart_reaches_to_its_limits_on_whichever_side_they_are(void **state)
 {
@@ -689,6 +708,7 @@ int main(void)
 		TEST(rules_that_are_not_on_record_are_counted_beside_those_that_are),
 		TEST(of_a_channel_that_was_not_measured_the_first_page_says_so),
 		TEST(a_channel_with_rules_and_without_a_row_in_the_period_is_missed),
+		TEST(rules_that_were_changed_within_the_period_say_when_they_were_in_force),
 		TEST(a_chart_reaches_to_its_limits_on_whichever_side_they_are),
 		TEST(between_limits_of_which_the_high_one_is_below_the_low_one_nothing_lies),
 		TEST(excursions_that_were_worked_out_here_are_counted_apart),
