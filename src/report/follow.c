@@ -106,12 +106,12 @@ static int judge(struct kri_report_episode *at, const struct kryos_sample *sampl
 }
 
 /* A change of a contact is an event, and no sample: its first state is the one that is out of range. */
-static bool stands_for_change(const struct kri_report_episode *at, bool is_contact)
+static bool stands_for_change(const struct kri_report_episode *at)
 {
-	return is_contact && at->episode.rule.mode == KRYOS_RULE_CONSECUTIVE;
+	return at->is_contact && at->episode.rule.mode == KRYOS_RULE_CONSECUTIVE;
 }
 
-static int begin_at(struct kri_report_episode *at, const struct kryos_sample *sample, bool is_contact)
+static int begin_at(struct kri_report_episode *at, const struct kryos_sample *sample)
 {
 	const struct kryos_instant *start = &at->episode.start;
 	struct kryos_sample first = *sample;
@@ -119,7 +119,7 @@ static int begin_at(struct kri_report_episode *at, const struct kryos_sample *sa
 	if (sample->boot != start->boot || sample->t_boot_ns < start->t_boot_ns)
 		return 0;
 	if (!is_at(start, sample)) {
-		if (!stands_for_change(at, is_contact)) {
+		if (!stands_for_change(at)) {
 			kri_report_unfollow(at);
 			return 0;
 		}
@@ -130,6 +130,28 @@ static int begin_at(struct kri_report_episode *at, const struct kryos_sample *sa
 	}
 	at->has_begun = true;
 	return judge(at, &first);
+}
+
+/*
+ * As on the device, which judges a contact when its alarm is due, by the state that lasts (src/alarm/due.c): then, and
+ * not with the next round, it is out of range. What comes next may have been measured then.
+ */
+static int judge_trigger(struct kri_report_episode *at, const struct kryos_sample *next)
+{
+	const struct kryos_instant *trigger = &at->episode.trigger;
+	struct kryos_sample sample = { .value_micro = kri_rule_is_out(&at->episode.rule, 0) ? 0 : 1000000,
+		                       .t_boot_ns = trigger->t_boot_ns,
+		                       .t_wall_ns = trigger->t_wall_ns,
+		                       .boot = trigger->boot,
+		                       .trust = (uint16_t)trigger->trust };
+	bool is_before = next && (next->boot < trigger->boot ||
+	                          (next->boot == trigger->boot && next->t_boot_ns < trigger->t_boot_ns));
+
+	/* Of a sensor that gives nothing no state lasts. */
+	if (at->is_triggered || is_before || at->episode.rule.kind == KRYOS_RULE_SENSOR)
+		return 0;
+	at->is_triggered = true;
+	return is_same(&at->episode.start, trigger) || (next && is_at(trigger, next)) ? 0 : judge(at, &sample);
 }
 
 /* The mean of a period in which a contact was in both states says neither. */
@@ -169,13 +191,16 @@ int kri_report_follow_sample(struct kri_report *report, const struct kryos_recor
 
 		if (!at->is_followed || strcmp(at->channel, record->channel) != 0)
 			continue;
+		at->is_contact = is_contact;
 		look(at, &record->sample);
 		if (!at->evaluator)
 			continue;
 		/* In the period it was not measured, perhaps. */
 		r = kri_report_channel(report, record->channel, record->unit, record->place, &channel);
 		if (r >= 0 && !at->has_begun)
-			r = begin_at(at, &record->sample, is_contact);
+			r = begin_at(at, &record->sample);
+		if (r >= 0 && at->evaluator && at->has_begun && at->is_contact)
+			r = judge_trigger(at, &record->sample);
 		/* Not once more, if it was the first. */
 		if (r >= 0 && at->evaluator && at->has_begun && !is_at(&at->episode.start, &record->sample))
 			r = judge(at, &record->sample);
@@ -183,14 +208,18 @@ int kri_report_follow_sample(struct kri_report *report, const struct kryos_recor
 	return r < 0 ? r : 0;
 }
 
-void kri_report_follow_end(struct kri_report *report)
+int kri_report_follow_end(struct kri_report *report)
 {
 	struct kryos_episode episode;
+	int r = 0;
 
 	for (size_t i = 0; i < report->episode_count; i++) {
 		struct kri_report_episode *at = &report->episodes[i];
 		const struct kryos_instant *start = &at->episode.start;
 
+		if (at->evaluator && at->has_begun && at->is_contact && r >= 0 &&
+		    at->episode.trigger.t_wall_ns < report->config.to_ns)
+			r = judge_trigger(at, NULL);
 		if (at->evaluator && at->is_found && kryos_evaluator_look(at->evaluator, 0, &episode) > 0)
 			put(at, &episode, at->evaluator->time.at.t_wall_ns);
 		else if (at->is_followed && !at->is_found && at->out_ns - start->t_wall_ns > at->episode.duration_ns &&
@@ -198,6 +227,7 @@ void kri_report_follow_end(struct kri_report *report)
 			at->episode.duration_ns = at->out_ns - start->t_wall_ns;
 		kri_report_unfollow(at);
 	}
+	return r;
 }
 
 /* When it was last seen, or at least measured where nobody can tell more. */

@@ -205,7 +205,7 @@ static int read_open(struct kri_report *report, struct kryos_reader *reader)
 		r = kri_report_follow_sample(report, record);
 	}
 	if (r >= 0)
-		kri_report_follow_end(report);
+		r = kri_report_follow_end(report);
 	return r < 0 ? r : 0;
 }
 

@@ -147,7 +147,7 @@ struct kri_report_episode {
 
 	/* While it is followed. */
 	struct kryos_evaluator *evaluator; /* NULL: it is not */
-	bool is_followed, has_begun, is_found;
+	bool is_followed, is_contact, has_begun, is_triggered, is_found;
 	int64_t out_ns; /* the newest reading that was out of limits all the same */
 	bool is_over;   /* and one in range came then */
 };
@@ -295,7 +295,7 @@ int64_t kri_median(const int64_t *distances, size_t count);
  * samples of any time before the period's end are wanted, in order of seq. */
 int kri_report_follow(struct kri_report *report, int64_t *ret_since_ns);
 int kri_report_follow_sample(struct kri_report *report, const struct kryos_record *record);
-void kri_report_follow_end(struct kri_report *report);
+int kri_report_follow_end(struct kri_report *report);
 void kri_report_unfollow(struct kri_report_episode *at);
 /* Of a finished report: whether it was still so at the end of the period, as far as there are samples to tell it. */
 bool kri_goes_on(const struct kri_report *report, const struct kri_report_episode *at);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a report says of alarms of which the device told no end, by a store's samples. */
+#include "monitor/monitor.h"
 #include "report/report.h"
 #include "support.h"
 #include <errno.h>
@@ -18,6 +19,7 @@ struct bench {
 	struct kryos_ctx *ctx;
 	struct kryos_store *store;
 	struct kryos_evaluator *evaluator;
+	struct kryos_monitor *monitor;
 	uint32_t fridge, lid;
 	int64_t minute;
 	struct kri_report *report;
@@ -47,6 +49,7 @@ static int teardown(void **state)
 
 	kri_report_free(bench->report);
 	kryos_evaluator_free(bench->evaluator);
+	kryos_monitor_free(bench->monitor);
 	kryos_ctx_free(bench->ctx);
 	kryos_fake_clock_free(bench->clock);
 	scratch_free(bench->folder);
@@ -232,6 +235,104 @@ static void a_door_that_stands_open_was_opened_between_two_measurements(void **s
 	assert_true(kri_goes_on(bench->report, at));
 }
 
+/* A device's own monitor, which tells an alarm of a door when it is due, between two rounds. */
+static void watch_lid(struct bench *bench, const struct kryos_rule *rule)
+{
+	assert_ok(kryos_monitor_new(&bench->monitor, bench->store));
+	assert_ok(kryos_monitor_watch(bench->monitor, "lid.open",
+	                              KRYOS_MONITOR_CHANNEL_CONFIG(.rules = rule, .rule_count = 1, .unit = "/",
+	                                                           .interval_ns = KRYOS_MINUTES(EVERY))));
+}
+
+static void go_to(struct bench *bench, int64_t minute, int64_t seconds)
+{
+	int64_t to_ns = START + KRYOS_MINUTES(minute) + KRYOS_SECONDS(seconds);
+
+	kryos_fake_clock_advance(bench->clock, to_ns - kryos_fake_clock_wall_ns(bench->clock));
+	assert_ok(kryos_ctx_process(bench->ctx));
+}
+
+static struct kryos_sample lid_at(struct bench *bench, int64_t minute, int64_t micro)
+{
+	go_to(bench, minute, 0);
+	return (struct kryos_sample){ .channel = bench->lid,
+		                      .value_micro = micro,
+		                      .round = 1,
+		                      .t_boot_ns = kryos_fake_clock_boot_ns(bench->clock),
+		                      .t_wall_ns = kryos_fake_clock_wall_ns(bench->clock),
+		                      .trust = KRYOS_TRUST_SYNCED };
+}
+
+static void look_at_lid(struct bench *bench, int64_t from, int64_t to, int64_t micro)
+{
+	for (; from <= to; from += EVERY) {
+		struct kryos_sample sample = lid_at(bench, from, micro);
+
+		assert_ok(kryos_monitor_take(bench->monitor, &sample, 1));
+		assert_ok(kryos_store_append(bench->store, &sample, 1));
+	}
+}
+
+static void change_lid(struct bench *bench, int64_t minute, int64_t micro)
+{
+	struct kryos_sample sample = lid_at(bench, minute, micro);
+
+	assert_ok(kryos_store_add_event(bench->store, &(struct kryos_event){ .type = KRYOS_EVENT_STATE,
+	                                                                     .code = micro != 0,
+	                                                                     .name = "lid.open",
+	                                                                     .sample = sample }));
+	assert_ok(kri_monitor_take_state(bench->monitor, &sample, 0));
+}
+
+/* Due in the middle between two rounds; the report ends before the round that comes behind, or later. */
+static void an_alarm_of_a_door_is_followed_from_when_it_was_due(void **state)
+{
+	static const struct kryos_rule rules[] = {
+		{ .size = sizeof(struct kryos_rule),
+		  .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+		  .name = "door",
+		  .kind = KRYOS_RULE_DOOR,
+		  .comparator = KRYOS_COMPARATOR_GE,
+		  .threshold_micro = 1000000,
+		  .duration_ns = KRYOS_MINUTES(7) },
+		{ .size = sizeof(struct kryos_rule),
+		  .has = KRYOS_RULE_THRESHOLD | KRYOS_RULE_DURATION,
+		  .name = "no-supply",
+		  .kind = KRYOS_RULE_POWER,
+		  .comparator = KRYOS_COMPARATOR_LT,
+		  .threshold_micro = 1000000,
+		  .duration_ns = KRYOS_MINUTES(7) },
+	};
+
+	for (size_t i = 0; i < KRI_ARRAY_SIZE(rules); i++) {
+		int64_t out = rules[i].kind == KRYOS_RULE_DOOR ? 1000000 : 0;
+		const struct kri_report_episode *at;
+		struct bench *bench;
+
+		if (i > 0) {
+			teardown(state);
+			setup(state);
+		}
+		bench = *state;
+		watch_lid(bench, &rules[i]);
+		look_at_lid(bench, 0, 30, 1000000 - out);
+		change_lid(bench, 32, out);
+		look_at_lid(bench, 35, 35, out);
+		go_to(bench, 39, 5);
+		look_at_lid(bench, 40, 120, out);
+		assert_ok(kryos_store_flush(bench->store, KRYOS_SECONDS(20)));
+		at = report(bench, 0, 40);
+		assert_int_equal(at->episode.trigger.t_wall_ns, START + KRYOS_MINUTES(39));
+		assert_int_equal(at->known_ns, START + KRYOS_MINUTES(39));
+		kri_report_free(bench->report);
+		at = report(bench, 0, 125);
+		assert_int_equal(at->known_ns, START + KRYOS_MINUTES(120));
+		assert_int_equal(at->episode.duration_ns, KRYOS_MINUTES(120 - 32));
+		assert_int_equal(at->episode.accumulated_ns, KRYOS_MINUTES(120 - 32));
+		assert_true(kri_goes_on(bench->report, at));
+	}
+}
+
 static void an_end_that_was_measured_and_not_told_is_said_to_be_that(void **state)
 {
 	struct bench *bench = *state;
@@ -357,6 +458,7 @@ int main(void)
 		TEST(an_alarm_that_began_long_before_the_report_is_followed_from_its_beginning),
 		TEST(a_sum_in_a_window_is_followed_too),
 		TEST(a_door_that_stands_open_was_opened_between_two_measurements),
+		TEST(an_alarm_of_a_door_is_followed_from_when_it_was_due),
 		TEST(an_end_that_was_measured_and_not_told_is_said_to_be_that),
 		TEST(an_alarm_whose_samples_are_not_all_stored_has_at_least_what_was_told_of_it),
 		TEST(an_alarm_of_which_not_all_is_stored_lasts_no_longer_than_what_is),
