@@ -14,10 +14,15 @@
 
 #define ON_ITS_WAY_NS KRYOS_SECONDS(1)
 
-/* A change that was before is told first: when it has stood for the debounce time, and the loop has heard of it. */
+/*
+ * A change that was before is told first: when it has stood for the debounce time, and the loop has heard of it. Where
+ * no changes are told it is found by a round, which may take as long as an interval.
+ */
 static int64_t patience_ns(const struct kri_watched *watched)
 {
-	return 2 * watched->debounce_ns > ON_ITS_WAY_NS ? 2 * watched->debounce_ns : ON_ITS_WAY_NS;
+	int64_t wait_ns = watched->debounce_ns ? 2 * watched->debounce_ns : watched->interval_ns;
+
+	return wait_ns > ON_ITS_WAY_NS ? wait_ns : ON_ITS_WAY_NS;
 }
 
 void kri_watched_hold(struct kri_watched *watched, const struct kryos_sample *sample)

@@ -14,7 +14,7 @@ struct kryos_store *kri_monitor_store(const struct kryos_monitor *monitor);
  */
 int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sample *sample, int64_t lasted_ns);
 
-/* So much later than they were a watched channel's changes are told. */
+/* So much later than they were a watched channel's changes are told; 0, as at first: none are, it is only measured. */
 void kri_monitor_set_debounce(struct kryos_monitor *monitor, uint32_t channel, int64_t debounce_ns);
 /* Nobody measures the channel any more, and nobody tells of its changes: of two states it is in neither. */
 void kri_monitor_let_go(struct kryos_monitor *monitor, uint32_t channel);

@@ -105,6 +105,7 @@ static void begin_life(struct trace *trace)
 	assert_ok(kryos_monitor_watch(trace->watch->monitor, LID,
 	                              KRYOS_MONITOR_CHANNEL_CONFIG(.rules = door_rules, .rule_count = DOOR_RULES,
 	                                                           .unit = "/", .interval_ns = KRYOS_MINUTES(1))));
+	kri_monitor_set_debounce(trace->watch->monitor, trace->channel, KRYOS_MILLISECONDS(50));
 	watch_take_events(trace->watch);
 }
 

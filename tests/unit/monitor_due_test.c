@@ -62,6 +62,7 @@ static void begin(struct watch *watch, const struct kryos_rule *rules, uint32_t 
 		                              KRYOS_MONITOR_CHANNEL_CONFIG(.rules = rules, .rule_count = count,
 		                                                           .unit = "/",
 		                                                           .interval_ns = KRYOS_MINUTES(1))));
+	kri_monitor_set_debounce(watch->monitor, watch->rig->room, KRYOS_MILLISECONDS(50));
 	watch_take_events(watch);
 }
 

@@ -114,6 +114,7 @@ static void change(struct watch *watch, uint32_t lid, int64_t value_micro, int64
 	                                                                          .value_ns = lasted_ns,
 	                                                                          .name = "lid.open",
 	                                                                          .sample = sample }));
+	kri_monitor_set_debounce(watch->monitor, lid, KRYOS_MILLISECONDS(50));
 	assert_ok(kri_monitor_take_state(watch->monitor, &sample, lasted_ns));
 	watch_take_events(watch);
 	assert_ok(kryos_store_flush(watch->rig->store, KRYOS_SECONDS(20)));
