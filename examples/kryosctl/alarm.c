@@ -60,10 +60,15 @@ static void show_visited(const struct kri_json *result)
 	const struct kri_json *list = kri_json_get(result, "visited"), *visited;
 	char until[KRYOS_TEXT_MAX];
 
-	for (unsigned int i = 0; (visited = kri_json_at(list, i, NULL)); i++)
-		if (is_known(visited))
-			printf("%s: no daemon runs, and this is up to %s%s\n", text_of(visited, "channel"),
-			       seconds_of(visited, "until", until), is_trusted(visited) ? "" : " (not trusted)");
+	for (unsigned int i = 0; (visited = kri_json_at(list, i, NULL)); i++) {
+		if (!is_known(visited))
+			continue;
+		if (*seconds_of(visited, "until", until))
+			printf("%s: no daemon runs, and this is up to %s%s\n", text_of(visited, "channel"), until,
+			       is_trusted(visited) ? "" : " (not trusted)");
+		else
+			printf("%s: no daemon runs, and nothing was measured\n", text_of(visited, "channel"));
+	}
 }
 
 /* What nobody knows is told as an error: there may be alarms of it. */

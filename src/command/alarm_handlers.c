@@ -61,8 +61,8 @@ static void add_visited(struct kri_json *to, const struct kryos_station *station
 		struct kri_json *json = kri_json_object();
 
 		kri_json_add_string(json, "channel", visited.channel);
-		kri_json_add_time(json, "until", visited.judged.t_wall_ns);
-		kri_json_add_string(json, "trust", kryos_trust_name(visited.judged.trust));
+		kri_json_add_time(json, "until", visited.measured.t_wall_ns);
+		kri_json_add_string(json, "trust", kryos_trust_name(visited.measured.trust));
 		kri_json_add_string(json, "unknown", visited.unread);
 		kri_json_add(list, NULL, json);
 	}

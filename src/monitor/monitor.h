@@ -29,10 +29,10 @@ int kri_monitor_visit(struct kryos_monitor *monitor);
 int kri_monitor_visit_channel(struct kryos_monitor *monitor, const char *channel);
 struct kri_visited {
 	const char *channel;
-	/* Why nothing is known of it but the alarms that stored events say are open. NULL: it is known, up to that
-	   instant; t_wall_ns 0: nothing was judged. Until the next call. */
+	/* Why nothing is known of it but the alarms that stored events say are open. NULL: it is known, up to its
+	   newest measurement; t_wall_ns 0: there is none. Until the next call. */
 	const char *unread;
-	struct kryos_instant judged;
+	struct kryos_instant measured;
 };
 /* index from 0; false: no more, or it is watched and not looked at. */
 bool kri_monitor_get_visited(const struct kryos_monitor *monitor, unsigned int index, struct kri_visited *ret_visited);

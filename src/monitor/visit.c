@@ -168,6 +168,19 @@ int kri_monitor_visit(struct kryos_monitor *monitor)
 	return noted.result;
 }
 
+/* Who retires or resumes a channel has measured nothing. None: nothing was. */
+static struct kryos_instant newest_measured(const struct kri_watched *watched)
+{
+	struct kryos_instant newest = kri_instant_of(&watched->state), at;
+
+	if (watched->evaluator && watched->evaluator->time.has &&
+	    kri_instant_is_before(&newest, &watched->evaluator->time.at))
+		newest = watched->evaluator->time.at;
+	if (kri_watched_get_remembered(watched, &at) && kri_instant_is_before(&newest, &at))
+		newest = at;
+	return watched->unjudged && !newest.boot ? watched->judged : newest;
+}
+
 bool kri_monitor_get_visited(const struct kryos_monitor *monitor, unsigned int index, struct kri_visited *ret_visited)
 {
 	const struct kri_watched *watched = monitor->channels;
@@ -178,6 +191,6 @@ bool kri_monitor_get_visited(const struct kryos_monitor *monitor, unsigned int i
 		return false;
 	*ret_visited = (struct kri_visited){ .channel = watched->name,
 		                             .unread = *watched->unread ? watched->unread : NULL,
-		                             .judged = watched->judged };
+		                             .measured = newest_measured(watched) };
 	return true;
 }

@@ -363,6 +363,14 @@ static void without_a_daemon_the_store_is_told(void **state)
 	assert_int_equal(stored(bench, KRYOS_EVENT_AUDIT, login(), "alarm.acknowledge {\"channel\""), 1);
 	RUN(bench, "--json", "channel", "retire", "fridge.temperature", "--why", "empty", "--config", bench->path);
 	expect(bench, 0, "\"retired\":true,\"durable\":true");
+	/* Nothing was measured meanwhile. */
+	RUN(bench, "channel", "--config", bench->path);
+	expect(bench, 0, "fridge.temperature: retired since ");
+	expect(bench, 0, "fridge.temperature: no daemon runs, and this is up to 2026-11-18T11:06:41Z\n");
+	RUN(bench, "channel", "resume", "fridge.temperature", "--why", "full", "--config", bench->path);
+	RUN(bench, "channel", "--config", bench->path);
+	expect(bench, 0, "fridge.temperature: no daemon runs, and this is up to 2026-11-18T11:06:41Z\n");
+	RUN(bench, "channel", "retire", "fridge.temperature", "--why", "empty", "--config", bench->path);
 	/* Told once each, by whoever was the first to know. */
 	assert_int_equal(stored(bench, KRYOS_EVENT_ALARM_ON, "fridge.temperature", ""), 1);
 	assert_int_equal(stored(bench, KRYOS_EVENT_ALARM_OFF, "fridge.temperature", "ended=retired"), 1);

@@ -48,7 +48,7 @@ static void what_is_kept_is_seen_and_nothing_is_written(void **state)
 	assert_true(kri_monitor_get_visited(watch->monitor, 0, &visited));
 	assert_string_equal(visited.channel, FRIDGE);
 	assert_null(visited.unread);
-	assert_int_equal(visited.judged.t_boot_ns, kryos_fake_clock_boot_ns(watch->rig->clock));
+	assert_int_equal(visited.measured.t_boot_ns, kryos_fake_clock_boot_ns(watch->rig->clock));
 	assert_false(kri_monitor_get_visited(watch->monitor, 1, &visited));
 	configured = watch_stored(watch, KRYOS_EVENT_CONFIGURED, NULL, NULL);
 	assert_ok(kryos_monitor_get_channel(watch->monitor, 0, &channel));
