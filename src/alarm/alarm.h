@@ -142,6 +142,9 @@ int kri_evaluator_restore_whole(struct kryos_evaluator *evaluator, const void *b
 /* What one call can bring for each rule: an episode that ended, and one that began. */
 #define KRI_NEWS_OF_RULE 2
 void kri_evaluator_tell(struct kryos_evaluator *evaluator, const struct kryos_episode *episode);
+/* The open episode that was found is one that was told before: it began, and became one, when that says. */
+void kri_evaluator_adopt(struct kryos_evaluator *evaluator, const struct kryos_episode *found,
+                         const struct kryos_episode *told);
 /* Room for this many pieces of news. -ENOMEM. */
 int kri_evaluator_make_room(struct kryos_evaluator *evaluator, size_t count);
 

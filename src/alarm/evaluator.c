@@ -142,6 +142,29 @@ int kryos_evaluator_look(const struct kryos_evaluator *evaluator, unsigned int i
 	return 1;
 }
 
+static bool is_same_instant(const struct kryos_instant *one, const struct kryos_instant *other)
+{
+	return one->boot == other->boot && one->t_boot_ns == other->t_boot_ns;
+}
+
+void kri_evaluator_adopt(struct kryos_evaluator *evaluator, const struct kryos_episode *found,
+                         const struct kryos_episode *told)
+{
+	for (unsigned int i = 0; i < evaluator->track_count; i++) {
+		struct kri_track *track = &evaluator->tracks[i];
+		struct kri_span *episode = &track->episode;
+		int64_t from_ns = episode->from_ns + told->start.t_boot_ns - episode->start.t_boot_ns;
+
+		if (!track->open || strcmp(track->name, found->name) != 0 ||
+		    !is_same_instant(&track->trigger, &found->trigger))
+			continue;
+		if (told->start.boot == episode->start.boot && from_ns >= 0 && from_ns <= episode->to_ns)
+			episode->from_ns = from_ns;
+		episode->start = told->start;
+		track->trigger = told->trigger;
+	}
+}
+
 int kryos_evaluator_end(struct kryos_evaluator *evaluator, enum kryos_episode_end why)
 {
 	int r = check(evaluator);

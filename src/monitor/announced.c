@@ -44,13 +44,47 @@ void kri_announced_free(struct kri_watched *watched)
 		free(retirement);
 }
 
-bool kri_announced_has(const struct kri_watched *watched, const struct kryos_episode *episode)
+bool kri_announced_has_end(const struct kri_watched *watched, const struct kryos_episode *episode,
+                           enum kryos_episode_end why)
 {
 	for (const struct kri_announced *at = watched->announced; at; at = at->next)
-		if (strcmp(at->episode.name, episode->name) == 0 && at->episode.ended_by == episode->ended_by &&
+		if (strcmp(at->episode.name, episode->name) == 0 && at->episode.ended_by &&
+		    (!why || at->episode.ended_by == why) &&
 		    kri_instant_is_same(&at->episode.trigger, &episode->trigger))
 			return true;
 	return false;
+}
+
+/* How far two became episodes apart from each other; in two boots nobody knows. */
+static int64_t distance_ns(const struct kryos_instant *one, const struct kryos_instant *other)
+{
+	int64_t off_ns = one->t_boot_ns - other->t_boot_ns;
+
+	if (one->boot != other->boot)
+		return INT64_MAX;
+	return off_ns < 0 ? -off_ns : off_ns;
+}
+
+struct kri_announced *kri_announced_take_begun(struct kri_watched *watched, const struct kryos_episode *episode)
+{
+	int64_t limit_ns = watched->record_ns && !episode->ended_by ? watched->record_ns + watched->interval_ns : 0;
+	struct kri_announced **nearest = NULL, *taken;
+	int64_t nearest_ns = INT64_MAX;
+
+	for (struct kri_announced **at = &watched->announced; *at; at = &(*at)->next) {
+		int64_t off_ns = distance_ns(&(*at)->episode.trigger, &episode->trigger);
+
+		if (strcmp((*at)->episode.name, episode->name) != 0 || (*at)->episode.ended_by || off_ns > limit_ns ||
+		    off_ns >= nearest_ns)
+			continue;
+		nearest = at;
+		nearest_ns = off_ns;
+	}
+	if (!nearest)
+		return NULL;
+	taken = *nearest;
+	*nearest = taken->next;
+	return taken;
 }
 
 int64_t kri_announced_since(const struct kri_watched *watched, int64_t otherwise)

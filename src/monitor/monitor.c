@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../alarm/alarm.h"
 #include "private.h"
 #include <kryos/clock.h>
 #include <stdlib.h>
@@ -140,30 +141,47 @@ static uint32_t open_kinds(const struct kri_watched *watched)
 	return open;
 }
 
-/* While what was lived through before is judged again: the first end of a rule that was told to be open is news. */
-static bool is_news(struct kri_watched *watched, const struct kryos_episode *episode)
+void kri_watched_adopt(struct kri_watched *watched, struct kryos_episode *found, const struct kryos_episode *told)
 {
-	struct kri_announced *announced;
+	kri_evaluator_adopt(watched->evaluator, found, told);
+	found->start = told->start;
+	found->trigger = told->trigger;
+}
+
+/*
+ * While what is stored is judged, whether that was told before. Where what was lived through before is judged again
+ * only the first end of a rule that was told to be open is news.
+ */
+static bool is_news(struct kri_watched *watched, struct kryos_episode *episode, bool *ret_told)
+{
+	struct kri_announced *announced = NULL;
+	bool found;
 
 	if (!watched->quiet)
-		return true;
-	announced = episode->ended_by ? kri_announced_take(watched, episode->name, &episode->end) : NULL;
+		announced = kri_announced_take_begun(watched, episode);
+	else if (episode->ended_by)
+		announced = kri_announced_take(watched, episode->name, &episode->end);
+	found = announced;
+	if (found)
+		kri_watched_adopt(watched, episode, &announced->episode);
 	free(announced);
-	return announced;
+	*ret_told = episode->ended_by ? kri_announced_has_end(watched, episode, episode->ended_by) : found;
+	return !watched->quiet || found;
 }
 
 void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *sample)
 {
-	const struct kryos_episode *episode;
+	const struct kryos_episode *found;
 
-	while (kryos_evaluator_next(watched->evaluator, &episode) > 0) {
-		bool news = is_news(watched, episode);
+	while (kryos_evaluator_next(watched->evaluator, &found) > 0) {
+		struct kryos_episode episode = *found;
+		bool told, news = is_news(watched, &episode, &told);
 
 		/* What is still open in the end is taken then: until then it may be one that people acknowledged. */
 		if (news)
-			kri_alarms_take(watched, episode, true);
-		if (news && !kri_announced_has(watched, episode))
-			kri_news_tell(watched, episode, sample);
+			kri_alarms_take(watched, &episode, true);
+		if (news && !told)
+			kri_news_tell(watched, &episode, sample);
 		watched->open = open_kinds(watched);
 	}
 	if (!sample)

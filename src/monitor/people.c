@@ -55,7 +55,9 @@ void kri_alarms_take(struct kri_watched *watched, const struct kryos_episode *ep
 	struct kri_alarm **at = kri_alarms_find_open(watched, episode->name);
 
 	if (*at && !kri_instant_is_same(&(*at)->episode.trigger, &episode->trigger)) {
-		remove_alarm(at); /* another one, of a state that was lost since */
+		/* Another one, of a state that was lost since; unless one ends that was before it. */
+		if (!episode->ended_by || kri_instant_is_before(&(*at)->episode.trigger, &episode->trigger))
+			remove_alarm(at);
 		while (*at)
 			at = &(*at)->next;
 	}

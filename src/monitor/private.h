@@ -142,6 +142,8 @@ bool kri_watched_is_older(const struct kri_watched *watched, const struct kryos_
 void kri_watched_put_last(const struct kri_watched *watched, struct kryos_sample *sample);
 /* Takes what the evaluator has to say; sample (NULL: none) decided it. */
 void kri_watched_drain(struct kri_watched *watched, const struct kryos_sample *sample);
+/* What was found is what was told: the episode, and the evaluator's, which is it while open, are as that began. */
+void kri_watched_adopt(struct kri_watched *watched, struct kryos_episode *found, const struct kryos_episode *told);
 /* Waits until what the store was given is on the disk, at most 2 s. */
 void kri_monitor_flush(struct kryos_monitor *monitor);
 bool kri_instant_is_before(const struct kryos_instant *one, const struct kryos_instant *other);
@@ -233,7 +235,14 @@ struct kri_retirement *kri_retirements_take(struct kri_watched *watched, const s
  */
 struct kri_announced *kri_announced_take(struct kri_watched *watched, const char *rule,
                                          const struct kryos_instant *until);
-bool kri_announced_has(const struct kri_watched *watched, const struct kryos_episode *episode);
+/*
+ * The beginning that was told of this episode, taken out; free() it. Where it begins by the rows of periods that may be
+ * up to a period and an interval off.
+ */
+struct kri_announced *kri_announced_take_begun(struct kri_watched *watched, const struct kryos_episode *episode);
+/* Whether the end of this one was told, for that reason (KRYOS_EPISODE_OPEN: for any). */
+bool kri_announced_has_end(const struct kri_watched *watched, const struct kryos_episode *episode,
+                           enum kryos_episode_end why);
 /* When the earliest began, by wall time, or otherwise. */
 int64_t kri_announced_since(const struct kri_watched *watched, int64_t otherwise);
 void kri_announced_free(struct kri_watched *watched);

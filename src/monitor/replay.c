@@ -310,24 +310,6 @@ static void close_feed(struct feed *feed)
 		        kryos_strerror(feed->result));
 }
 
-void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
-{
-	struct feed feed = { .watched = watched };
-
-	if (open_feed(&feed)) {
-		feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
-		/* Where state.db was lost the state is older than events that could be saved. */
-		if (feed.result >= 0)
-			feed.result = kri_announced_load(watched, feed.reader, false);
-		if (feed.result >= 0)
-			feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
-		kri_watched_hold_kept(watched);
-		judge_all(&feed);
-		kri_announced_free(watched);
-	}
-	close_feed(&feed);
-}
-
 /*
  * The newest trusted stamp among what is stored: what the clock says now, or said when nobody could trust it, may be
  * years off. Where there is none the clock is all there is.
@@ -374,15 +356,13 @@ static void take_open(struct kri_watched *watched)
 
 	for (unsigned int i = 0; i < watched->rule_count; i++) {
 		struct kri_announced *announced;
-		struct kri_alarm *alarm;
 
 		if (kryos_evaluator_look(watched->evaluator, i, &episode) <= 0)
 			continue;
 		episode.rule.name = episode.name;
 		announced = kri_announced_take(watched, episode.name, NULL);
-		alarm = *kri_alarms_find_open(watched, episode.name);
-		if (announced && alarm && kri_instant_is_same(&alarm->episode.trigger, &announced->episode.trigger))
-			alarm->episode.trigger = episode.trigger; /* by the rows of periods, a little off */
+		if (announced)
+			kri_watched_adopt(watched, &episode, &announced->episode);
 		kri_alarms_take(watched, &episode, true);
 		if (!announced)
 			kri_news_tell(watched, &episode, NULL);
@@ -390,25 +370,43 @@ static void take_open(struct kri_watched *watched)
 	}
 }
 
+/* Whether the evaluator has it open. Where what it has open was told to have ended, it is the one that was told since.
+ */
+static bool goes_on(struct kri_watched *watched, unsigned int rule, const struct kryos_episode *told)
+{
+	struct kryos_episode episode;
+
+	if (kryos_evaluator_look(watched->evaluator, rule, &episode) <= 0)
+		return false;
+	if (kri_announced_has_end(watched, &episode, KRYOS_EPISODE_OPEN)) {
+		kri_watched_adopt(watched, &episode, told);
+		kri_alarms_take(watched, &episode, true);
+	}
+	return kri_instant_is_same(&episode.trigger, &told->trigger);
+}
+
 /*
  * Of what was told to be open and is not found among what is stored, nothing is known any more from its trigger on: the
- * samples are gone, or the rule is.
+ * samples are gone, or their period's row is in range, or the rule is gone. What was told with the state it knows.
  */
-static void end_unknown(struct kri_watched *watched)
+static void end_unknown(const struct feed *feed)
 {
-	struct kri_announced *announced;
+	struct kri_watched *watched = feed->watched;
 
-	while ((announced = kri_announced_take(watched, NULL, NULL))) {
+	for (struct kri_announced *at = watched->announced; at; at = at->next) {
+		struct kryos_episode *episode = &at->episode;
 		unsigned int i = 0;
 
-		while (i < watched->rule_count && strcmp(watched->rule_names[i], announced->episode.name) != 0)
+		if (is_known(feed, &episode->trigger) || kri_announced_has_end(watched, episode, KRYOS_EPISODE_OPEN))
+			continue;
+		while (i < watched->rule_count && strcmp(watched->rule_names[i], episode->name) != 0)
 			i++;
-		announced->episode.ended_by =
-			i < watched->rule_count ? KRYOS_EPISODE_SENSOR_LOST : KRYOS_EPISODE_RECONFIGURED;
-		announced->episode.end = announced->episode.trigger;
-		kri_alarms_take(watched, &announced->episode, true);
-		kri_news_tell(watched, &announced->episode, NULL);
-		free(announced);
+		if (i < watched->rule_count && goes_on(watched, i, episode))
+			continue;
+		episode->ended_by = i < watched->rule_count ? KRYOS_EPISODE_SENSOR_LOST : KRYOS_EPISODE_RECONFIGURED;
+		episode->end = episode->trigger;
+		kri_alarms_take(watched, episode, true);
+		kri_news_tell(watched, episode, NULL);
 	}
 }
 
@@ -434,6 +432,26 @@ static void drop_stale(struct kri_watched *watched)
 	}
 }
 
+void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
+{
+	struct feed feed = { .watched = watched };
+
+	if (open_feed(&feed)) {
+		feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
+		/* Where state.db was lost the state is older than events that could be saved. */
+		if (feed.result >= 0)
+			feed.result = kri_announced_load(watched, feed.reader, false);
+		if (feed.result >= 0)
+			feed.result = kryos_reader_seek(feed.reader, after_seq + 1);
+		kri_watched_hold_kept(watched);
+		judge_all(&feed);
+		if (feed.result >= 0)
+			end_unknown(&feed);
+		kri_announced_free(watched);
+	}
+	close_feed(&feed);
+}
+
 void kri_watched_replay_lost(struct kri_watched *watched)
 {
 	struct feed feed = { .watched = watched };
@@ -449,7 +467,7 @@ void kri_watched_replay_lost(struct kri_watched *watched)
 		watched->quiet = false;
 		take_open(watched);
 		if (feed.result >= 0)
-			end_unknown(watched);
+			end_unknown(&feed);
 		drop_stale(watched);
 		kri_announced_free(watched);
 	}

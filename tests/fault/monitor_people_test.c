@@ -144,32 +144,6 @@ static void measure(struct trace *trace)
 	drain_expected(trace);
 }
 
-/* As a state that is too long is kept. */
-static void cut_evaluator_out(struct watch *watch)
-{
-	size_t count, exposed, head;
-	int64_t seq;
-	char *bytes, *line, *out;
-	void *kept;
-
-	rig_start(watch->rig, KRYOS_STORE_CONFIG(.board = "one"));
-	assert_ok(kri_store_get_state(watch->rig->store, "alarm:" FRIDGE, &kept, &count, &seq));
-	bytes = kept;
-	line = memmem(bytes, count, "\nexposure ", 10);
-	assert_non_null(line);
-	head = (size_t)(line + 1 - bytes);
-	exposed = (size_t)strtoul(line + 10, NULL, 10);
-	out = malloc(count + 64);
-	assert_non_null(out);
-	memcpy(out, bytes, head);
-	head += (size_t)snprintf(out + head, 64, "exposure %zu\nevaluator 0\n", exposed);
-	memcpy(out + head, bytes + count - exposed, exposed);
-	assert_ok(kri_store_put_state(watch->rig->store, "alarm:" FRIDGE, out, head + exposed, NULL, 0));
-	rig_stop(watch->rig);
-	free(out);
-	free(kept);
-}
-
 /* The stopped store's, to come back later. */
 static void save_state(struct trace *trace)
 {
@@ -201,7 +175,7 @@ static void suffer(struct trace *trace, enum fate fate)
 	if (fate == FATE_LOST) {
 		watch_lose_state(trace->watch);
 	} else if (fate == FATE_IN_PART) {
-		cut_evaluator_out(trace->watch);
+		watch_cut_evaluator_out(trace->watch);
 	} else if (fate == FATE_OLDER) {
 		snprintf(sql, sizeof(sql), "ATTACH '%s' AS old; INSERT OR REPLACE INTO state SELECT * FROM old.state",
 		         in(rig->folder, "old.db"));

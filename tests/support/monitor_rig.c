@@ -133,6 +133,31 @@ void watch_lose_state(struct watch *watch)
 	assert_true(rig_sql(in(watch->rig->path, "state.db"), "DELETE FROM state") > 0);
 }
 
+void watch_cut_evaluator_out(struct watch *watch)
+{
+	size_t count, exposed, head;
+	int64_t seq;
+	char *bytes, *line, *out;
+	void *kept;
+
+	rig_start(watch->rig, KRYOS_STORE_CONFIG(.board = "one"));
+	assert_ok(kri_store_get_state(watch->rig->store, "alarm:" FRIDGE, &kept, &count, &seq));
+	bytes = kept;
+	line = memmem(bytes, count, "\nexposure ", 10);
+	assert_non_null(line);
+	head = (size_t)(line + 1 - bytes);
+	exposed = (size_t)strtoul(line + 10, NULL, 10);
+	out = malloc(count + 64);
+	assert_non_null(out);
+	memcpy(out, bytes, head);
+	head += (size_t)snprintf(out + head, 64, "exposure %zu\nevaluator 0\n", exposed);
+	memcpy(out + head, bytes + count - exposed, exposed);
+	assert_ok(kri_store_put_state(watch->rig->store, "alarm:" FRIDGE, out, head + exposed, NULL, 0));
+	rig_stop(watch->rig);
+	free(out);
+	free(kept);
+}
+
 void watch_crash(struct watch *watch, const char *name)
 {
 	struct rig *rig = watch->rig;

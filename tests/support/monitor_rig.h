@@ -39,6 +39,8 @@ unsigned int watch_stored(struct watch *watch, enum kryos_event_type type, char 
 void watch_crash(struct watch *watch, const char *name);
 /* What the stopped store keeps of the monitor is gone. */
 void watch_lose_state(struct watch *watch);
+/* ... or of the fridge without the evaluator's part, as a state is kept that is too long. */
+void watch_cut_evaluator_out(struct watch *watch);
 
 /* Above 8 C for 5 min. */
 extern const struct kryos_rule watch_warm;

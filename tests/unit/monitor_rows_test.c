@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Judging what the store holds where it does not hold every measurement: rows of periods, and changes between them. */
 #include "monitor_rig.h"
+#include <errno.h>
 #include <kryos/history.h>
+#include <stdio.h>
+#include <string.h>
 
 /* As a sampler with record_ns stores it. */
 static int64_t append_row(struct watch *watch, uint32_t channel, int64_t value_micro, int64_t after_ns)
@@ -302,6 +305,135 @@ static void the_exposure_too_takes_a_row_for_all_of_its_period(void **state)
 	watch_stop(watch);
 }
 
+/* The state of the stopped store is to come back later; or it does. */
+static void save_state(struct watch *watch)
+{
+	char sql[600];
+
+	fclose(fopen(in(watch->rig->folder, "old.db"), "w"));
+	snprintf(sql, sizeof(sql), "ATTACH '%s' AS old; CREATE TABLE old.state AS SELECT * FROM state",
+	         in(watch->rig->folder, "old.db"));
+	rig_sql(in(watch->rig->path, "state.db"), sql);
+}
+
+static void find_older_state(struct watch *watch)
+{
+	char sql[600];
+
+	snprintf(sql, sizeof(sql), "ATTACH '%s' AS old; INSERT OR REPLACE INTO state SELECT * FROM old.state",
+	         in(watch->rig->folder, "old.db"));
+	assert_true(rig_sql(in(watch->rig->path, "state.db"), sql) > 0);
+}
+
+static void start_recorded(struct watch *watch)
+{
+	watch_start(watch);
+	watch_recorded(watch, FRIDGE, &watch_warm, NULL, KRYOS_MINUTES(10));
+}
+
+/* Stops after a minute that the saved state knows, and goes on; each later minute is in a row only. */
+static void begin_to_record(struct watch *watch)
+{
+	start_recorded(watch);
+	watch_minute(watch, 5000000);
+	watch_stop(watch);
+	save_state(watch);
+	start_recorded(watch);
+}
+
+static void judge_minutes(struct watch *watch, int minutes, int64_t value_micro)
+{
+	struct kryos_sample sample;
+
+	for (int i = 0; i < minutes; i++)
+		watch_judge(watch, watch->rig->fridge, value_micro, &sample);
+}
+
+/* One ON is stored, and one end of it. */
+static void assert_told_once(struct watch *watch, enum kryos_episode_end why)
+{
+	struct kryos_episode on, off;
+
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_ON, NULL, &on), 1);
+	assert_int_equal(watch_stored(watch, KRYOS_EVENT_ALARM_OFF, NULL, &off), 1);
+	assert_int_equal(off.ended_by, why);
+	assert_int_equal(off.start.t_boot_ns, on.start.t_boot_ns);
+	assert_int_equal(off.trigger.t_boot_ns, on.trigger.t_boot_ns);
+}
+
+static void by_rows_an_alarm_that_was_told_goes_on_as_it_was_told(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+	int64_t trigger;
+
+	begin_to_record(watch);
+	judge_minutes(watch, 3, 5000000);
+	judge_minutes(watch, 7, 9000000);
+	assert_int_equal(watch->on, 1);
+	trigger = watch->last.trigger.t_boot_ns;
+	append_row(watch, watch->rig->fridge, 8100000, 0);
+	watch_stop(watch);
+	find_older_state(watch);
+	start_recorded(watch);
+	assert_int_equal(watch->on + watch->off, 0);
+	assert_ok(kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	assert_int_equal(alarm.episode.trigger.t_boot_ns, trigger);
+	judge_minutes(watch, 1, 9000000);
+	watch_stop(watch);
+	start_recorded(watch);
+	judge_minutes(watch, 1, 5000000);
+	assert_told_once(watch, KRYOS_EPISODE_RECOVERED);
+	assert_fails(-ENOENT, kryos_monitor_get_alarm(watch->monitor, 1, &alarm));
+	assert_int_equal(watch->last.duration_ns,
+	                 kryos_fake_clock_boot_ns(watch->rig->clock) - KRYOS_MINUTES(1) - watch->last.start.t_boot_ns);
+	watch_stop(watch);
+}
+
+/* The mean of the period is in range. */
+static void what_rows_do_not_find_open_ends(void **state)
+{
+	struct watch *watch = *state;
+
+	begin_to_record(watch);
+	judge_minutes(watch, 3, 5000000);
+	judge_minutes(watch, 7, 9000000);
+	assert_int_equal(watch->on, 1);
+	append_row(watch, watch->rig->fridge, 7900000, 0);
+	watch_stop(watch);
+	find_older_state(watch);
+	start_recorded(watch);
+	assert_told_once(watch, KRYOS_EPISODE_SENSOR_LOST);
+	watch_stop(watch);
+	start_recorded(watch);
+	assert_int_equal(watch->on + watch->off, 0);
+	watch_stop(watch);
+}
+
+/* Told, and acknowledged, in the first period; it was over in the third, which nobody judged, and the state is lost. */
+static void an_acknowledged_alarm_that_rows_find_ended_is_the_one_that_was_told(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_monitor_alarm alarm = { .size = sizeof(alarm) };
+
+	begin_to_record(watch);
+	judge_minutes(watch, 3, 5000000);
+	judge_minutes(watch, 7, 9000000);
+	assert_int_equal(watch->on, 1);
+	append_row(watch, watch->rig->fridge, 8100000, 0);
+	assert_ok(kryos_monitor_acknowledge(watch->monitor, FRIDGE, "warm", "asha", "seen"));
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	append_row(watch, watch->rig->fridge, 9000000, KRYOS_MINUTES(10));
+	append_row(watch, watch->rig->fridge, 5000000, KRYOS_MINUTES(10));
+	watch_stop(watch);
+	watch_cut_evaluator_out(watch);
+	start_recorded(watch);
+	assert_told_once(watch, KRYOS_EPISODE_RECOVERED);
+	assert_fails(-ENOENT, kryos_monitor_get_alarm(watch->monitor, 0, &alarm));
+	watch_stop(watch);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, watch_setup, watch_teardown)
@@ -316,6 +448,9 @@ int main(void)
 		CASE(a_state_that_lasted_until_a_change_was_so_all_the_time),
 		CASE(a_row_that_is_older_than_the_one_before_takes_nothing_back),
 		CASE(the_exposure_too_takes_a_row_for_all_of_its_period),
+		CASE(by_rows_an_alarm_that_was_told_goes_on_as_it_was_told),
+		CASE(what_rows_do_not_find_open_ends),
+		CASE(an_acknowledged_alarm_that_rows_find_ended_is_the_one_that_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
