@@ -36,23 +36,19 @@ void kri_watched_hold(struct kri_watched *watched, const struct kryos_sample *sa
 
 void kri_watched_hold_kept(struct kri_watched *watched)
 {
-	const struct kryos_evaluator *evaluator = watched->evaluator;
+	const struct kri_time *time = &watched->evaluator->time;
 	const struct kryos_instant *at = &watched->judged;
+	struct kryos_sample sample = { .channel = watched->channel,
+		                       .value_micro = watched->state.value_micro,
+		                       .t_boot_ns = at->t_boot_ns,
+		                       .t_wall_ns = at->t_wall_ns,
+		                       .boot = at->boot,
+		                       .trust = (uint16_t)at->trust };
+	bool lasted = watched->lasts && !watched->retired && time->has && kri_instant_is_same(&time->at, at);
 
-	for (unsigned int i = 0; i < evaluator->track_count && !watched->retired; i++) {
-		const struct kri_track *track = &evaluator->tracks[i];
-		bool is_out = kri_rule_is_out(&track->rule, 1000000);
-		struct kryos_sample sample = { .channel = watched->channel,
-			                       .value_micro = is_out == track->last_out ? 1000000 : 0,
-			                       .t_boot_ns = at->t_boot_ns,
-			                       .t_wall_ns = at->t_wall_ns,
-			                       .boot = at->boot,
-			                       .trust = (uint16_t)at->trust };
-
-		if (track->rule.kind != KRYOS_RULE_SENSOR && track->has_last && track->last_ns == evaluator->time.ns &&
-		    is_out != kri_rule_is_out(&track->rule, 0) && kri_instant_is_same(&evaluator->time.at, at))
-			kri_watched_hold(watched, &sample);
-	}
+	watched->lasts = false;
+	if (lasted)
+		kri_watched_hold(watched, &sample);
 }
 
 int kri_watched_judge_due(struct kri_watched *watched, const struct kryos_instant *until)
@@ -60,7 +56,7 @@ int kri_watched_judge_due(struct kri_watched *watched, const struct kryos_instan
 	int64_t due;
 	int r = 0;
 
-	while (r >= 0 && watched->lasts && until->boot == watched->state.boot &&
+	while (r >= 0 && watched->lasts && !watched->retired && until->boot == watched->state.boot &&
 	       (due = kri_evaluator_due(watched->evaluator)) <= until->t_boot_ns) {
 		struct kryos_sample sample = watched->state;
 

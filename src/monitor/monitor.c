@@ -323,8 +323,10 @@ void kri_monitor_let_go(struct kryos_monitor *monitor, uint32_t channel)
 {
 	struct kri_watched *watched = watched_of(monitor, channel);
 
-	if (!watched)
+	if (!watched || !watched->lasts)
 		return;
 	watched->lasts = false;
+	watched->changed = true;
 	kri_watched_await(watched);
+	kri_watched_keep(watched);
 }

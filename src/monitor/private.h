@@ -154,7 +154,7 @@ struct kryos_instant kri_monitor_now(struct kryos_monitor *monitor);
 /* due.c */
 /* From this sample on, which was judged. */
 void kri_watched_hold(struct kri_watched *watched, const struct kryos_sample *sample);
-/* From the newest sample on that a kept state knows. */
+/* What lasted when the state was kept does from the newest sample on that it knows, if that was judged. */
 void kri_watched_hold_kept(struct kri_watched *watched);
 /* What the state that lasts makes due until then. */
 int kri_watched_judge_due(struct kri_watched *watched, const struct kryos_instant *until);

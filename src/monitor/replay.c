@@ -3,7 +3,6 @@
  * Judging what the store holds: samples of the channel, changes of a channel of two states between them, and when the
  * channel was retired and resumed, each at its time. Of a recorded period that is the row of the channel itself.
  */
-#include "../alarm/alarm.h"
 #include "private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -102,25 +101,6 @@ static bool take_newest_state(const struct feed *feed, struct kryos_sample *samp
 		return false;
 	sample->value_micro = feed->newest.value_micro;
 	return true;
-}
-
-/* Changes from before the state was kept are not read: a rule that tells both states apart has what was judged last. */
-static void take_judged_state(struct feed *feed)
-{
-	const struct kryos_evaluator *evaluator = feed->watched->evaluator;
-
-	for (unsigned int i = 0; i < evaluator->track_count; i++) {
-		const struct kri_track *track = &evaluator->tracks[i];
-		bool out = kri_rule_is_out(&track->rule, 1000000);
-
-		if (!track->has_last || track->rule.mode != KRYOS_RULE_CONSECUTIVE ||
-		    track->rule.kind == KRYOS_RULE_SENSOR || out == kri_rule_is_out(&track->rule, 0))
-			continue;
-		feed->newest.boot = track->last.boot;
-		feed->newest.t_boot_ns = track->last.t_boot_ns;
-		feed->newest.value_micro = track->last_out == out ? 1000000 : 0;
-		feed->has_newest = true;
-	}
 }
 
 static bool edge_comes_first(const struct feed *feed)
@@ -272,7 +252,9 @@ static void judge_all(struct feed *feed)
 	feed->has_from = feed->has_last = watched->has_judged;
 	if (feed->has_from)
 		kri_watched_get_remembered(watched, &feed->last);
-	take_judged_state(feed);
+	/* Changes from before the state was kept are not read: what lasts was judged last. */
+	feed->newest = watched->state;
+	feed->has_newest = watched->lasts;
 	if (feed->result >= 0) {
 		find_sample(feed);
 		find_edge(feed);
@@ -459,7 +441,7 @@ void kri_watched_replay_lost(struct kri_watched *watched)
 	kri_monitor_flush(watched->monitor);
 	if (open_feed(&feed)) {
 		feed.result = kri_announced_load(watched, feed.reader, true);
-		watched->has_judged = false;
+		watched->has_judged = watched->lasts = false;
 		if (feed.result >= 0)
 			feed.result = seek_lost(&feed);
 		watched->quiet = true;

@@ -32,6 +32,8 @@ static void write_head(FILE *stream, const struct kri_watched *watched)
 		write_instant(stream, "judged", &watched->judged);
 		fputc('\n', stream);
 	}
+	if (watched->lasts)
+		fprintf(stream, "state %d\n", watched->state.value_micro != 0);
 	if (watched->replayed_seq)
 		fprintf(stream, "seq %" PRId64 "\n", watched->replayed_seq);
 	if (watched->retired) {
@@ -248,6 +250,9 @@ static int64_t read_head(struct kri_watched *watched, struct text *text, int64_t
 		} else if (read_instant(line, "judged", &instant)) {
 			watched->has_judged = true;
 			watched->judged = instant;
+		} else if (read_numbers(line, "state", &number, 1) && (number == 0 || number == 1)) {
+			watched->lasts = true;
+			watched->state.value_micro = number * 1000000;
 		} else if (read_numbers(line, "seq", &number, 1) && number > 0) {
 			watched->replayed_seq = number;
 		} else if (read_numbers(line, "older", &number, 1) && number > 0 && number <= UINT32_MAX) {

@@ -275,7 +275,7 @@ static int enter(struct kri_watched *watched)
 static int begin(struct kri_watched *watched)
 {
 	struct kryos_monitor *monitor = watched->monitor;
-	bool has_state = false;
+	bool has_state = false, lasted;
 	int64_t seq = 0;
 	int r = kri_watched_get_state(watched, &seq, &has_state);
 
@@ -286,7 +286,7 @@ static int begin(struct kri_watched *watched)
 		        "%s: its state is made again from the samples: %s", watched->name, kryos_strerror(r));
 	if (r < 0) {
 		kri_alarms_free(watched);
-		watched->has_judged = watched->retired = has_state = false;
+		watched->has_judged = watched->retired = watched->lasts = has_state = false;
 		watched->replayed_seq = watched->older = 0;
 	}
 	r = kri_known_add(monitor, watched->name);
@@ -296,11 +296,13 @@ static int begin(struct kri_watched *watched)
 		return kryos_fail(-ENOMEM, "monitor: out of memory");
 	kri_watched_note(watched);
 	kri_watched_drain(watched, NULL);
+	lasted = watched->lasts;
 	if (has_state)
 		kri_watched_replay(watched, seq);
 	else
 		kri_watched_replay_lost(watched);
-	if (!has_state || watched->changed)
+	watched->lasts = false; /* until the line is read again, and so it is kept */
+	if (!has_state || watched->changed || lasted)
 		kri_watched_keep(watched);
 	/* From here on it is no channel of which nothing is known: what ends is told, whatever happens. */
 	if (!has_state)

@@ -207,6 +207,70 @@ static void what_was_due_before_a_start_is_known_by_what_was_told(void **state)
 	}
 }
 
+/* From here on nobody judges: as after a crash. */
+static void judge_no_more(struct watch *watch)
+{
+	kryos_monitor_free(watch->monitor);
+	assert_ok(kryos_monitor_new(&watch->monitor, watch->rig->store));
+}
+
+/* A state that was kept after a start, before anything was measured, does not last. */
+static void what_was_judged_before_a_start_makes_nothing_due_after_it(void **state)
+{
+	struct watch *watch = *state;
+
+	begin(watch, door_rules, 1);
+	measure_until(watch, 60, 120, 0);
+	change(watch, 130, OPEN);
+	measure_until(watch, 180, 360, OPEN);
+	watch_stop(watch);
+	begin(watch, NULL, 0);
+	measure(watch, 420, OPEN, KRYOS_QUALITY_GOOD);
+	watch_stop(watch);
+	begin(watch, door_rules, 1);
+	judge_no_more(watch);
+	measure(watch, 440, OPEN, KRYOS_QUALITY_GOOD); /* due would have been 430 */
+	watch_stop(watch);
+	begin(watch, door_rules, 1);
+	assert_int_equal(triggered(watch, "open"), KRYOS_SECONDS(440));
+	watch_stop(watch);
+}
+
+/* Nor does that of a line that was given back, where it is kept. */
+static void what_was_let_go_makes_nothing_due_later(void **state)
+{
+	struct watch *watch = *state;
+
+	begin(watch, door_rules, 1);
+	measure_until(watch, 60, 120, 0);
+	change(watch, 130, OPEN);
+	measure_until(watch, 180, 420, OPEN);
+	kri_monitor_let_go(watch->monitor, watch->rig->room);
+	judge_no_more(watch);
+	measure(watch, 440, OPEN, KRYOS_QUALITY_GOOD);
+	watch_stop(watch);
+	begin(watch, door_rules, 1);
+	assert_int_equal(triggered(watch, "open"), KRYOS_SECONDS(440));
+	watch_stop(watch);
+}
+
+/* It was read until then. */
+static void what_lasts_when_it_is_kept_makes_due_what_comes_after(void **state)
+{
+	struct watch *watch = *state;
+
+	begin(watch, door_rules, 1);
+	measure_until(watch, 60, 120, 0);
+	change(watch, 130, OPEN);
+	measure_until(watch, 180, 420, OPEN);
+	judge_no_more(watch);
+	measure(watch, 440, OPEN, KRYOS_QUALITY_GOOD);
+	watch_stop(watch);
+	begin(watch, door_rules, 1);
+	assert_int_equal(triggered(watch, "open"), KRYOS_SECONDS(430));
+	watch_stop(watch);
+}
+
 static void a_supply_that_fails_is_alarmed_when_it_is_due(void **state)
 {
 	struct watch *watch = *state;
@@ -360,6 +424,9 @@ int main(void)
 		CASE(each_rule_of_a_door_is_due_for_itself),
 		CASE(what_was_not_judged_is_found_as_of_when_it_was_due),
 		CASE(what_was_due_before_a_start_is_known_by_what_was_told),
+		CASE(what_was_judged_before_a_start_makes_nothing_due_after_it),
+		CASE(what_was_let_go_makes_nothing_due_later),
+		CASE(what_lasts_when_it_is_kept_makes_due_what_comes_after),
 		CASE(a_supply_that_fails_is_alarmed_when_it_is_due),
 		CASE(a_step_of_the_wall_clock_makes_nothing_due),
 		CASE(nothing_is_due_of_what_nobody_measures_any_more),
