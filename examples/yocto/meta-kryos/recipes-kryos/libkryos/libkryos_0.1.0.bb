@@ -88,13 +88,17 @@ FILES:${PN}-daemon = "${sbindir}/cryo_daemon ${sysconfdir}/kryos ${sysconfdir}/i
 FILES:${PN}-tools = "${bindir}/kryosctl"
 CONFFILES:${PN}-daemon = "${sysconfdir}/kryos/station.ini"
 RDEPENDS:${PN}-testing-dev = "${PN}-dev"
-RRECOMMENDS:${PN}-daemon = "${PN}-tools tzdata-core"
+RDEPENDS:${PN}-tools = "${@bb.utils.contains('PACKAGECONFIG', 'with-report', 'ttf-dejavu-sans ttf-dejavu-sans-mono', '', d)}"
+# All of the zones: one that is not there is a mistake in the station file, and tzdata-core has only a few.
+RRECOMMENDS:${PN}-daemon = "${PN}-tools tzdata"
 # A static library goes to a -dev package on purpose: fakes are for tests of firmware, not for images.
 INSANE_SKIP:${PN}-testing-dev += "staticdev"
 
-SYSTEMD_PACKAGES = "${PN}-daemon"
+# Where there is no daemon, there is neither unit nor script; systemd.bbclass does not build a package that has none.
+DAEMON_PACKAGES = "${@bb.utils.contains('PACKAGECONFIG', 'build-daemon', '${PN}-daemon', '', d)}"
+SYSTEMD_PACKAGES = "${DAEMON_PACKAGES}"
 SYSTEMD_SERVICE:${PN}-daemon = "cryo_daemon.service"
-INITSCRIPT_PACKAGES = "${PN}-daemon"
+INITSCRIPT_PACKAGES = "${DAEMON_PACKAGES}"
 INITSCRIPT_NAME:${PN}-daemon = "cryo_daemon"
 INITSCRIPT_PARAMS:${PN}-daemon = "defaults 60"
 USERADD_PACKAGES = "${PN}-daemon"
