@@ -72,8 +72,8 @@ int kri_watched_judge_due(struct kri_watched *watched, const struct kryos_instan
 void kri_watched_await(struct kri_watched *watched)
 {
 	struct kryos_monitor *monitor = watched->monitor;
-	int64_t due = watched->lasts && watched->state.boot == monitor->boot ? kri_evaluator_due(watched->evaluator)
-	                                                                     : INT64_MAX;
+	bool known = watched->lasts && !watched->has_aside && watched->state.boot == monitor->boot;
+	int64_t due = known ? kri_evaluator_due(watched->evaluator) : INT64_MAX;
 
 	if (due < INT64_MAX - patience_ns(watched))
 		kri_timer_set(monitor->ctx, &watched->due, due + patience_ns(watched));

@@ -42,6 +42,14 @@ int kryos_monitor_new(struct kryos_monitor **ret_monitor, struct kryos_store *st
 	return 0;
 }
 
+static int judge_aside(struct kri_watched *watched)
+{
+	if (!watched->has_aside || watched->leaving)
+		return 0;
+	watched->has_aside = false;
+	return kri_watched_is_older(watched, &watched->aside) ? 0 : kri_watched_judge(watched, &watched->aside);
+}
+
 void kryos_monitor_free(struct kryos_monitor *monitor)
 {
 	if (!monitor || kri_ctx_check(monitor->ctx) < 0)
@@ -52,6 +60,7 @@ void kryos_monitor_free(struct kryos_monitor *monitor)
 		struct kri_watched *watched = monitor->channels;
 
 		monitor->channels = watched->next;
+		judge_aside(watched);
 		kri_watched_note(watched);
 		/* What is not stored now is told again by what is: the samples, judged after the next start. */
 		if (watched->changed && !kri_watched_keep(watched))
@@ -274,6 +283,32 @@ int kri_watched_taken(struct kri_watched *watched, int r)
 	return r;
 }
 
+/*
+ * A round may find another state before the change is told by which it came. When that was says the change, and so
+ * whether anything was due: until then, or for a round, the measurement is set aside.
+ */
+static bool set_aside(struct kri_watched *watched, const struct kryos_sample *sample)
+{
+	if (!watched->lasts || !watched->debounce_ns || watched->has_aside ||
+	    !kryos_quality_is_measured(sample->quality) || sample->value_micro == watched->state.value_micro)
+		return false;
+	watched->aside = *sample;
+	watched->has_aside = true;
+	kri_watched_await(watched);
+	return true;
+}
+
+static int take_one(struct kri_watched *watched, const struct kryos_sample *sample)
+{
+	int r;
+
+	/* A door's measurement is of its round's instant; what was told of the door since is newer. */
+	if (kri_watched_is_older(watched, sample) || set_aside(watched, sample))
+		return 0;
+	r = judge_aside(watched);
+	return kri_watched_taken(watched, r < 0 ? r : kri_watched_judge(watched, sample));
+}
+
 int kryos_monitor_take(struct kryos_monitor *monitor, struct kryos_sample *samples, size_t count)
 {
 	int r = kri_monitor_check(monitor), result = 0;
@@ -287,9 +322,7 @@ int kryos_monitor_take(struct kryos_monitor *monitor, struct kryos_sample *sampl
 		if (!watched)
 			continue;
 		sample = with_boot(monitor, &samples[i]);
-		/* A door's measurement is of its round's instant; what was told of the door since is newer. */
-		if (!kri_watched_is_older(watched, &sample) &&
-		    kri_watched_taken(watched, kri_watched_judge(watched, &sample)) < 0 && result >= 0)
+		if (take_one(watched, &sample) < 0)
 			result = -ENOMEM;
 		samples[i].alarm = watched->open;
 	}
@@ -300,15 +333,22 @@ int kri_monitor_take_state(struct kryos_monitor *monitor, const struct kryos_sam
 {
 	struct kri_watched *watched = watched_of(monitor, sample->channel);
 	struct kryos_sample own = *sample;
+	int r = 0;
 
 	if (!watched)
 		return 0;
 	own = with_boot(monitor, &own);
+	if (watched->has_aside && own.t_boot_ns >= watched->aside.t_boot_ns)
+		r = judge_aside(watched);
 	if (kri_watched_is_older(watched, &own)) {
 		kri_watched_put_last(watched, &own);
 		lasted_ns = 0;
 	}
-	return kri_watched_taken(watched, kri_watched_judge_change(watched, &own, lasted_ns));
+	if (r >= 0)
+		r = kri_watched_judge_change(watched, &own, lasted_ns);
+	if (r >= 0)
+		r = judge_aside(watched);
+	return kri_watched_taken(watched, r);
 }
 
 void kri_monitor_set_debounce(struct kryos_monitor *monitor, uint32_t channel, int64_t debounce_ns)
@@ -325,6 +365,7 @@ void kri_monitor_let_go(struct kryos_monitor *monitor, uint32_t channel)
 
 	if (!watched || !watched->lasts)
 		return;
+	judge_aside(watched);
 	watched->lasts = false;
 	watched->changed = true;
 	kri_watched_await(watched);

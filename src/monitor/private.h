@@ -83,7 +83,9 @@ struct kri_watched {
 	struct kryos_instant judged; /* up to here everything was judged, or is not to be */
 	struct kryos_sample state;   /* the newest that was judged */
 	bool lasts;                  /* the channel has two of them, and is in this one until it changes */
-	int64_t debounce_ns;         /* a change is told so much later; 0: none is told, it is only measured */
+	struct kryos_sample aside;   /* found another state, and waits for the change to be told */
+	bool has_aside;
+	int64_t debounce_ns; /* a change is told so much later; 0: none is told, it is only measured */
 	struct kri_timer due;
 	int64_t replayed_seq; /* while what is stored is judged: up to here; 0: as the store says */
 

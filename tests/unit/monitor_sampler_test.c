@@ -245,6 +245,36 @@ static void a_door_that_is_shut_in_the_last_moment_raises_no_alarm(void **state)
 	}
 }
 
+/* Due half a second before a round, and shut just before it: the round finds that before the change is told. */
+static void a_round_before_the_change_is_told_takes_no_alarm_away(void **state)
+{
+	struct bench *bench = *state;
+
+	add_lid(bench);
+	for (int seen = 1; seen >= 0; seen--) {
+		int64_t round = seen ? 1020 : 1620;
+
+		go_to(bench, round - 301);
+		advance(bench, KRYOS_MILLISECONDS(500));
+		kryos_model_drive(bench->wire, 1, kryos_fake_clock_boot_ns(bench->clock));
+		advance(bench, KRYOS_MILLISECONDS(500));
+		go_to(bench, round - 1);
+		if (!seen)
+			kryos_model_lose_edges(bench->wire, 1, 0);
+		kryos_model_drive(bench->wire, 0, KRYOS_SECONDS(round) - KRYOS_MILLISECONDS(10));
+		for (int i = 0; i < 5; i++)
+			advance(bench, i ? KRYOS_MILLISECONDS(300) : KRYOS_SECONDS(1));
+		/* Where nobody saw it, it may have been before it was due. */
+		assert_int_equal(bench->on, 1);
+		assert_int_equal(bench->off, 1);
+		assert_int_equal(bench->last.trigger.t_boot_ns, KRYOS_SECONDS(1020) - KRYOS_MILLISECONDS(500));
+		assert_int_equal(bench->last.end.t_boot_ns, KRYOS_SECONDS(1020) - KRYOS_MILLISECONDS(10));
+	}
+	go_to(bench, 1740);
+	assert_int_equal(bench->on, 1);
+	assert_int_equal(bench->samples[(bench->count - 1) % KEPT].alarm, 0);
+}
+
 /* A loop that stands still finds what it would have found in time. */
 static void a_loop_that_comes_late_alarms_as_of_when_it_was_due(void **state)
 {
@@ -522,6 +552,7 @@ int main(void)
 		CASE(a_door_counts_from_when_it_was_opened),
 		CASE(a_door_is_alarmed_when_it_is_due_at_any_phase_of_the_rounds),
 		CASE(a_door_that_is_shut_in_the_last_moment_raises_no_alarm),
+		CASE(a_round_before_the_change_is_told_takes_no_alarm_away),
 		CASE(a_loop_that_comes_late_alarms_as_of_when_it_was_due),
 		CASE(nothing_is_due_of_a_door_that_cannot_be_read),
 		CASE(nothing_is_due_where_nobody_reads_the_line),
