@@ -214,8 +214,8 @@ bool kri_known_has(const struct kryos_monitor *monitor, const char *channel);
 void kri_known_free(struct kryos_monitor *monitor);
 
 /* replay.c: judges what is stored of the channel after that seq, or where nothing is known of it the newest ten days
- * stored. */
-void kri_watched_replay(struct kri_watched *watched, int64_t after_seq);
+ * stored. < 0: not all of it, which is logged. */
+int kri_watched_replay(struct kri_watched *watched, int64_t after_seq);
 void kri_watched_replay_lost(struct kri_watched *watched);
 /* The reader's next, of which that is one; where it is busy for up to a second. */
 int kri_stored_next(struct kryos_reader *reader, int (*next)(struct kryos_reader *, const struct kryos_record **),

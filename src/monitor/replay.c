@@ -267,10 +267,12 @@ static void judge_all(struct feed *feed)
 			kri_watched_keep(watched);
 	}
 	retire_until(feed, NULL);
-	watched->replayed_seq = 0;
 	watched->lasts = false; /* until the line is read again */
 	if (r < 0)
 		feed->result = r;
+	/* Where not all could be read the next start goes on from there. */
+	if (feed->result >= 0)
+		watched->replayed_seq = 0;
 }
 
 static bool open_feed(struct feed *feed)
@@ -283,13 +285,16 @@ static bool open_feed(struct feed *feed)
 	return feed->result >= 0;
 }
 
-static void close_feed(struct feed *feed)
+/* 0 where all was judged, and where nothing is stored. */
+static int close_feed(struct feed *feed)
 {
 	kryos_reader_close(feed->reader);
-	if (feed->result < 0 && feed->result != -ENOENT)
-		kri_log(feed->watched->monitor->ctx, KRYOS_LOG_WARNING, "monitor", feed->result,
-		        "%s: not all that was stored since its state was kept could be judged: %s", feed->watched->name,
-		        kryos_strerror(feed->result));
+	if (feed->result >= 0 || feed->result == -ENOENT)
+		return 0;
+	kri_log(feed->watched->monitor->ctx, KRYOS_LOG_WARNING, "monitor", feed->result,
+	        "%s: not all that was stored since its state was kept could be judged: %s", feed->watched->name,
+	        kryos_strerror(feed->result));
+	return feed->result;
 }
 
 /*
@@ -414,7 +419,7 @@ static void drop_stale(struct kri_watched *watched)
 	}
 }
 
-void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
+int kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
 {
 	struct feed feed = { .watched = watched };
 
@@ -431,7 +436,7 @@ void kri_watched_replay(struct kri_watched *watched, int64_t after_seq)
 			end_unknown(&feed);
 		kri_announced_free(watched);
 	}
-	close_feed(&feed);
+	return close_feed(&feed);
 }
 
 void kri_watched_replay_lost(struct kri_watched *watched)

@@ -137,7 +137,10 @@ int kri_monitor_visit_channel(struct kryos_monitor *monitor, const char *channel
 	enter(watched);
 	if (judged) {
 		kri_watched_drain(watched, NULL);
-		kri_watched_replay(watched, seq);
+		r = kri_watched_replay(watched, seq);
+		if (r < 0)
+			snprintf(watched->unread, sizeof(watched->unread),
+			         "not all that is stored could be judged: %.120s", kryos_strerror(r));
 	} else {
 		watched->open = open_of_alarms(watched);
 	}

@@ -409,10 +409,45 @@ static void a_retirement_in_words_of_others_is_one(void **state)
 	watch_stop(watch);
 }
 
+/* An alarm may be among what was not read: to who looks the channel is not known, and nothing of it is written. */
+static void what_cannot_be_read_whole_is_judged_by_the_next_start(void **state)
+{
+	struct watch *watch = *state;
+	struct kri_visited visited;
+
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	watch_minute(watch, 5000000);
+	watch_stop(watch);
+	watch_start(watch);
+	kryos_monitor_free(watch->monitor);
+	watch->monitor = NULL;
+	for (int i = 0; i < 10; i++)
+		watch_minute(watch, 9000000);
+	watch_stop(watch);
+	watch_start(watch);
+	rig_sql(in(watch->rig->path, "state.db"), "ALTER TABLE event RENAME TO hidden");
+	assert_ok(kri_monitor_visit(watch->monitor));
+	assert_true(kri_monitor_get_visited(watch->monitor, 0, &visited));
+	assert_non_null(visited.unread);
+	assert_fails(-EAGAIN, kryos_monitor_retire(watch->monitor, FRIDGE, "asha", "empty"));
+	kryos_monitor_free(watch->monitor);
+	assert_ok(kryos_monitor_new(&watch->monitor, watch->rig->store));
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	rig_sql(in(watch->rig->path, "state.db"), "ALTER TABLE hidden RENAME TO event");
+	assert_int_equal(watch->on, 0);
+	watch_stop(watch);
+	watch_start(watch);
+	watch_rules(watch, FRIDGE, &watch_warm, 1);
+	assert_int_equal(watch->on, 1);
+	watch_stop(watch);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, watch_setup, watch_teardown)
 	const struct CMUnitTest tests[] = {
+		CASE(what_cannot_be_read_whole_is_judged_by_the_next_start),
 		CASE(what_was_stored_behind_its_back_is_judged_at_the_next_start),
 		CASE(what_is_watched_no_more_ends_and_is_forgotten),
 		CASE(who_acknowledged_and_why_outlives_a_restart),
