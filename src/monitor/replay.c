@@ -130,7 +130,7 @@ static void pass_mark(struct feed *feed)
 
 	retire_until(feed, &at);
 	if (feed->edge_type == KRYOS_EVENT_START)
-		feed->watched->lasts = false;
+		feed->watched->lasts = feed->has_newest = false;
 	else
 		r = kri_watched_judge_due(feed->watched, &at);
 	if (r < 0)

@@ -226,6 +226,28 @@ static void a_row_of_both_states_without_a_change_says_nothing(void **state)
 	watch_stop(watch);
 }
 
+/* It may have been another when the line was read again. */
+static void a_change_from_before_a_start_says_nothing_of_a_row_after_it(void **state)
+{
+	struct watch *watch = *state;
+	uint32_t lid;
+
+	for (int started = 0; started < 2; started++) {
+		watch_start(watch);
+		assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
+		change(watch, lid, 1000000, 0, KRYOS_SECONDS(1));
+		if (started)
+			assert_ok(kryos_store_add_event(watch->rig->store,
+			                                &(struct kryos_event){ .type = KRYOS_EVENT_START }));
+		append_row(watch, lid, 500000, KRYOS_MINUTES(7));
+		watch_recorded(watch, "lid.open", &open, "/", KRYOS_MINUTES(8));
+		assert_int_equal(watch->on, !started);
+		watch_stop(watch);
+		rig_remove(watch->rig);
+		kryos_fake_clock_reboot(watch->rig->clock);
+	}
+}
+
 /* Between two changes, the second of which tells how long it was so, no row is needed. */
 static void a_state_that_lasted_until_a_change_was_so_all_the_time(void **state)
 {
@@ -445,6 +467,7 @@ int main(void)
 		CASE(an_alarm_that_came_between_two_rows_goes_on),
 		CASE(a_row_of_both_states_goes_on_with_what_was_judged_last),
 		CASE(a_row_of_both_states_without_a_change_says_nothing),
+		CASE(a_change_from_before_a_start_says_nothing_of_a_row_after_it),
 		CASE(a_state_that_lasted_until_a_change_was_so_all_the_time),
 		CASE(a_row_that_is_older_than_the_one_before_takes_nothing_back),
 		CASE(the_exposure_too_takes_a_row_for_all_of_its_period),
