@@ -412,6 +412,39 @@ static void by_rows_an_alarm_that_was_told_goes_on_as_it_was_told(void **state)
 	watch_stop(watch);
 }
 
+/* Its change is stored, so that it is found to the second; it is shut in the life that goes on. */
+static void a_door_that_was_told_goes_on_over_an_older_state(void **state)
+{
+	struct watch *watch = *state;
+	struct kryos_sample sample;
+	uint32_t lid;
+
+	for (int life = 0; life < 3; life++) {
+		watch_start(watch);
+		assert_ok(kryos_channel_add(watch->rig->ctx, "lid.open", "/", &lid));
+		watch_recorded(watch, "lid.open", &open, "/", KRYOS_MINUTES(8));
+		if (life == 0)
+			watch_judge(watch, lid, 0, &sample);
+		if (life == 1)
+			change(watch, lid, 1000000, 0, KRYOS_SECONDS(30));
+		for (int i = 0; life == 1 && i < 7; i++)
+			watch_judge(watch, lid, 1000000, &sample);
+		if (life == 1)
+			append_row(watch, lid, 900000, 0);
+		assert_int_equal(watch->on, life == 1);
+		assert_int_equal(watch->off, 0);
+		if (life == 2)
+			change(watch, lid, 0, KRYOS_MINUTES(7), KRYOS_SECONDS(10));
+		if (life == 2)
+			assert_told_once(watch, KRYOS_EPISODE_RECOVERED);
+		watch_stop(watch);
+		if (life == 0)
+			save_state(watch);
+		if (life == 1)
+			find_older_state(watch);
+	}
+}
+
 /* The mean of the period is in range. */
 static void what_rows_do_not_find_open_ends(void **state)
 {
@@ -472,6 +505,7 @@ int main(void)
 		CASE(a_row_that_is_older_than_the_one_before_takes_nothing_back),
 		CASE(the_exposure_too_takes_a_row_for_all_of_its_period),
 		CASE(by_rows_an_alarm_that_was_told_goes_on_as_it_was_told),
+		CASE(a_door_that_was_told_goes_on_over_an_older_state),
 		CASE(what_rows_do_not_find_open_ends),
 		CASE(an_acknowledged_alarm_that_rows_find_ended_is_the_one_that_was_told),
 	};
