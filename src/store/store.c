@@ -2,6 +2,7 @@
 /* The store's life. */
 #include "kept.h"
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,16 @@ static int64_t limit_bytes(struct kryos_store *store)
 	return store->config.keep_bytes < half ? store->config.keep_bytes : half;
 }
 
+/* Segments are opened by name for years, and who embeds us may change its folder meanwhile: daemon() does. */
+static char *absolute(const char *path)
+{
+	char here[PATH_MAX], *whole;
+
+	if (*path == '/' || !getcwd(here, sizeof(here)))
+		return strdup(path);
+	return asprintf(&whole, "%s/%s", here, path) < 0 ? NULL : whole;
+}
+
 static int new_store(struct kryos_store **ret_store, struct kryos_ctx *ctx, const char *path)
 {
 	struct kryos_store *store = calloc(1, sizeof(*store));
@@ -209,7 +220,7 @@ static int new_store(struct kryos_store **ret_store, struct kryos_ctx *ctx, cons
 	kri_cond_init(&store->finished);
 	source = kri_clock_source(ctx, &userdata);
 	source->boot_id(userdata, store->boot_id);
-	store->folder = strdup(path);
+	store->folder = absolute(path);
 	if (!store->folder) {
 		kri_store_unref(store);
 		return -ENOMEM;

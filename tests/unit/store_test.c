@@ -185,6 +185,27 @@ static bool sealed_two(void *data)
 	return closed >= 2;
 }
 
+static void a_folder_that_is_relative_stays_the_same_after_a_chdir(void **state)
+{
+	struct rig *rig = *state;
+	char here[4096], path[4096];
+
+	assert_non_null(getcwd(here, sizeof(here)));
+	snprintf(path, sizeof(path), "%s", rig->path);
+	assert_int_equal(chdir(rig->folder), 0);
+	snprintf(rig->path, sizeof(rig->path), "%s", strrchr(path, '/') + 1);
+	rig_start(rig, KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .keep_ns = KRYOS_DAYS(1)));
+	assert_int_equal(chdir("/"), 0);
+	memcpy(rig->path, path, sizeof(path));
+	rig_append_minutes(rig, 2);
+	rig_rotate(rig);
+	rig_append_minutes(rig, 2);
+	rig_stop(rig);
+	assert_int_equal(chdir(here), 0);
+	rig_start(rig, NULL);
+	assert_int_equal(rig_count(rig), 4);
+}
+
 static void segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check(void **state)
 {
 	struct rig *rig = *state;
@@ -527,6 +548,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_samples_are_refused_whole, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(a_second_process_is_told_who_writes, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(unusable_folders_are_named, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(a_folder_that_is_relative_stays_the_same_after_a_chdir, rig_setup,
+		                                rig_teardown),
 		cmocka_unit_test_setup_teardown(segments_rotate_by_age_and_are_sealed_so_that_anyone_can_check,
 		                                rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(a_sealed_segment_that_is_gone_is_a_gap_and_no_good_store, rig_setup,
