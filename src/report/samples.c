@@ -242,11 +242,6 @@ static int take_measured(struct kri_report *report, struct kri_report_channel *c
 	return r == -EINVAL ? 0 : r; /* out of order within its boot */
 }
 
-static bool is_doubtful(unsigned int quality)
-{
-	return quality == KRYOS_QUALITY_STUCK || quality == KRYOS_QUALITY_RATE || quality == KRYOS_QUALITY_DISAGREES;
-}
-
 /* Lowest and highest of a recorded period are channels of their own, beside the one that has its mean. */
 static struct kri_report_channel *base_of(struct kri_report *report, const char *name)
 {
@@ -308,8 +303,8 @@ int kri_report_take_sample(struct kri_report *report, const struct kryos_record 
 		return r;
 	if (kryos_quality_is_measured(sample->quality))
 		return take_measured(report, channel, record);
-	channel->doubtful += is_doubtful(sample->quality);
-	channel->failed += !is_doubtful(sample->quality);
+	channel->doubtful += kri_quality_is_doubtful(sample->quality);
+	channel->failed += !kri_quality_is_doubtful(sample->quality);
 	channel->last_failure = sample->quality;
 	return 0;
 }
