@@ -40,9 +40,9 @@ KRYOS_API int kryos_reader_seek_time(struct kryos_reader *reader, int64_t t_wall
  */
 KRYOS_API int kryos_reader_next(struct kryos_reader *reader, const struct kryos_record **ret_record);
 /*
- * The next samples as rows of a table, at most count of them, read many at a time: how many were written; fewer only at
- * the end. The same samples in the same order as by kryos_reader_next, and both go on where the other stopped. What
- * can't be read comes as its error once the rows before it were given.
+ * The next samples as rows of a table, at most count of them, read many at a time: how many were written; 0: the
+ * end. The same samples in the same order as by kryos_reader_next, and both go on where the other stopped. Fewer than
+ * count also come before what can't be read: the next call gives its error.
  */
 KRYOS_API int kryos_reader_read_rows(struct kryos_reader *reader, struct kryos_row *rows, size_t count);
 /* The next stored event, in its own order; as kryos_reader_next. */

@@ -75,7 +75,7 @@ struct kryos_row {
 	int64_t seq;
 	int64_t t_wall_ns;
 	double value;     /* in the channel's unit; NaN where quality is neither measured nor doubtful */
-	uint32_t channel; /* as in struct kryos_sample, of the context that reads */
+	uint32_t channel; /* as in struct kryos_sample, of the context that reads; 0: there its name has another unit */
 	uint32_t round;
 	uint32_t boot;
 	uint16_t quality, trust;

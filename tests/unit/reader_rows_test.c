@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 #include <math.h>
+#include <sys/stat.h>
 
 #define LIMITS KRYOS_STORE_CONFIG(.segment_ns = KRYOS_MINUTES(10), .keep_ns = KRYOS_DAYS(1))
 
@@ -84,10 +85,41 @@ static void a_row_with_a_wrong_checksum_is_left_out_and_counted(void **state)
 	kryos_reader_close(reader);
 }
 
+static void what_cant_be_read_is_told_behind_the_rows_before_it(void **state)
+{
+	struct rig *rig = *state;
+	struct kryos_reader *reader;
+	struct kryos_row rows[16];
+	const char *path;
+	sqlite3 *holder;
+
+	rig_start(rig, LIMITS);
+	rig->store->quiet_ns = KRYOS_MILLISECONDS(1);
+	rig_append_minutes(rig, 5);
+	rig_rotate(rig);
+	rig_append_minutes(rig, 3);
+	rig_rotate(rig);
+	rig_append(rig, rig->fridge, 1);
+	rig_wait_sealed(rig);
+	path = rig_segment_path(rig, 1);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(sqlite3_open(path, &holder), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(holder, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+	assert_ok(kryos_reader_open(&reader, rig->ctx, rig->path));
+	assert_int_equal(kryos_reader_read_rows(reader, rows, 16), 5);
+	assert_int_equal(kryos_reader_read_rows(reader, rows, 16), -EBUSY);
+	assert_int_equal(sqlite3_close(holder), SQLITE_OK);
+	assert_int_equal(kryos_reader_read_rows(reader, rows, 16), 3 + 1);
+	assert_int_equal(kryos_reader_read_rows(reader, rows, 16), 0);
+	kryos_reader_close(reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_are_the_samples_that_next_gives, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(what_cant_be_read_is_told_behind_the_rows_before_it, rig_setup,
+		                                rig_teardown),
 		cmocka_unit_test_setup_teardown(a_row_with_a_wrong_checksum_is_left_out_and_counted, rig_setup,
 		                                rig_teardown),
 	};
