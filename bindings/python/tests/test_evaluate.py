@@ -97,3 +97,9 @@ def test_rows_of_a_log_are_a_table(tmp_path):
     table = kryos.evaluate(log(tmp_path / "log.csv", [f"{START},5.25", f"{START + 60},-1"])).to_pandas()
     assert table["celsius"].tolist() == [5.25, -1.0]
     assert table.index[0] == pandas.Timestamp("2022-05-02T00:00:00Z")
+
+
+@pytest.mark.parametrize("energy", [0, -1, 5000, float("nan"), float("inf")])
+def test_an_energy_that_is_none_is_refused(tmp_path, energy):
+    with pytest.raises(kryos.InputError, match="1 to 1000 kJ/mol"):
+        kryos.evaluate(log(tmp_path / "log.csv", [f"{START},5"]), mkt_energy=energy)

@@ -102,6 +102,39 @@ def test_two_samplings_one_after_the_other_are_rounds_of_their_own(bench, tmp_pa
         assert store.to_pandas().shape == (2, 1)
 
 
+def test_what_an_earlier_sampling_left_is_not_of_the_next(bench, tmp_path):
+    bench.add("bme280@i2c-1:0x76")
+    with kryos.Store(tmp_path / "store") as store:
+        for _ in kryos.sample("bme280@i2c-1:0x76", into=store):
+            break
+        bench.advance(600)
+        begun = bench.now
+        readings = list(kryos.sample("bme280@i2c-1:0x76", into=store, every=60, seconds=120))
+        assert len(readings) == 6 and all(reading.time >= begun for reading in readings)
+
+
+def test_a_context_samples_for_one_at_a_time(bench, tmp_path):
+    bench.add("tmp117@i2c-1:0x48")
+    with kryos.Store(tmp_path / "store") as store:
+        first = kryos.sample({"a": "tmp117@i2c-1:0x48"}, into=store)
+        with pytest.raises(kryos.InputError, match="samples already"):
+            kryos.sample({"b": "tmp117@i2c-1:0x48"}, into=store)
+        assert next(first).channel == "a.temperature"
+        first.close()
+        assert next(kryos.sample({"b": "tmp117@i2c-1:0x48"}, into=store)).channel == "b.temperature"
+
+
+def test_a_disk_that_is_gone_is_told(bench, tmp_path):
+    bench.add("tmp117@i2c-1:0x48")
+    store = kryos.Store(tmp_path / "store")
+    (tmp_path / "store").rename(tmp_path / "away")
+    for _ in range(2):  # as it happens, and when it is known
+        with pytest.warns(RuntimeWarning, match="once they are on the disk: .*No such file"):
+            assert list(kryos.sample({"a": "tmp117@i2c-1:0x48"}, into=store, every=60, seconds=60)) == []
+    with pytest.warns(RuntimeWarning, match="readings were in memory only"):
+        store.close()
+
+
 def test_rounds_by_hand_and_their_news(bench, tmp_path):
     model = bench.add("tmp117@i2c-1:0x48")
     with kryos.Store(tmp_path / "store") as store, kryos.Sampler(store, manual=True) as sampler:

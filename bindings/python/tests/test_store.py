@@ -4,12 +4,13 @@ import multiprocessing
 import os
 import sqlite3
 import threading
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from datetime import datetime, timedelta, timezone
 
 import kryos
 import pytest
 from conftest import celsius
+from kryos import tables
 
 
 def test_what_was_appended_is_read_again_exactly(store, tmp_path):
@@ -90,6 +91,8 @@ def test_a_row_with_a_wrong_checksum_is_left_out_and_said(tmp_path):
     (celsius(5, channel="No Name"), "a-z"),
     (celsius(5, quality="fine"), "good"),
     (celsius(1e300), ""),
+    (celsius(math.nan), "good"),
+    (celsius(math.nan, quality="stuck"), "stuck"),
 ])
 def test_a_reading_that_is_none_is_refused_and_nothing_is_kept(store, reading, part):
     with pytest.raises(kryos.InputError) as caught:
@@ -99,8 +102,55 @@ def test_a_reading_that_is_none_is_refused_and_nothing_is_kept(store, reading, p
 
 
 def test_a_time_without_a_zone_is_refused(store):
-    with pytest.raises(ValueError, match="no zone"):
+    with pytest.raises(kryos.InputError, match="no zone"):
         store.append(kryos.Reading("a.b", 1.0, "Cel", "good", datetime(2026, 1, 1)))
+
+
+def test_a_copy_with_another_time_is_of_that_time(store):
+    (kept,) = store.append(celsius(5))
+    store.append(replace(kept, time=kept.time + timedelta(hours=1)))
+    assert [reading.time.hour for reading in store] == [9, 10]
+
+
+def test_what_cannot_be_read_is_an_error_and_no_end():
+    pytest.importorskip("numpy")
+    answers = [3, kryos.HostError(-16, "busy")]
+
+    def read(rows, count):
+        answer = answers.pop(0)
+        if isinstance(answer, int):
+            return answer
+        raise answer
+
+    with pytest.raises(kryos.HostError, match="busy"):
+        tables.read_all(read)
+
+
+def test_channels_that_have_another_unit_here_are_in_no_column(tmp_path):
+    pytest.importorskip("pandas")
+    for name, unit in (("one", "Cel"), ("two", "V")):
+        with kryos.Store(tmp_path / name) as store:
+            store.append([replace(celsius(1, channel=channel), unit=unit) for channel in ("a.value", "b.value")])
+    with kryos.Context() as context:
+        one, two = (kryos.open(tmp_path / name, context=context) for name in ("one", "two"))
+        assert one.to_pandas().shape == (1, 2)
+        with pytest.warns(RuntimeWarning, match="2 readings"):
+            assert two.to_pandas().shape == (0, 0)
+        assert [(reading.channel, reading.unit) for reading in two] == [("a.value", "V"), ("b.value", "V")]
+    with kryos.open(tmp_path / "two") as two:
+        assert list(two.to_pandas().columns) == ["a.value", "b.value"]
+
+
+def test_a_relative_folder_stays_the_same_after_a_chdir(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    with kryos.Store("store") as store:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        store.append(celsius(5))
+        assert len(list(store)) == 1
+    assert not list((tmp_path / "elsewhere").iterdir())
+    with pytest.raises(kryos.InputError, match="no folder"):
+        kryos.Store("")
 
 
 def test_errors_are_of_their_families(tmp_path):
@@ -209,6 +259,8 @@ def test_a_queue_lends_until_it_is_acknowledged(tmp_path):
             assert queue.status.rejected == 1 and queue.status.dead_letters == 1
             with pytest.raises(FileNotFoundError):
                 queue.ack(999999)
+    with kryos.Store(tmp_path / "store") as store, kryos.Queue(store, "other", channels="fridge.*") as queue:
+        assert [record.reading.value for record in queue if record.reading] == [5, 6, 7]
     with kryos.Store(tmp_path / "store") as store, kryos.Queue(store, "modem") as queue:
         assert [record.seq for record in queue if record.reading] == [records[2].seq]
 

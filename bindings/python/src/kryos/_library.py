@@ -3,8 +3,7 @@
 import os
 from datetime import datetime, timedelta, timezone
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Callable, List, Optional, Tuple, Union
 
 from .errors import InputError, error_for
 
@@ -80,6 +79,16 @@ def _whole(value: bytes) -> bytes:
     return value
 
 
+def number_of(name: Callable[[int], Any], word: str, what: str) -> int:
+    """The number of a word, by the call that gives the word for a number."""
+    words: List[str] = []
+    while text(name(len(words))) != "?":
+        words.append(text(name(len(words))))
+    if word not in words:
+        raise InputError(-22, f"{what} {word!r}: {', '.join(words)} are allowed")
+    return words.index(word)
+
+
 def sized(kind: str) -> Any:
     """A struct of C with its size filled in, as configs and statuses want it."""
     struct = ffi.new(f"struct {kind} *")
@@ -106,7 +115,7 @@ def time_of(t_ns: int) -> datetime:
 
 def time_ns_of(when: datetime) -> int:
     if when.tzinfo is None:
-        raise ValueError("the time has no zone: datetime(..., tzinfo=timezone.utc) has one")
+        raise InputError(-22, f"{when}: the time has no zone; datetime(..., tzinfo=timezone.utc) has one")
     return ((when - _EPOCH) // timedelta(microseconds=1)) * 1000
 
 
@@ -119,5 +128,7 @@ def version() -> str:
     return text(lib.kryos_version())
 
 
-def as_text(path: PathLike) -> str:
-    return str(Path(path))
+def absolute(path: PathLike) -> str:
+    """What it names now it names after a chdir too. Nothing stays nothing, which C refuses."""
+    name = os.fsdecode(path)
+    return os.path.abspath(name) if name else name

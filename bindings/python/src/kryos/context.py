@@ -68,6 +68,7 @@ class Context(Closable):
         # process, and what runs in it, belong to one thread at a time.
         self.lock = threading.RLock()
         self.samplers: "weakref.WeakSet[Any]" = weakref.WeakSet()
+        self.sampling: "Optional[weakref.ref[Any]]" = None  # what takes the news
         self._end = weakref.finalize(self, lib.kryos_ctx_free, self.pointer)
         if made_hook:
             made_hook(self)

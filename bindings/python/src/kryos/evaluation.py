@@ -2,10 +2,10 @@
 """Anybody's log, judged by the device's own alarm rules."""
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from . import tables
-from ._library import PathLike, check, duration_of, encode, ffi, lib, path_bytes, sized, text, time_of
+from ._library import PathLike, check, duration_of, encode, ffi, lib, number_of, path_bytes, sized, text, time_of
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -131,23 +131,17 @@ def evaluate_all(path: PathLike, *, profile: Optional[str] = None, rules: Option
     rules_path = ffi.NULL if rules is None else ffi.new("char[]", path_bytes(rules))
     config.profile, config.rules = profile_text, rules_path
     config.repair, config.days = repair, days
-    kinds = [_number(lib.kryos_vvm_name, kind, "vvm") for kind in vvm]
+    kinds = [number_of(lib.kryos_vvm_name, kind, "vvm") for kind in vvm]
     config.vvm = sum(1 << kind for kind in set(kinds))
-    config.vvm_model = _number(lib.kryos_vvm_model_name, vvm_model, "vvm_model")
+    config.vvm_model = number_of(lib.kryos_vvm_model_name, vvm_model, "vvm_model")
+    # 0 would be the default in C, and a NaN is no number of joules.
+    if mkt_energy is not None and not 1 <= mkt_energy <= 1000:
+        raise InputError(-22, f"mkt_energy {mkt_energy!r}: 1 to 1000 kJ/mol is allowed")
     config.activation_j_per_mol = 0 if mkt_energy is None else round(mkt_energy * 1000)
     out = ffi.new("struct kryos_evaluation **")
     check(lib.kryos_evaluate(out, path_bytes(path), config))
     log = ffi.gc(out[0], lib.kryos_evaluation_free)
     return tuple(_channel(log, number, kinds) for number in range(lib.kryos_evaluation_get_channel_count(log)))
-
-
-def _number(name: Callable[[int], Any], word: str, what: str) -> int:
-    words: List[str] = []
-    while text(name(len(words))) != "?":
-        words.append(text(name(len(words))))
-    if word not in words:
-        raise InputError(-22, f"{what} {word!r}: {', '.join(words)} are allowed")
-    return words.index(word)
 
 
 def _celsius(micro: int, is_known: Any = True) -> Optional[float]:

@@ -30,7 +30,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        return not (self.bad_rows or self.bad_links or self.bad_seals)
+        return not (self.bad_rows or self.bad_links or self.bad_seals or self.first_problem)
 
 
 def verify(path: PathLike, *, anchors: Iterable[Tuple[int, str]] = (), public_key: Optional[str] = None,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A named reader of a store that remembers, over restarts, what it still owes."""
 from dataclasses import dataclass
-from typing import Any, Iterator, Optional, Sequence
+from typing import Any, Iterator, Optional, Sequence, Union
 
 from ._library import check, encode, ffi, lib, sized, text
 from .context import Handle
@@ -38,16 +38,17 @@ class QueueStatus:
 class Queue(Handle):
     """Opens or makes the queue of that name. Iterating lends what is owed now, each record once a session, until ack.
 
-    channels: names or patterns as "fridge.*"; None: all. from_now: a new queue owes only what comes from now on.
+    channels: a name or pattern as "fridge.*", or several; None: all. from_now: a new queue owes only what comes from now on.
     """
 
-    def __init__(self, store: Store, name: str, *, channels: Optional[Sequence[str]] = None,
+    def __init__(self, store: Store, name: str, *, channels: Union[str, Sequence[str], None] = None,
                  from_now: bool = False) -> None:
         super().__init__(f"queue {name}", store.context)
         self.store = store
         config = sized("kryos_queue_config")
         config.from_now = from_now
-        wanted = ffi.NULL if channels is None else ffi.new("char[]", encode(",".join(channels)))
+        names = [channels] if isinstance(channels, str) else channels
+        wanted = ffi.NULL if names is None else ffi.new("char[]", encode(",".join(names)))
         config.channels = wanted
         with store.guard:
             self._open("kryos_queue", lib.kryos_queue_open, encode(name), config, under=store.pointer)

@@ -73,30 +73,41 @@ class Sampler(Handle):
 
 class Readings(Closable, Iterator[Reading]):
     """What kryos.sample gives: the readings, one by one, each of them on the disk. Breaking off is allowed at any time;
-    what was measured until then is kept."""
+    what was measured until then is kept. It takes the news of its context, so there is one at a time."""
 
     def __init__(self, store: Store, probes: Mapping[str, str], every: Seconds, seconds: Optional[Seconds],
                  folder: Optional[_Folder] = None, owned: bool = False) -> None:
         self.store = store
         self._owned, self._folder = owned, folder
         self._names = tuple(f"{name}." for name in probes)
+        self.is_over = True
+        context = store.context
+        with context.lock:
+            other = context.sampling() if context.sampling else None
+            if other and not other.is_over:
+                raise InputError(-22, "the context samples already: all probes in one call, or a context for each")
+            context.sampling = weakref.ref(self)
+        # What an earlier one left behind is news no more.
+        self._start_ns = context.now().boot_ns
+        for _ in context.events():
+            pass
         self._sampler = Sampler(store, every=every)
         # From the first round on, which is within one interval: as many rounds as fit, the first one counted.
         self._length_ns = None if seconds is None else max(nanoseconds(seconds) - nanoseconds(every) // 2, 0)
         self._end_ns = None if self._length_ns is None else (
-            store.context.now().boot_ns + nanoseconds(every) + self._length_ns)
-        self._begun = False
-        self._over = False
+            self._start_ns + nanoseconds(every) + self._length_ns)
+        self._begun = self.is_over = False
         try:
             for name, device in probes.items():
                 self._sampler.add(name, device)
+            self._tell_trouble(store.status.text)
         except BaseException:
             self.close()
             raise
 
     def __next__(self) -> Reading:
         context, last_look = self.store.context, False
-        while not self._over:
+        while not self.is_over:
             reading = next(filter(None, map(self._take, context.events())), None)
             if reading:
                 return reading
@@ -121,19 +132,30 @@ class Readings(Closable, Iterator[Reading]):
         if event.dropped:
             warnings.warn(f"{event.dropped} pieces of news were dropped: the store has all readings", RuntimeWarning,
                           stacklevel=3)
+        if event.type == "store" and event.code < 0:
+            self._tell_trouble(event.text)
         if event.type != "sample" or not event.reading or not event.reading.channel.startswith(self._names):
+            return None
+        # It was on its way to the disk when an earlier one was left.
+        if event.reading.boot_ns < self._start_ns:
             return None
         if not self._begun and self._length_ns is not None:
             self._end_ns = event.reading.boot_ns + self._length_ns
         self._begun = True
         return event.reading
 
+    def _tell_trouble(self, why: str) -> None:
+        """Readings that are not on the disk are not given, so somebody would wait for them in vain."""
+        if why:
+            warnings.warn(f"{self.store.path}: readings come once they are on the disk: {why}", RuntimeWarning,
+                          stacklevel=4)
+
     def fileno(self) -> int:
         return self.store.context.fileno()
 
     def close(self) -> None:
         """Stops measuring. The store stays open, if it was given."""
-        self._over = True
+        self.is_over = True
         self._sampler.close()
         if self._owned:
             self.store.close()
@@ -142,7 +164,7 @@ class Readings(Closable, Iterator[Reading]):
 
     def __del__(self) -> None:
         # A loop that was left by break, or by Ctrl-C.
-        if not getattr(self, "_over", True):
+        if not getattr(self, "is_over", True):
             self.close()
 
 

@@ -6,11 +6,11 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Tuple, Union
 
 from . import tables
-from ._library import (PathLike, Seconds, as_text, check, encode, ffi, lib, nanoseconds, path_bytes, sized, text,
-                       time_ns_of, time_of)
+from ._library import (PathLike, Seconds, absolute, check, encode, ffi, lib, nanoseconds, number_of, path_bytes,
+                       sized, text, time_ns_of, time_of)
 from .context import Context, Handle
 from .errors import InputError
 from .readings import Event, Reading, event_of, reading_of
@@ -71,7 +71,13 @@ class Readable(Handle):
                 return check(lib.kryos_reader_read_rows(reader, rows, count))
 
         with self._reader(since) as reader:
-            return tables.read_all(read)
+            rows = tables.read_all(read)
+        strangers = len(rows) - int((rows["channel"] != 0).sum())
+        if strangers:
+            warnings.warn(f"{self.path}: {strangers} readings are of channels that have another unit in this context: "
+                          "they are of channel 0, and in no column of to_pandas; iterating gives their names",
+                          RuntimeWarning, stacklevel=2)
+        return rows
 
     def to_pandas(self, since: Optional[datetime] = None, *, long: bool = False) -> "pandas.DataFrame":
         """One row for each round, a column for each channel, NaN where the reading is not good; UTC index.
@@ -130,7 +136,7 @@ class Store(Readable):
     def __init__(self, path: PathLike, *, keep: Optional[Seconds] = None, keep_bytes: int = 0,
                  full: str = "drop-oldest", segment: Optional[Seconds] = None,
                  context: Optional[Context] = None) -> None:
-        self.path = as_text(path)
+        self.path = absolute(path)
         if full not in _FULL:
             raise InputError(-22, f"full {full!r}: drop-oldest and refuse are allowed")
         super().__init__(f"store {self.path}", context)
@@ -139,9 +145,13 @@ class Store(Readable):
         config.keep_ns = nanoseconds(keep) if keep is not None else 0
         config.keep_bytes = keep_bytes
         config.segment_ns = nanoseconds(segment) if segment is not None else 0
-        self._open("kryos_store", lib.kryos_store_open, path_bytes(path), config)
+        self._open("kryos_store", lib.kryos_store_open, path_bytes(self.path), config)
 
     def _close(self, pointer: Any) -> None:
+        got = sized("kryos_store_status")
+        if lib.kryos_store_get_status(pointer, got) >= 0 and got.error and got.volatile_samples:
+            warnings.warn(f"{self.path}: closed while {got.volatile_samples} readings were in memory only: "
+                          f"{text(got.text)}", RuntimeWarning, stacklevel=3)
         lib.kryos_store_close(pointer)
 
     @contextmanager
@@ -164,16 +174,23 @@ class Store(Readable):
             return tuple(self.context.reading(samples[i]) for i in range(len(given)))
 
     def _fill(self, sample: Any, reading: Reading) -> None:
-        micro = ffi.new("int64_t *")
+        micro, row = ffi.new("int64_t *"), ffi.new("struct kryos_row *")
         if not math.isnan(reading.value):
             check(lib.kryos_micro_from_double(reading.value, micro))
         sample.value_micro = micro[0]
         sample.channel = self.context.channel(reading.channel, reading.unit)
-        sample.quality = _number_of(lib.kryos_quality_name, reading.quality, "quality")
-        sample.trust = _number_of(lib.kryos_trust_name, reading.trust, "trust")
+        sample.quality = number_of(lib.kryos_quality_name, reading.quality, "quality")
+        sample.trust = number_of(lib.kryos_trust_name, reading.trust, "trust")
         sample.t_boot_ns = reading.boot_ns
-        sample.t_wall_ns = reading.time_ns or time_ns_of(reading.time)
+        # Of a copy with another time the nanoseconds are the original's.
+        exact = time_of(reading.time_ns) == reading.time
+        sample.t_wall_ns = reading.time_ns if exact else time_ns_of(reading.time)
         sample.round = reading.round
+        lib.kryos_row_from_sample(ffi.addressof(sample), row)
+        # In C it would be a zero, and good.
+        if math.isnan(reading.value) and not math.isnan(row.value):
+            raise InputError(-22, f"{reading.channel}: a NaN of quality {reading.quality}: it is \"absent\", or another "
+                                  "that has no value")
 
     def note(self, name: str, text: str) -> None:
         """Stores an event of type audit: who did what. It is durable a moment later."""
@@ -203,10 +220,10 @@ class Reader(Readable):
     """Looks at a store, or at a bundle, without owning it, while another process writes or none does."""
 
     def __init__(self, path: PathLike, *, context: Optional[Context] = None) -> None:
-        self.path = as_text(path)
+        self.path = absolute(path)
         self._idle = threading.Lock()
         super().__init__(f"reader of {self.path}", context)
-        self._open("kryos_reader", lib.kryos_reader_open, path_bytes(path))
+        self._open("kryos_reader", lib.kryos_reader_open, path_bytes(self.path))
 
     def _close(self, pointer: Any) -> None:
         lib.kryos_reader_close(pointer)
@@ -240,15 +257,6 @@ def open(path: PathLike, *, context: Optional[Context] = None) -> Reader:
 def quality_name(number: int) -> str:
     """The word for a number of to_numpy()."""
     return text(lib.kryos_quality_name(number))
-
-
-def _number_of(name: Any, word: str, what: str) -> int:
-    words: List[str] = []
-    while text(name(len(words))) != "?":
-        words.append(text(name(len(words))))
-    if word not in words:
-        raise InputError(-22, f"{what} {word!r}: {', '.join(words)} are allowed")
-    return words.index(word)
 
 
 __all__ = ["DamageWarning", "Reader", "Store", "StoreStatus", "open", "quality_name"]

@@ -22,7 +22,10 @@ def _dtype() -> Any:
 
 
 def read_all(read: Callable[[Any, int], int]) -> "numpy.ndarray[Any, Any]":
-    """read(rows, count) writes rows and says how many; fewer than count: there are no more."""
+    """read(rows, count) writes rows and says how many, or raises; none: there are no more.
+
+    Fewer than count is no end: what can't be read is told by the call behind it.
+    """
     import numpy
 
     rows, done = numpy.empty(_FIRST, _dtype()), 0
@@ -31,16 +34,18 @@ def read_all(read: Callable[[Any, int], int]) -> "numpy.ndarray[Any, Any]":
         got = read(ffi.from_buffer("struct kryos_row[]", rows[done:]), room)
         done += got
         # The memory moves rather than its content: nobody else has seen it yet.
-        rows.resize(done if got < room else 2 * len(rows), refcheck=False)
-        if got < room:
+        if not got:
+            rows.resize(done, refcheck=False)
             return rows
+        if done == len(rows):
+            rows.resize(2 * len(rows), refcheck=False)
 
 
 def channels_of(rows: "numpy.ndarray[Any, Any]", name: Callable[[int], str]) -> Tuple[Tuple[int, str], ...]:
-    """Numbers and names of the channels that are there."""
+    """Numbers and names of the channels that are there; 0 is none."""
     import numpy
 
-    return tuple((int(number), name(int(number))) for number in numpy.unique(rows["channel"]))
+    return tuple((int(number), name(int(number))) for number in numpy.unique(rows["channel"]) if number)
 
 
 def to_wide(rows: "numpy.ndarray[Any, Any]", channels: Sequence[Tuple[int, str]]) -> "pandas.DataFrame":
@@ -48,6 +53,7 @@ def to_wide(rows: "numpy.ndarray[Any, Any]", channels: Sequence[Tuple[int, str]]
     import numpy
     import pandas
 
+    rows = rows[rows["channel"] != 0]
     # A bus that was slow may have handed in its part of a round behind the next one.
     rows = rows[numpy.lexsort((rows["round"], rows["time"], rows["boot"]))]
     first = numpy.ones(len(rows), bool)
