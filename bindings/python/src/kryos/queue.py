@@ -38,7 +38,8 @@ class QueueStatus:
 class Queue(Handle):
     """Opens or makes the queue of that name. Iterating lends what is owed now, each record once a session, until ack.
 
-    channels: a name or pattern as "fridge.*", or several; None: all. from_now: a new queue owes only what comes from now on.
+    channels: a name or pattern as "fridge.*", or several; None: all. from_now: a new queue owes only what comes from
+    now on.
     """
 
     def __init__(self, store: Store, name: str, *, channels: Union[str, Sequence[str], None] = None,

@@ -189,8 +189,8 @@ class Store(Readable):
         lib.kryos_row_from_sample(ffi.addressof(sample), row)
         # In C it would be a zero, and good.
         if math.isnan(reading.value) and not math.isnan(row.value):
-            raise InputError(-22, f"{reading.channel}: a NaN of quality {reading.quality}: it is \"absent\", or another "
-                                  "that has no value")
+            raise InputError(-22, f"{reading.channel}: a NaN can't be {reading.quality}; where there is no value, quality "
+                                  "is \"absent\", or says what failed")
 
     def note(self, name: str, text: str) -> None:
         """Stores an event of type audit: who did what. It is durable a moment later."""
