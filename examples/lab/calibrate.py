@@ -10,18 +10,22 @@ from collections import deque
 
 import kryos
 
+CHANNELS = "probe.temperature", "reference.temperature"
+
 
 def settle(readings, count, within):
-    """Takes readings until the last count of each channel lie within that many kelvin: their means, by channel."""
+    """Takes readings until the last count of both lie within that many kelvin: their means, by channel."""
     last = {}
     for reading in readings:
+        if reading.channel not in CHANNELS:
+            continue  # its humidity, say
         if not reading.is_good:
             print(f"  {reading}")
             last.pop(reading.channel, None)  # what was still before tells nothing about what comes after
             continue
         last.setdefault(reading.channel, deque(maxlen=count)).append(reading.value)
         still = [values for values in last.values() if len(values) == count and max(values) - min(values) <= within]
-        if len(still) == 2:
+        if len(still) == len(CHANNELS):
             return {channel: sum(values) / count for channel, values in last.items()}
     raise SystemExit("calibrate: the time is over, and they are not still: a better stirred bath, or a larger --within")
 
@@ -47,7 +51,7 @@ def main():
             input(f"Point {len(points) + 1} of {options.points}: both in the bath, then Enter ")
             with kryos.sample(probes, into=store, every=options.every, seconds=options.patience) as readings:
                 means = settle(readings, options.count, options.within)
-            point = means["probe.temperature"], means["reference.temperature"]
+            point = tuple(means[channel] for channel in CHANNELS)
             if points and not (point[0] > points[-1][0] and point[1] > points[-1][1]):
                 print(f"  {point[0]:.3f} C is not above the point before it; warmer, please")
                 continue

@@ -19,14 +19,15 @@ COLOURS = {"heat": "tab:red", "freeze": "tab:blue"}
 def from_store(path, channel, profile):
     """A channel's good readings, and what the rules say of them: through the same door as anybody's log."""
     with kryos.open(path) as reader:
-        table = reader.to_pandas()
-    if channel is None and len(table.columns) == 1:
-        channel = table.columns[0]
-    if channel not in table:
-        raise SystemExit(f"plot_month: --channel: one of {', '.join(table.columns) or 'none'} is needed")
-    series = table[channel].dropna()
-    if series.empty:
-        raise SystemExit(f"plot_month: {path}: {channel} has no good reading")
+        table = reader.to_pandas(long=True)
+    table = table[(table["quality"] == "good") & (table["unit"] == "Cel")]
+    channels = sorted(set(table["channel"]))
+    if channel is None and len(channels) == 1:
+        channel = channels[0]
+    if channel not in channels:
+        raise SystemExit("plot_month: --channel: a temperature with good readings is needed: "
+                         f"{', '.join(channels) or 'there is none'}")
+    series = table.loc[table["channel"] == channel, "value"]
     with tempfile.NamedTemporaryFile("w", suffix=".csv") as log:
         log.write("time,celsius\n")
         log.writelines(f"{time.isoformat()},{value:.6f}\n" for time, value in series.items())

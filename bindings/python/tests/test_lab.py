@@ -4,6 +4,7 @@ import os
 import re
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,15 @@ def test_a_probe_is_calibrated_at_two_points(bench, desk, monkeypatch, capsys):
                         "calibrated = 2026-11-20\n")
 
 
+def test_a_probe_that_measures_other_things_too_is_calibrated_by_its_temperature(bench, desk, monkeypatch, capsys):
+    probe, reference = bench.add("bme280@i2c-1:0x76"), bench.add("tmp117@i2c-1:0x48")
+    probe.set("temperature", 20.0)
+    reference.set("temperature", 20.25)
+    monkeypatch.setattr("builtins.input", lambda _: None)
+    run("calibrate.py", "bme280@i2c-1:0x76", "tmp117@i2c-1:0x48", "--count", 5, monkeypatch=monkeypatch)
+    assert "reference 20.250 C: +0.2" in capsys.readouterr().out
+
+
 def test_a_bath_that_is_never_still_calibrates_nothing(bench, desk, monkeypatch):
     bench.add("ds18b20@w1:28-0316a2795bff")
     bench.add("tmp117@i2c-1:0x48").plug(False)
@@ -94,6 +104,7 @@ def test_a_month_is_plotted_of_a_log_and_of_a_store(desk, monkeypatch, capsys):
     assert capsys.readouterr().out == "log.png: 8929 readings, 2 alarms\n"
     with kryos.Store(desk / "store") as store:
         store.append([celsius(9.0, 5 * i, round=i + 1) for i in range(200)])
+        store.append(replace(celsius(50, channel="fridge.humidity"), unit="%RH"))
     run("plot_month.py", "store", "-o", "store.png", monkeypatch=monkeypatch)
     assert capsys.readouterr().out == "store.png: 200 readings, 1 alarms\n"
     for name in ("log.png", "store.png"):
@@ -101,7 +112,7 @@ def test_a_month_is_plotted_of_a_log_and_of_a_store(desk, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="none.csv"):
         run("plot_month.py", "none.csv", monkeypatch=monkeypatch)
     with pytest.raises(SystemExit, match="fridge.temperature"):
-        run("plot_month.py", "store", "--channel", "room.temperature", monkeypatch=monkeypatch)
+        run("plot_month.py", "store", "--channel", "fridge.humidity", monkeypatch=monkeypatch)
 
 
 def test_two_loggers_are_compared(desk, monkeypatch, capsys):
