@@ -181,7 +181,7 @@ static int add_row(struct reading *reading, const struct kri_trace_row *row)
 		reading->room = reading->room ? 2 * reading->room : 1024;
 		rows = realloc(trace->rows, reading->room * sizeof(*rows));
 		if (!rows)
-			return wrong(reading, "out of memory");
+			return kryos_fail(-ENOMEM, "%s: out of memory", reading->path);
 		trace->rows = rows;
 	}
 	trace->rows[trace->count++] = *row;
@@ -290,7 +290,7 @@ static int take_channel(struct reading *reading, const char *line, uint32_t *ret
 	if (!trace->channels)
 		trace->channels = calloc(KRI_TRACE_MAX_CHANNELS, sizeof(*trace->channels));
 	if (!trace->channels)
-		return wrong(reading, "out of memory");
+		return kryos_fail(-ENOMEM, "%s: out of memory", reading->path);
 	memcpy(trace->channels[trace->channel_count], name, length);
 	*ret_channel = trace->channel_count++;
 	return 0;
@@ -331,8 +331,12 @@ static int take_line(struct reading *reading, const char *line)
 		return wrong(reading, "the row has more columns than the header; a decimal point is \".\", not \",\"");
 	if (row.celsius_micro < format->min_micro || row.celsius_micro > format->max_micro)
 		return wrong(reading, "%.*s C is %s", (int)(at - line), line, format->out_of_range);
-	if (reading->channel_column && take_channel(reading, whole, &channel) < 0)
-		return -EBADMSG;
+	if (reading->channel_column) {
+		int r = take_channel(reading, whole, &channel);
+
+		if (r < 0)
+			return r;
+	}
 	if (take_state(reading, whole, reading->door_column, "door", &is_open) < 0 ||
 	    take_state(reading, whole, reading->mains_column, "mains", &mains) < 0)
 		return -EBADMSG;
@@ -359,7 +363,7 @@ static int read_line(struct reading *reading, FILE *stream, char *line)
 		line[length++] = (char)c;
 	}
 	if (c == EOF && ferror(stream))
-		return wrong(reading, "%s", strerror(errno));
+		return kryos_fail(-errno, "%s: %s", reading->path, strerror(errno));
 	if (c == EOF && length == 0)
 		return 0;
 	while (length > 0 && line[length - 1] == '\r')
