@@ -55,6 +55,14 @@ def test_a_part_of_a_round_that_came_late_is_in_its_row(store):
     assert table["b.temperature"].iloc[0] == 3.0 and math.isnan(table["b.temperature"].iloc[1])
 
 
+def test_two_readings_in_one_place_of_the_table_are_told(store):
+    pytest.importorskip("pandas")
+    store.append([celsius(5), celsius(6), celsius(7, 1)])
+    with pytest.warns(RuntimeWarning, match="1 readings"):
+        assert store.to_pandas()["fridge.temperature"].tolist() == [6, 7]
+    assert len(store.to_pandas(long=True)) == 3
+
+
 def test_an_empty_store_is_an_empty_table(store):
     pytest.importorskip("pandas")
     assert len(store.to_numpy()) == 0

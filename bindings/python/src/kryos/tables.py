@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readings by the million: filled by C, as numpy wants them. numpy and pandas are imported when they are asked for."""
+import warnings
 from typing import TYPE_CHECKING, Any, Callable, Sequence, Tuple
 
 from ._library import ffi, lib, text
@@ -62,12 +63,16 @@ def to_wide(rows: "numpy.ndarray[Any, Any]", channels: Sequence[Tuple[int, str]]
         first[1:] |= rows[field][1:] != rows[field][:-1]
     line = numpy.cumsum(first) - 1
     index = pandas.DatetimeIndex(rows["time"][first], tz="UTC", name="time")
-    frame = {}
+    frame, covered = {}, 0
     for number, name in channels:
         wanted = (rows["channel"] == number) & (rows["quality"] == lib.KRYOS_QUALITY_GOOD)
         column = numpy.full(len(index), numpy.nan)
         column[line[wanted]] = rows["value"][wanted]
         frame[name] = column
+        covered += int(wanted.sum() - numpy.isfinite(column).sum())
+    if covered:
+        warnings.warn(f"{covered} readings have channel, time and round of a later one, which has their place in the "
+                      "table: long=True has all", RuntimeWarning, stacklevel=3)
     return pandas.DataFrame(frame, index=index)
 
 
