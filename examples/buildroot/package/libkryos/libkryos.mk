@@ -105,6 +105,15 @@ define LIBKRYOS_INSTALL_STATION_FILE
 endef
 LIBKRYOS_POST_INSTALL_TARGET_HOOKS += LIBKRYOS_INSTALL_STATION_FILE
 
+# udev of systemd or eudev; mdev has a file for all packages (see board/).
+ifeq ($(BR2_PACKAGE_HAS_UDEV),y)
+define LIBKRYOS_INSTALL_UDEV_RULES
+	$(INSTALL) -D -m 0644 $(@D)/examples/cryo_daemon/60-kryos.rules \
+		$(TARGET_DIR)/lib/udev/rules.d/60-kryos.rules
+endef
+LIBKRYOS_POST_INSTALL_TARGET_HOOKS += LIBKRYOS_INSTALL_UDEV_RULES
+endif
+
 define LIBKRYOS_INSTALL_INIT_SYSV
 	$(INSTALL) -D -m 0755 $(LIBKRYOS_PKGDIR)/S60cryo_daemon \
 		$(TARGET_DIR)/etc/init.d/S60cryo_daemon
@@ -113,8 +122,6 @@ endef
 define LIBKRYOS_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 0644 $(@D)/examples/cryo_daemon/cryo_daemon.service \
 		$(TARGET_DIR)/usr/lib/systemd/system/cryo_daemon.service
-	$(INSTALL) -D -m 0644 $(@D)/examples/cryo_daemon/60-kryos.rules \
-		$(TARGET_DIR)/usr/lib/udev/rules.d/60-kryos.rules
 endef
 endif
 
