@@ -278,6 +278,12 @@ static void open_door(struct daemon *daemon)
 	r = kryos_door_open(&daemon->door, daemon->station, daemon->control_path);
 	if (r < 0)
 		say(daemon, KRYOS_LOG_WARNING, "no local socket: %s", kryos_strerror(r));
+	/* The folder is another daemon's, and so is the state in it: a simulated day must not pass for its station's.
+	 */
+	if (r == -EADDRINUSE && !daemon->options->control && !daemon->options->status) {
+		say(daemon, KRYOS_LOG_WARNING, "%s is theirs too; going on without it", daemon->status_path);
+		daemon->status_path[0] = '\0';
+	}
 }
 
 /*

@@ -481,6 +481,29 @@ static void without_a_runtime_folder_it_warns_and_goes_on(void **state)
 	assert_file_has(bench->program.err, "no local socket");
 }
 
+static void a_simulation_beside_a_station_leaves_its_status_alone(void **state)
+{
+	struct bench *bench = *state;
+	struct program other = { 0 };
+	char *folder = scratch_new();
+	char store[4200];
+
+	START(bench, "--print");
+	hear(bench, "STATUS=");
+	write_trace(bench, 3);
+	snprintf(store, sizeof(store), "STATE_DIRECTORY=%s/desk", folder);
+	assert_int_equal(program_run(&other, folder, ARGV(bench->runtime, store, "NOTIFY_SOCKET"),
+	                             ARGV(built("examples/cryo_daemon/cryo_daemon"), "--config",
+	                                  KRYOS_SOURCE_DIR "/examples/desk/desk.ini", "--simulate",
+	                                  in(bench->folder, "trace.csv"))),
+	                 0);
+	assert_file_has(other.err, "status.json is theirs too");
+	assert_file_has(in(bench->folder, "status.json"), "\"name\":\"Bench\"");
+	scratch_free(folder);
+	assert_int_equal(stop(bench), 0);
+	assert_file_has(in(bench->folder, "status.json"), "\"state\":\"stopped\"");
+}
+
 static void status_json_is_whole_at_every_moment(void **state)
 {
 	struct bench *bench = *state;
@@ -900,6 +923,7 @@ int main(void)
 		TEST(a_reload_that_cannot_open_the_store_is_tried_again),
 		TEST(one_round_does_not_wait_for_the_store),
 		TEST(without_a_runtime_folder_it_warns_and_goes_on),
+		TEST(a_simulation_beside_a_station_leaves_its_status_alone),
 		TEST(status_json_is_whole_at_every_moment),
 		TEST(numbers_for_prometheus_are_there_while_it_runs),
 		TEST(a_simulation_gives_every_row_once),
