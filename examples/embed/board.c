@@ -45,6 +45,12 @@ int modem_has_room(void)
 	return modem.count < WINDOW;
 }
 
+/* "-" where nothing was measured: the 0 that stands there would be taken for a temperature. */
+static const char *value_text(const struct kryos_sample *sample, char *buffer)
+{
+	return kryos_quality_is_measured(sample->quality) ? kryos_value_text(sample->value_micro, buffer) : "-";
+}
+
 void modem_send(const struct kryos_record *record)
 {
 	const struct itimerspec soon = { .it_value.tv_nsec = CONFIRM_MS * 1000000L };
@@ -56,8 +62,7 @@ void modem_send(const struct kryos_record *record)
 		       record->event->name);
 	else
 		printf("modem: sends %" PRId64 ": %s %s %s %s\n", record->seq, record->channel,
-		       kryos_value_text(record->sample.value_micro, value), record->unit,
-		       kryos_quality_name(record->sample.quality));
+		       value_text(&record->sample, value), record->unit, kryos_quality_name(record->sample.quality));
 	fflush(stdout);
 	modem.sent[modem.count++] = record->seq;
 	timerfd_settime(modem_fd(), 0, &soon, NULL);
@@ -68,8 +73,7 @@ void panel_show(const struct kryos_event *event)
 	char value[KRYOS_TEXT_MAX];
 
 	if (event->type == KRYOS_EVENT_SAMPLE)
-		printf("panel: %s %s\n", kryos_value_text(event->sample.value_micro, value),
-		       kryos_quality_name(event->sample.quality));
+		printf("panel: %s %s\n", value_text(&event->sample, value), kryos_quality_name(event->sample.quality));
 	else
 		printf("panel: %s %s%s%s\n", kryos_event_type_name(event->type), event->name, *event->text ? ": " : "",
 		       event->text);

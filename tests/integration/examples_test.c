@@ -129,6 +129,8 @@ static void embed_measures_shows_lends_and_acknowledges(void **state)
 	wait_for_lines(bench, "modem: confirmed ", 15);
 	/* The chip was unplugged meanwhile. */
 	wait_for_lines(bench, "panel: sensor-lost vaccine", 1);
+	wait_for_lines(bench, "panel: - absent", 1);
+	assert_int_equal(count_lines(bench->program.out, "panel: 0 "), 0);
 	wait_for_lines(bench, "panel: sensor-back vaccine", 1);
 	wait_for_lines(bench, "modem: sends 1: ", 1);
 	poll(NULL, 0, 5500); /* what was acknowledged is committed after 5 s at the latest */
