@@ -37,8 +37,22 @@ if(KRYOS_BUILD_TESTING_LIBRARY)
     FILES_MATCHING PATTERN "*.h")
 endif()
 
-# pkg-config. ${prefix} is absolute and all else follows from it: a moved tree is used with --define-prefix or a
-# sysroot. (A prefix relative to the file breaks with pkg-config 0.29, which puts the sysroot before it once more.)
+# pkg-config. ${prefix} is absolute, that of `cmake --install --prefix` where one is given, and all else follows from it:
+# a moved tree is used with --define-prefix or a sysroot. (A prefix relative to the file breaks with pkg-config 0.29, which
+# puts the sysroot before it once more.)
+function(kryos_install_pc name)
+  configure_file("cmake/${name}.pc.in" "${CMAKE_CURRENT_BINARY_DIR}/${name}.pc" @ONLY)
+  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/${name}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  set(installed "${CMAKE_INSTALL_LIBDIR}/pkgconfig/${name}.pc")
+  if(NOT IS_ABSOLUTE "${installed}")
+    string(PREPEND installed "\${CMAKE_INSTALL_PREFIX}/")
+  endif()
+  install(CODE "
+    file(READ \"\$ENV{DESTDIR}${installed}\" text)
+    get_filename_component(prefix \"\${CMAKE_INSTALL_PREFIX}\" ABSOLUTE)
+    string(REGEX REPLACE \"^prefix=[^\n]*\" \"prefix=\${prefix}\" text \"\${text}\")
+    file(WRITE \"\$ENV{DESTDIR}${installed}\" \"\${text}\")")
+endfunction()
 set(KRYOS_PC_DRIVER_REQUIRES "")
 set(KRYOS_PC_DRIVER_LIBS "")
 foreach(library ${KRYOS_DRIVER_LIBRARIES})
@@ -67,11 +81,9 @@ if(NOT BUILD_SHARED_LIBS)
   set(KRYOS_PC_STATIC_LIBS " ${KRYOS_PC_PRIVATE_LIBS}")
   set(KRYOS_PC_PRIVATE_LIBS "")
 endif()
-configure_file(cmake/kryos.pc.in "${CMAKE_CURRENT_BINARY_DIR}/kryos.pc" @ONLY)
-install(FILES "${CMAKE_CURRENT_BINARY_DIR}/kryos.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+kryos_install_pc(kryos)
 if(KRYOS_BUILD_TESTING_LIBRARY)
-  configure_file(cmake/kryos-testing.pc.in "${CMAKE_CURRENT_BINARY_DIR}/kryos-testing.pc" @ONLY)
-  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/kryos-testing.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  kryos_install_pc(kryos-testing)
 endif()
 
 # CMake package: kryos::kryos, and kryos::testing where its files are there too: packagers split them.
