@@ -200,7 +200,7 @@ static int trim_events(struct kryos_store *store, const struct kri_absent_list *
 	return r;
 }
 
-/* Boots of which no sample and no event is left. */
+/* Boots of which no sample and no event is left; never this one. */
 static int trim_boots(struct kryos_store *store)
 {
 	int64_t event_boot = store->boot;
@@ -213,6 +213,8 @@ static int trim_boots(struct kryos_store *store)
 		return r;
 	pthread_mutex_lock(&store->lock);
 	first = event_boot < store->first_boot ? (uint32_t)event_boot : store->first_boot;
+	if (first > store->boot) /* where damaged rows name later ones */
+		first = store->boot;
 	pthread_mutex_unlock(&store->lock);
 	snprintf(sql, sizeof(sql), "DELETE FROM boot WHERE boot < %" PRIu32, first);
 	r = kri_sql_exec(store->state->db, sql);
