@@ -9,6 +9,8 @@ import time
 import kryos
 import pytest
 from conftest import celsius
+from kryos._library import ffi
+from kryos.errors import _CLASSES
 
 
 def test_the_descriptor_is_for_any_loop(tmp_path):
@@ -79,3 +81,7 @@ def test_what_is_no_libkryos_is_named_at_import(name):
     environment = {**os.environ, "KRYOS_LIBRARY": name}
     said = subprocess.run([sys.executable, "-c", "import kryos"], env=environment, capture_output=True, text=True)
     assert said.returncode == 1 and name in said.stderr and "KRYOS_LIBRARY" in said.stderr
+
+
+def test_every_error_of_the_library_is_of_a_family():
+    assert set(ffi.typeof("enum kryos_error").elements) <= set(_CLASSES)

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import pickle
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 
 import kryos
@@ -103,3 +105,13 @@ def test_rows_of_a_log_are_a_table(tmp_path):
 def test_an_energy_that_is_none_is_refused(tmp_path, energy):
     with pytest.raises(kryos.InputError, match="1 to 1000 kJ/mol"):
         kryos.evaluate(log(tmp_path / "log.csv", [f"{START},5"]), mkt_energy=energy)
+
+
+def test_findings_go_to_another_process_and_their_rows_stay(tmp_path):
+    pytest.importorskip("numpy")
+    found = kryos.evaluate(log(tmp_path / "log.csv", [f"{START + 60 * i},-1" for i in range(90)]))
+    assert asdict(found)["episodes"][0]["kind"] == "freeze"
+    sent = pickle.loads(pickle.dumps(found))
+    assert sent == found and len(found.to_numpy()) == 90
+    with pytest.raises(kryos.ClosedError, match="process"):
+        sent.to_numpy()

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anybody's log, judged by the device's own alarm rules."""
+import errno
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from . import tables
 from ._library import PathLike, check, duration_of, encode, ffi, lib, number_of, path_bytes, sized, text, time_of
-from .errors import InputError
+from .errors import ClosedError, InputError
 
 if TYPE_CHECKING:
     import numpy
@@ -58,6 +59,19 @@ class LeftOut:
     why: str
 
 
+class _Log:
+    """The library's own, which stays in its process: a copy shares it, and one for another process is without rows."""
+
+    def __init__(self, pointer: Any = None) -> None:
+        self.pointer = pointer
+
+    def __deepcopy__(self, memo: Any) -> "_Log":
+        return self
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _Log, ()
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What was found of one channel of a log. mean_c and mkt_c are None where no two rows are near enough."""
@@ -77,16 +91,18 @@ class Evaluation:
     episodes: Tuple[Episode, ...]
     days: Tuple[Day, ...]
     left_out: Tuple[LeftOut, ...]
-    _log: Any = field(repr=False, compare=False)
+    _log: _Log = field(repr=False, compare=False)
     _number: int = field(repr=False, compare=False)
 
     def to_numpy(self) -> "numpy.ndarray[Any, Any]":
         """The rows of the log: seq is the line in the file."""
         done = 0
+        if self._log.pointer is None:
+            raise ClosedError(-errno.EBADF, "the rows of an evaluation stay in the process that made it")
 
         def read(rows: Any, count: int) -> int:
             nonlocal done
-            got = check(lib.kryos_evaluation_get_rows(self._log, self._number, done, rows, count))
+            got = check(lib.kryos_evaluation_get_rows(self._log.pointer, self._number, done, rows, count))
             done += got
             return got
 
@@ -162,7 +178,7 @@ def _channel(log: Any, number: int, kinds: Iterable[int]) -> Evaluation:
         tuple(_gap(log, number, index) for index in range(summary.gaps)),
         tuple(_episode(log, number, index) for index in range(summary.episodes)),
         tuple(_day(log, number, index) for index in range(summary.days)),
-        tuple(_left_out(log, number, index) for index in range(summary.left_out)), log, number)
+        tuple(_left_out(log, number, index) for index in range(summary.left_out)), _Log(log), number)
 
 
 def _gap(log: Any, number: int, index: int) -> Gap:
