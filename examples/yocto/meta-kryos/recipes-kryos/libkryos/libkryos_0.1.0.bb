@@ -7,12 +7,13 @@ LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 
 DEPENDS = "sqlite3"
 
-# The tree that this layer lies in. A product takes a release instead: remove these four lines, and name its tarball, which
+# The tree that this layer lies in. A product takes a release instead: remove these five lines, and name its tarball, which
 # unpacks to ${BP}, in SRC_URI; S is right then in every series.
 inherit externalsrc
 KRYOS_SOURCE ?= "${@os.path.normpath(os.path.join(d.getVar('THISDIR'), '../../../../..'))}"
 EXTERNALSRC = "${KRYOS_SOURCE}"
 EXTERNALSRC_BUILD = "${WORKDIR}/build"
+EXTERNALSRC_SYMLINKS = ""
 
 inherit cmake pkgconfig systemd update-rc.d useradd
 
