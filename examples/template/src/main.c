@@ -32,6 +32,8 @@ int main(int argc, char **argv)
 			fridge_tell(ctx, event, stdout);
 	if (r < 0)
 		fprintf(stderr, "fridged: %s\n", kryos_strerror(r));
+	signal(SIGTERM, SIG_IGN); /* a second one must not find a context that is gone */
+	signal(SIGINT, SIG_IGN);
 	kryos_ctx_free(ctx); /* what waits for the disk is written */
 	return r < 0;
 }
