@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define CHANGED_NS KRYOS_SECONDS(1)    /* not more often, whatever happens */
@@ -197,6 +199,23 @@ static void write_unopened(const struct daemon *daemon, const char *state)
 	free(text);
 }
 
+/* Another daemon answers in the folder: it measures, and what lies there is its own. */
+static bool is_theirs(const struct daemon *daemon)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	bool answers;
+	int fd;
+
+	if (daemon->door || daemon->options->control || strlen(daemon->control_path) >= sizeof(address.sun_path))
+		return false;
+	strcpy(address.sun_path, daemon->control_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	answers = fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return answers;
+}
+
 void status_wait(struct daemon *daemon, const char *why)
 {
 	bool news = strncmp(why, daemon->why, sizeof(daemon->why) - 1) != 0;
@@ -205,9 +224,11 @@ void status_wait(struct daemon *daemon, const char *why)
 	snprintf(daemon->why, sizeof(daemon->why), "%s", why);
 	daemon->told[0] = '\0';
 	/* Those of the run before would say that all is as it was. */
-	if (daemon->metrics_path)
-		unlink(daemon->metrics_path);
-	write_unopened(daemon, "waiting");
+	if (!is_theirs(daemon)) {
+		if (daemon->metrics_path)
+			unlink(daemon->metrics_path);
+		write_unopened(daemon, "waiting");
+	}
 	if (!news)
 		return;
 	snprintf(told, sizeof(told), "STATUS=nothing is measured: %s", why);
@@ -217,6 +238,8 @@ void status_wait(struct daemon *daemon, const char *why)
 
 void status_stop(struct daemon *daemon)
 {
+	if (!daemon->station && is_theirs(daemon))
+		return;
 	/* A station that is not there has no numbers: an old file would say that all is as it was. */
 	if (daemon->metrics_path)
 		unlink(daemon->metrics_path);

@@ -504,6 +504,26 @@ static void a_simulation_beside_a_station_leaves_its_status_alone(void **state)
 	assert_file_has(in(bench->folder, "status.json"), "\"state\":\"stopped\"");
 }
 
+static void who_waits_for_the_store_of_another_leaves_its_status_alone(void **state)
+{
+	struct bench *bench = *state;
+	struct program other = { 0 };
+	char *folder = scratch_new();
+
+	START(bench, "--metrics", in(bench->folder, "metrics"));
+	hear(bench, "samples kept");
+	assert_int_equal(
+		program_run(&other, folder, ARGV(bench->runtime, "NOTIFY_SOCKET"),
+	                    ARGV("/usr/bin/timeout", "1", built("examples/cryo_daemon/cryo_daemon"), "--config",
+	                         in(bench->folder, "station.ini"), "--metrics", in(bench->folder, "metrics"))),
+		124);
+	assert_file_has(other.err, "writes to this store");
+	assert_file_has(in(bench->folder, "status.json"), "{\"state\":\"running\",");
+	assert_file_has(in(bench->folder, "metrics"), "kryos_");
+	scratch_free(folder);
+	assert_int_equal(stop(bench), 0);
+}
+
 static void status_json_is_whole_at_every_moment(void **state)
 {
 	struct bench *bench = *state;
@@ -924,6 +944,7 @@ int main(void)
 		TEST(one_round_does_not_wait_for_the_store),
 		TEST(without_a_runtime_folder_it_warns_and_goes_on),
 		TEST(a_simulation_beside_a_station_leaves_its_status_alone),
+		TEST(who_waits_for_the_store_of_another_leaves_its_status_alone),
 		TEST(status_json_is_whole_at_every_moment),
 		TEST(numbers_for_prometheus_are_there_while_it_runs),
 		TEST(a_simulation_gives_every_row_once),
