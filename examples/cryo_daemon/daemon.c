@@ -261,12 +261,17 @@ static void come_up(struct daemon *daemon)
 {
 	int r = open_station(daemon);
 
-	if (r < 0 && r != KRYOS_ECONFIG && !daemon->simulation && !daemon->options->once)
-		r = try_until_open(daemon, open_station, r);
-	if (r >= 0 || daemon->stopping)
+	/* Who is asked to stop while he waits has not failed. */
+	if (r < 0 && r != KRYOS_ECONFIG && !daemon->simulation && !daemon->options->once) {
 		daemon->result = EXIT_SUCCESS;
-	else
+		r = try_until_open(daemon, open_station, r);
+	}
+	if (r >= 0) {
+		daemon->result = EXIT_SUCCESS;
+	} else if (!daemon->stopping) {
 		say(daemon, KRYOS_LOG_ERROR, "%s", kryos_strerror(r));
+		daemon->result = EXIT_FAILURE;
+	}
 }
 
 static void open_door(struct daemon *daemon)
